@@ -1,0 +1,30 @@
+//! Instructions of the same work, counted by callgrind, so that a busy machine does not matter:
+//! `cargo bench -p tributary-engine --bench instructions` (needs valgrind and gungraun-runner of the
+//! same version as the crate).
+#![allow(missing_docs, reason = "the library's macros write undocumented items")]
+
+use bytes::Bytes;
+use gungraun::{library_benchmark, library_benchmark_group, main};
+use stage::Stage;
+use std::hint::black_box;
+
+mod stage;
+
+fn ready(watchers: u64) -> (Stage, Bytes) {
+    let mut stage = Stage::new(watchers);
+    stage.answer();
+    let bytes = stage.next_publish(3);
+    (stage, bytes)
+}
+
+#[library_benchmark]
+#[bench::no_watchers(ready(0))]
+#[bench::ten_watchers(ready(10))]
+#[bench::a_hundred_watchers(ready(100))]
+fn publish(given: (Stage, Bytes)) -> usize {
+    let (mut stage, bytes) = given;
+    black_box(stage.publish(black_box(bytes)))
+}
+
+library_benchmark_group!(name = engine; benchmarks = publish);
+main!(library_benchmark_groups = engine);

@@ -1,0 +1,142 @@
+//! What a shard is told once, at its start.
+
+use crate::limits::Limits;
+use merge_core::compose::Composition;
+use merge_core::live::Switches;
+use std::fmt;
+use std::sync::Arc;
+use tributary_sip::{DigestServer, Ha1};
+
+/// The settings of all shards of a server.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The domains served, lower case. Requests for any other are answered 404.
+    pub domains: Vec<String>,
+    /// Who may do what.
+    pub auth: Auth,
+    /// Who exists.
+    pub users: Arc<dyn Users>,
+    /// What is shown of a user who has published nothing.
+    pub switches: Switches,
+    /// How documents are merged where no policy is assigned.
+    pub composition: Composition,
+    /// Lifetimes and times of grace.
+    pub timing: Timing,
+    /// Bounds.
+    pub limits: Limits,
+    /// How many shards share these settings.
+    pub shards: u16,
+}
+
+/// How users show who they are.
+#[derive(Clone, Debug)]
+pub enum Auth {
+    /// Not at all: whoever connects is believed. For a demonstration on loopback only.
+    Open,
+    /// Digest (RFC 7616, RFC 8760), with one realm for every challenge. All shards share one key for
+    /// nonces, so that a nonce of one is good for all.
+    Digest(Arc<DigestServer>),
+}
+
+/// The directory of users. Read on every request: must answer from memory.
+pub trait Users: fmt::Debug + Send + Sync {
+    /// The account that a digest `username` belongs to, for the configured realm.
+    fn account(&self, username: &str) -> Option<Account>;
+
+    /// Whether there is such a user; `aor` is `sip:user@domain` in its canonical form.
+    fn exists(&self, aor: &str) -> bool;
+
+    /// What policies are told of a user.
+    fn profile(&self, aor: &str) -> Profile {
+        let _ = aor;
+        Profile::default()
+    }
+}
+
+/// One account.
+#[derive(Clone)]
+pub struct Account {
+    /// `sip:alice@example.com`.
+    pub aor: Arc<str>,
+    /// What is kept of the password, for the configured realm.
+    pub ha1: Ha1,
+}
+
+impl fmt::Debug for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Account").field("aor", &self.aor).finish_non_exhaustive()
+    }
+}
+
+/// What policies are told of a user beside the address.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Profile {
+    /// Whose user it is; empty for the operator's own.
+    pub tenant: String,
+    /// Groups, in the directory's order.
+    pub groups: Vec<String>,
+    /// Language tag.
+    pub locale: Option<String>,
+}
+
+/// Every user name of the served domains exists and nobody has a password: with [`Auth::Open`].
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Everybody;
+
+impl Users for Everybody {
+    fn account(&self, _username: &str) -> Option<Account> {
+        None
+    }
+
+    fn exists(&self, _aor: &str) -> bool {
+        true
+    }
+}
+
+/// The range of a lifetime, in seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lifetime {
+    /// Shorter ones (but not 0) are answered 423.
+    pub min: u32,
+    /// Longer ones are shortened to this.
+    pub max: u32,
+    /// Granted where the request names none.
+    pub default: u32,
+}
+
+/// Lifetimes and times of grace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timing {
+    /// Bindings.
+    pub register: Lifetime,
+    /// Publications.
+    pub publish: Lifetime,
+    /// Subscriptions. Neither browser library retries a 423 to SUBSCRIBE: keep the minimum low.
+    pub subscribe: Lifetime,
+    /// Milliseconds for which a publication outlives its connection.
+    pub publication_grace_ms: u32,
+    /// Milliseconds for which a subscription outlives its connection, silently.
+    pub subscription_grace_ms: u32,
+    /// Milliseconds for which everything that a restart cut off waits for its client.
+    pub restart_grace_ms: u32,
+    /// Milliseconds for the answer to a NOTIFY (64*T1).
+    pub notify_timeout_ms: u32,
+    /// Milliseconds for which the answer to a request is kept for a repetition of it (64*T1).
+    pub transaction_ms: u32,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self {
+            register: Lifetime { min: 10, max: 3600, default: 600 },
+            publish: Lifetime { min: 10, max: 3600, default: 3600 },
+            subscribe: Lifetime { min: 10, max: 3600, default: 3600 },
+            publication_grace_ms: 10_000,
+            // JsSIP comes back within 2 to 30 s and refreshes its subscriptions on their own timer.
+            subscription_grace_ms: 60_000,
+            restart_grace_ms: 120_000,
+            notify_timeout_ms: 32_000,
+            transaction_ms: 32_000,
+        }
+    }
+}

@@ -1,0 +1,312 @@
+//! What a shard wants done. The effects of one call are in order, and every [`Effect::Store`] among
+//! them must be committed before any [`Effect::Send`] of the same call leaves.
+
+use crate::input::{FlowDevice, FlowId, Notice};
+use crate::query::Answer;
+use crate::record::{Record, Table};
+use bytes::Bytes;
+use std::sync::Arc;
+
+/// A message to send: the head of its own, and a body that may be shared with thousands of others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Packet {
+    /// Start line, headers and the empty line.
+    pub head: Bytes,
+    /// The body; may be empty.
+    pub body: Bytes,
+}
+
+impl Packet {
+    /// Length on the wire.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.head.len() + self.body.len()
+    }
+
+    /// Whether there is nothing to send.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The message in one piece: without a copy where there is no body.
+    #[must_use]
+    pub fn to_bytes(&self) -> Bytes {
+        if self.body.is_empty() {
+            return self.head.clone();
+        }
+        let mut whole = Vec::with_capacity(self.len());
+        whole.extend_from_slice(&self.head);
+        whole.extend_from_slice(&self.body);
+        whole.into()
+    }
+}
+
+/// One change of the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreOp {
+    /// Write or replace.
+    Put {
+        /// Where.
+        table: Table,
+        /// Under which key.
+        key: Bytes,
+        /// A versioned record: see [`Record`].
+        value: Bytes,
+    },
+    /// Remove, if it is there.
+    Delete {
+        /// Where.
+        table: Table,
+        /// Which key.
+        key: Bytes,
+    },
+}
+
+/// One thing to do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Send a message over a connection; if it is gone, drop it.
+    Send {
+        /// The connection.
+        flow: FlowId,
+        /// The message.
+        packet: Packet,
+    },
+    /// Change the store.
+    Store(StoreOp),
+    /// The user of this flow has shown a password: set [`Flow::authenticated`](crate::Flow::authenticated).
+    FlowAuthenticated {
+        /// The connection.
+        flow: FlowId,
+        /// The address of record.
+        aor: Arc<str>,
+    },
+    /// This device registered over the flow: set [`Flow::device`](crate::Flow::device), before the
+    /// notice that follows is given to any shard.
+    FlowRegistered {
+        /// The connection.
+        flow: FlowId,
+        /// The device.
+        device: Arc<FlowDevice>,
+    },
+    /// Give this to every other shard as [`Input::Notice`](crate::Input::Notice).
+    Broadcast(Notice),
+    /// Close a connection.
+    Close {
+        /// The connection.
+        flow: FlowId,
+        /// For the log and the close frame.
+        reason: &'static str,
+    },
+    /// The answer to [`Input::Query`](crate::Input::Query).
+    Answer {
+        /// The query's id.
+        id: u64,
+        /// The answer.
+        answer: Box<Answer>,
+    },
+    /// For the log and the metrics; nothing secret is in it.
+    Event(Event),
+}
+
+impl Effect {
+    pub(crate) fn put(record: &Record) -> Self {
+        Self::Store(StoreOp::Put { table: record.table(), key: record.key(), value: record.encode() })
+    }
+}
+
+/// Something worth counting or logging.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// A request was answered.
+    Request {
+        /// `PUBLISH`, or `other` for methods that are not known.
+        method: &'static str,
+        /// The status of the answer.
+        status: u16,
+        /// Why, where the status is a refusal; no words of the peer's.
+        detail: Option<&'static str>,
+    },
+    /// A message was dropped without an answer.
+    Dropped {
+        /// Why.
+        why: &'static str,
+    },
+    /// The state of a presentity was merged anew.
+    Merged {
+        /// Whose.
+        aor: Arc<str>,
+        /// How many publications are live.
+        publications: u32,
+        /// Whether the result differs from the one before.
+        changed: bool,
+        /// Whether a policy had its say.
+        policy: bool,
+    },
+    /// NOTIFY requests were written.
+    Notified {
+        /// Whose state they carry.
+        aor: Arc<str>,
+        /// How many were handed to the transport.
+        sent: u32,
+        /// How many wait for an answer to an earlier one, or for their watcher's return.
+        held: u32,
+    },
+    /// A NOTIFY was answered, or not in time.
+    NotifyAnswered {
+        /// The status, 408 for none.
+        status: u16,
+    },
+    /// A subscription began.
+    SubscriptionStarted {
+        /// Whose state is watched.
+        aor: Arc<str>,
+    },
+    /// A subscription found its watcher again on another connection.
+    SubscriptionResumed {
+        /// Whose state is watched.
+        aor: Arc<str>,
+    },
+    /// A subscription ended.
+    SubscriptionEnded {
+        /// Whose state was watched.
+        aor: Arc<str>,
+        /// How.
+        why: SubscriptionEnd,
+    },
+    /// A publication ended without a request of its publisher's.
+    PublicationEnded {
+        /// Whose.
+        aor: Arc<str>,
+        /// How.
+        why: PublicationEnd,
+    },
+    /// A binding ended without a request of its owner's.
+    BindingEnded {
+        /// Whose.
+        aor: Arc<str>,
+        /// `expired`, `flow_closed` or `not_back`.
+        why: &'static str,
+    },
+    /// A bound was reached: counted under its name.
+    LimitReached {
+        /// [`Limit::name`](crate::limits::Limit::name).
+        limit: &'static str,
+    },
+    /// Credentials were refused.
+    AuthenticationFailed {
+        /// `missing`, `stale`, `unknown_user`, `wrong_response`, `malformed`.
+        why: &'static str,
+    },
+    /// A policy failed, and the built-in merge was served.
+    PolicyFailed {
+        /// Whose state.
+        aor: Arc<str>,
+        /// The policy's name.
+        policy: Arc<str>,
+        /// The contract's code, `E204`.
+        code: String,
+        /// What went wrong, in the contract's words.
+        message: String,
+    },
+    /// A stored record could not be used; it stays in the store.
+    RecordRefused {
+        /// Why.
+        why: String,
+    },
+}
+
+/// How a subscription ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SubscriptionEnd {
+    /// The watcher asked for it.
+    Unsubscribed,
+    /// It asked for one state only.
+    Polled,
+    /// It was not refreshed.
+    Expired,
+    /// A NOTIFY was answered with a status that says so.
+    Refused,
+    /// A NOTIFY was not answered.
+    Unanswered,
+    /// The connection died and the watcher did not come back in time.
+    NotBack,
+    /// The user is no longer known.
+    NoResource,
+}
+
+impl SubscriptionEnd {
+    /// The label of the metric.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Unsubscribed => "unsubscribed",
+            Self::Polled => "polled",
+            Self::Expired => "expired",
+            Self::Refused => "refused",
+            Self::Unanswered => "unanswered",
+            Self::NotBack => "not_back",
+            Self::NoResource => "no_resource",
+        }
+    }
+}
+
+/// How a publication ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PublicationEnd {
+    /// It was not refreshed.
+    Expired,
+    /// Its connection died and its device did not come back in time.
+    NotBack,
+}
+
+impl PublicationEnd {
+    /// The label of the metric.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Expired => "expired",
+            Self::NotBack => "not_back",
+        }
+    }
+}
+
+/// The effects of one call, in order.
+#[derive(Debug, Default)]
+pub struct Effects(Vec<Effect>);
+
+impl Effects {
+    /// No effects yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes all effects out, leaving the room for the next call.
+    pub fn drain(&mut self) -> std::vec::Drain<'_, Effect> {
+        self.0.drain(..)
+    }
+
+    /// The effects so far.
+    #[must_use]
+    pub fn as_slice(&self) -> &[Effect] {
+        &self.0
+    }
+
+    pub(crate) fn push(&mut self, effect: Effect) {
+        self.0.push(effect);
+    }
+
+    pub(crate) fn extend(&mut self, effects: impl IntoIterator<Item = Effect>) {
+        self.0.extend(effects);
+    }
+
+    pub(crate) fn event(&mut self, event: Event) {
+        self.0.push(Effect::Event(event));
+    }
+
+    pub(crate) fn send(&mut self, flow: FlowId, packet: Packet) {
+        self.0.push(Effect::Send { flow, packet });
+    }
+}

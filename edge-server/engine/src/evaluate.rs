@@ -1,0 +1,129 @@
+//! From the live set to the document that is sent.
+
+use crate::config::Config;
+use crate::effect::{Effects, Event};
+use crate::policy::{Assignment, PolicyFailure, PolicyHost};
+use crate::presentity::{Change, PresentityId, View, empty_set};
+use crate::shard::{Shard, Timer};
+use crate::wheel::TimerId;
+use bytes::Bytes;
+use merge_core::compose::{Composed, Composition, compose};
+use merge_core::live::LiveSet;
+use merge_core::policy::{Call, apply, limits, read_output, write_input};
+use merge_core::time::Millis;
+
+/// A merge, and which policy had its say.
+pub(crate) struct Merged<'a> {
+    pub(crate) composed: Composed<'a>,
+    pub(crate) assignment: Option<Assignment>,
+    pub(crate) failure: Option<PolicyFailure>,
+}
+
+/// The built-in composition in force for a presentity.
+pub(crate) fn composition(set: &LiveSet, config: &Config, host: &dyn PolicyHost) -> Composition {
+    host.composition(&set.presentity).unwrap_or(config.composition)
+}
+
+/// Merges: the built-in composition, and what the policy in force makes of it. Whatever a policy
+/// does, there is a result.
+pub(crate) fn merge<'a>(
+    set: &'a LiveSet,
+    now: Millis,
+    config: &Config,
+    change: &Change,
+    host: &mut dyn PolicyHost,
+) -> Merged<'a> {
+    let composed = compose(set, now, composition(set, config, host));
+    let Some(assignment) = host.assignment(&set.presentity) else {
+        return Merged { composed, assignment: None, failure: None };
+    };
+    match opinion(set, now, change, host, &assignment, &composed) {
+        Ok(None) => Merged { composed, assignment: Some(assignment), failure: None },
+        Ok(Some(composed)) => Merged { composed, assignment: Some(assignment), failure: None },
+        Err(failure) => Merged { composed, assignment: Some(assignment), failure: Some(failure) },
+    }
+}
+
+fn opinion<'a>(
+    set: &'a LiveSet,
+    now: Millis,
+    change: &Change,
+    host: &mut dyn PolicyHost,
+    assignment: &Assignment,
+    builtin: &Composed<'a>,
+) -> Result<Option<Composed<'a>>, PolicyFailure> {
+    let call = Call {
+        set,
+        now,
+        reason: change.reason,
+        changed_etag: change.etag.as_deref(),
+        params: &assignment.params,
+        local_time: host.local_time(&set.presentity, now),
+    };
+    let input = write_input(&call, builtin);
+    if input.len() > limits::INPUT_BYTES {
+        // Not the policy's failure (contract, "Limits"): it has no opinion of what it cannot be shown.
+        return Ok(None);
+    }
+    let Some(output) = host.run(&set.presentity, assignment, &input)? else {
+        return Ok(None);
+    };
+    match read_output(&output, &call) {
+        Ok(output) => Ok(Some(apply(&call, builtin, &output))),
+        Err(error) => {
+            let failure = PolicyFailure { code: error.code.to_owned(), message: error.to_string() };
+            host.refused(&set.presentity, assignment, &failure);
+            Err(failure)
+        }
+    }
+}
+
+impl Shard {
+    /// Merges a presentity that changed, and sends the result to its watchers if it is another one.
+    pub(crate) fn evaluate(&mut self, id: PresentityId, host: &mut dyn PolicyHost, fx: &mut Effects) {
+        let Some(presentity) = self.presentities.get_mut(id) else {
+            return;
+        };
+        let Some(change) = presentity.change.take() else {
+            return;
+        };
+        if presentity.subscriptions.is_empty() {
+            // Nobody looks: the state is merged when somebody does.
+            self.presentities.drop_if_idle(id);
+            return;
+        }
+        if change.only_for_policy
+            && presentity.view.is_some()
+            && host.assignment(&empty_set(&presentity.aor, &self.config).presentity).is_none()
+        {
+            return;
+        }
+        let (now, config) = (self.now, &*self.config);
+        let (body, reevaluate_at, assignment, failure) = presentity.with_set(config, |set| {
+            let Merged { composed, assignment, failure } = merge(set, now, config, &change, host);
+            let body = if composed.is_empty() { Vec::new() } else { composed.write_pidf() };
+            (body, composed.reevaluate_at(), assignment, failure)
+        });
+        let nothing = || Box::new(View { body: Bytes::new(), version: 0, reevaluate: TimerId::NONE });
+        let view = presentity.view.get_or_insert_with(nothing);
+        let changed = view.version == 0 || *view.body != *body;
+        if changed {
+            view.version = view.version.checked_add(1).unwrap_or(1);
+            view.body = Bytes::from(body);
+        }
+        self.wheel.cancel(std::mem::replace(&mut view.reevaluate, TimerId::NONE));
+        if let Some(at) = reevaluate_at {
+            view.reevaluate = self.wheel.set(at, Timer::Reevaluate(id));
+        }
+        let aor = presentity.aor.clone();
+        let publications = presentity.publications.len() as u32;
+        let policy = assignment.is_some() && failure.is_none();
+        if let (Some(assignment), Some(PolicyFailure { code, message })) = (assignment, failure) {
+            fx.event(Event::PolicyFailed { aor: aor.clone(), policy: assignment.name, code, message });
+        }
+        fx.event(Event::Merged { aor, publications, changed, policy });
+        if changed {
+            self.fan_out(id, fx);
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Every bound of the engine in one table: its name, its default, what a peer is answered when it is
+//! reached, and the metric that counts it. The configuration's documentation is made from [`TABLE`].
+
+/// One bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit {
+    /// The name in the configuration file, and the `limit` label of the metric.
+    pub name: &'static str,
+    /// The value when the configuration names none.
+    pub default: u32,
+    /// What `default` counts.
+    pub unit: &'static str,
+    /// What happens to the request that would go beyond.
+    pub answer: &'static str,
+    /// What is bounded, in one sentence.
+    pub about: &'static str,
+}
+
+/// The counter that counts refusals; its label `limit` is [`Limit::name`].
+pub const METRIC: &str = "tributary_limit_reached_total";
+
+macro_rules! limits {
+    ($($(#[doc = $about:literal])+ $name:ident = $default:literal $unit:literal => $answer:literal;)+) => {
+        /// The bounds in force.
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub struct Limits {
+            $($(#[doc = $about])+ pub $name: u32,)+
+        }
+
+        impl Default for Limits {
+            fn default() -> Self {
+                Self { $($name: $default,)+ }
+            }
+        }
+
+        impl Limits {
+            /// Sets a bound by its name; `false` if there is none of that name.
+            pub fn set(&mut self, name: &str, value: u32) -> bool {
+                match name {
+                    $(stringify!($name) => self.$name = value,)+
+                    _ => return false,
+                }
+                true
+            }
+
+            /// The bound of that name.
+            #[must_use]
+            pub fn get(&self, name: &str) -> Option<u32> {
+                match name {
+                    $(stringify!($name) => Some(self.$name),)+
+                    _ => None,
+                }
+            }
+        }
+
+        /// All bounds with their defaults.
+        pub const TABLE: &[Limit] = &[
+            $(Limit {
+                name: stringify!($name),
+                default: $default,
+                unit: $unit,
+                answer: $answer,
+                about: concat!($($about),+),
+            },)+
+        ];
+    };
+}
+
+limits! {
+    /// Contacts bound to one address of record.
+    bindings_per_aor = 32 "bindings" => "403 to the REGISTER; nothing of it is applied";
+    /// Live publications of one presentity.
+    publications_per_presentity = 32 "publications" => "403 to the PUBLISH; the others live on";
+    /// Live publications that came over one connection.
+    publications_per_flow = 64 "publications" => "403 to the PUBLISH";
+    /// Length of a published document.
+    body_bytes = 65536 "bytes" => "413";
+    /// Live subscriptions to one presentity.
+    subscriptions_per_presentity = 100000 "subscriptions" => "403 to the SUBSCRIBE";
+    /// Live subscriptions of one watcher in one shard.
+    subscriptions_per_watcher = 2000 "subscriptions" => "403 to the SUBSCRIBE";
+    /// Live subscriptions that came over one connection in one shard.
+    subscriptions_per_flow = 2000 "subscriptions" => "403 to the SUBSCRIBE";
+    /// Presentities that one shard keeps state of.
+    presentities_per_shard = 1000000 "presentities" => "503 with Retry-After to the request that would add one";
+    /// Answers kept by one shard for repeated requests.
+    transactions_per_shard = 65536 "answers" => "the oldest answer is forgotten early";
+    /// Length of what is kept of a dialog: URIs, tags, Call-ID and route set.
+    dialog_bytes = 4096 "bytes" => "400 to the SUBSCRIBE";
+    /// Length of one Contact URI that is stored.
+    contact_bytes = 512 "bytes" => "400 to the REGISTER or SUBSCRIBE";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_bound_can_be_read_and_set_by_the_name_in_the_table() {
+        let mut limits = Limits::default();
+        for limit in TABLE {
+            assert_eq!(limits.get(limit.name), Some(limit.default));
+            assert!(limits.set(limit.name, 7), "{}", limit.name);
+            assert_eq!(limits.get(limit.name), Some(7));
+            assert!(!limit.answer.is_empty() && !limit.about.trim().is_empty());
+        }
+        assert!(!limits.set("colour", 1));
+        assert_eq!(limits.get("colour"), None);
+    }
+}

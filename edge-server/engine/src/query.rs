@@ -1,0 +1,167 @@
+//! Questions of the HTTP API, and their answers. JSON in them is written by merge-core, so that the
+//! API, the page and the policies see one form.
+
+use std::sync::Arc;
+
+/// A question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Query {
+    /// All presentities of the shard.
+    Presentities {
+        /// At most so many, in order of their address.
+        limit: usize,
+        /// Only those after this address.
+        after: Option<String>,
+    },
+    /// One presentity: devices, merged state and explanation.
+    Presentity {
+        /// `sip:alice@example.com`.
+        aor: String,
+    },
+    /// One presentity's live set, for a merge elsewhere.
+    Live {
+        /// `sip:alice@example.com`.
+        aor: String,
+    },
+    /// The subscriptions of the shard.
+    Subscriptions {
+        /// At most so many.
+        limit: usize,
+    },
+    /// How much of everything there is.
+    Counts,
+}
+
+/// The answer to a [`Query`] of the same name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// In order of the address.
+    Presentities(Vec<PresentitySummary>),
+    /// `None`: nothing is known of that address here. A user who exists but has no state has an entry.
+    Presentity(Option<PresentityAnswer>),
+    /// As for [`Answer::Presentity`].
+    Live(Option<LiveAnswer>),
+    /// In order of watched address, then watcher.
+    Subscriptions(Vec<SubscriptionSummary>),
+    /// Counts of this shard.
+    Counts(Counts),
+}
+
+/// One line of the list of presentities.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PresentitySummary {
+    /// `sip:alice@example.com`.
+    pub aor: Arc<str>,
+    /// Live publications.
+    pub devices: usize,
+    /// Live bindings.
+    pub registrations: usize,
+    /// Live subscriptions.
+    pub watchers: usize,
+}
+
+/// One presentity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PresentityAnswer {
+    /// `sip:alice@example.com`.
+    pub aor: Arc<str>,
+    /// Its publications.
+    pub devices: Vec<DeviceSummary>,
+    /// Its bindings.
+    pub registrations: Vec<BindingSummary>,
+    /// Live subscriptions to it.
+    pub watchers: usize,
+    /// The merged state in the JSON form of presence; `null` when there is no state to show.
+    pub merged_json: String,
+    /// The merged document as it is sent.
+    pub merged_pidf: String,
+    /// Where each value came from, as JSON.
+    pub explanation_json: String,
+    /// The policy in force, by name and SHA-256.
+    pub policy: Option<(Arc<str>, [u8; 32])>,
+}
+
+/// One publication.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceSummary {
+    /// Its entity-tag.
+    pub etag: String,
+    /// The device's key.
+    pub device: String,
+    /// `+sip.instance`, if known.
+    pub instance: Option<String>,
+    /// The publisher's User-Agent.
+    pub user_agent: Option<String>,
+    /// When this version came, in ms since the epoch.
+    pub received_ms: i64,
+    /// When the first version came.
+    pub first_ms: i64,
+    /// When it ends.
+    pub expires_ms: i64,
+    /// Its connection is gone and its device may still come back.
+    pub waiting: bool,
+}
+
+/// One binding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BindingSummary {
+    /// The Contact URI as given.
+    pub contact: String,
+    /// `+sip.instance`, if given.
+    pub instance: Option<String>,
+    /// When it ends, in ms since the epoch.
+    pub expires_ms: i64,
+    /// `ws`, `tcp`...
+    pub transport: &'static str,
+}
+
+/// What a merge elsewhere needs, and what came out here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LiveAnswer {
+    /// The live set JSON.
+    pub live_json: String,
+    /// The document that watchers of this server get.
+    pub server_pidf: String,
+    /// The policy in force, by name and SHA-256.
+    pub policy: Option<(Arc<str>, [u8; 32])>,
+    /// Its parameters, a JSON object.
+    pub params: Option<Arc<str>>,
+}
+
+/// One subscription.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SubscriptionSummary {
+    /// Whose state is watched.
+    pub presentity: Arc<str>,
+    /// Who watches.
+    pub watcher: Arc<str>,
+    /// When it ends, in ms since the epoch.
+    pub expires_ms: i64,
+    /// The connection died and the watcher may still come back.
+    pub waiting: bool,
+    /// A NOTIFY is not answered yet.
+    pub in_flight: bool,
+    /// CSeq of the last NOTIFY.
+    pub cseq: u32,
+}
+
+/// How much of everything a shard holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Presentities with any state.
+    pub presentities: usize,
+    /// Live publications.
+    pub publications: usize,
+    /// Live bindings.
+    pub bindings: usize,
+    /// Live subscriptions.
+    pub subscriptions: usize,
+    /// Of them, those whose watcher's connection is gone.
+    pub waiting_subscriptions: usize,
+    /// Connections with any state in this shard.
+    pub flows: usize,
+    /// Answers kept for repeated requests.
+    pub transactions: usize,
+    /// Timers that are set.
+    pub timers: usize,
+}

@@ -1,0 +1,236 @@
+//! What is stored, and how its bytes look.
+//!
+//! ```text
+//!   version (1 byte) | fields in the order of the struct | check sum (4 bytes)
+//! ```
+//! Numbers are LEB128, strings are length and bytes, options are a 0 or a 1 and the value. A record
+//! that is cut, altered or of an unknown version is an error with a place, never a panic and never
+//! another record.
+
+mod code;
+
+pub use code::RecordError;
+
+use bytes::Bytes;
+use code::{Reader, Writer};
+
+/// The tables of the store that the engine writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Table {
+    /// Bindings, under the address of record and the key of the device.
+    Registrations,
+    /// Publications, under a number of their own that outlives their entity-tags.
+    Publications,
+    /// Subscriptions, under our tag of their dialog.
+    Subscriptions,
+}
+
+impl Table {
+    /// All tables.
+    pub const ALL: [Self; 3] = [Self::Registrations, Self::Publications, Self::Subscriptions];
+
+    /// The table's name in the store.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Registrations => "registrations",
+            Self::Publications => "publications",
+            Self::Subscriptions => "subscriptions",
+        }
+    }
+}
+
+/// One stored thing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Record {
+    /// A binding.
+    Registration(RegistrationRecord),
+    /// A publication.
+    Publication(PublicationRecord),
+    /// A subscription.
+    Subscription(SubscriptionRecord),
+}
+
+impl Record {
+    /// Reads a record back.
+    ///
+    /// # Errors
+    /// [`RecordError`] when the bytes are not what [`encode`](Self::encode) wrote.
+    pub fn decode(table: Table, bytes: &[u8]) -> Result<Self, RecordError> {
+        let mut reader = Reader::new(bytes)?;
+        let record = match table {
+            Table::Registrations => Self::Registration(RegistrationRecord::read(&mut reader)?),
+            Table::Publications => Self::Publication(PublicationRecord::read(&mut reader)?),
+            Table::Subscriptions => Self::Subscription(SubscriptionRecord::read(&mut reader)?),
+        };
+        reader.end()?;
+        Ok(record)
+    }
+
+    /// The bytes to store.
+    #[must_use]
+    pub fn encode(&self) -> Bytes {
+        let mut writer = Writer::new();
+        match self {
+            Self::Registration(record) => record.write(&mut writer),
+            Self::Publication(record) => record.write(&mut writer),
+            Self::Subscription(record) => record.write(&mut writer),
+        }
+        writer.finish()
+    }
+
+    /// Where it is stored.
+    #[must_use]
+    pub fn table(&self) -> Table {
+        match self {
+            Self::Registration(_) => Table::Registrations,
+            Self::Publication(_) => Table::Publications,
+            Self::Subscription(_) => Table::Subscriptions,
+        }
+    }
+
+    /// Under which key it is stored.
+    #[must_use]
+    pub fn key(&self) -> Bytes {
+        match self {
+            Self::Registration(record) => registration_key(&record.aor, &record.id),
+            Self::Publication(record) => publication_key(record.id),
+            Self::Subscription(record) => subscription_key(&record.local_tag),
+        }
+    }
+
+    /// The presentity whose shard the record belongs to.
+    #[must_use]
+    pub fn aor(&self) -> &str {
+        match self {
+            Self::Registration(record) => &record.aor,
+            Self::Publication(record) => &record.aor,
+            Self::Subscription(record) => &record.presentity,
+        }
+    }
+}
+
+pub(crate) fn registration_key(aor: &str, id: &str) -> Bytes {
+    [aor.as_bytes(), id.as_bytes()].join(&0).into()
+}
+
+pub(crate) fn publication_key(id: u64) -> Bytes {
+    Bytes::copy_from_slice(&id.to_be_bytes())
+}
+
+pub(crate) fn subscription_key(local_tag: &str) -> Bytes {
+    Bytes::copy_from_slice(local_tag.as_bytes())
+}
+
+macro_rules! record {
+    ($(#[$about:meta])* $name:ident { $($(#[$field_about:meta])* $field:ident: $kind:ty,)+ }) => {
+        $(#[$about])*
+        #[derive(Clone, Debug, Default, PartialEq, Eq)]
+        pub struct $name {
+            $($(#[$field_about])* pub $field: $kind,)+
+        }
+
+        impl $name {
+            fn write(&self, writer: &mut Writer) {
+                $(code::Field::write(&self.$field, writer);)+
+            }
+
+            fn read(reader: &mut Reader<'_>) -> Result<Self, RecordError> {
+                Ok(Self { $($field: code::Field::read(reader, stringify!($field))?,)+ })
+            }
+        }
+    };
+}
+
+record! {
+    /// A binding (RFC 3261 10).
+    RegistrationRecord {
+        /// The address of record.
+        aor: String,
+        /// What makes the binding one: instance and reg-id, or the Contact URI.
+        id: String,
+        /// The Contact URI as given.
+        contact: String,
+        /// The Contact's parameters as given, but for `expires`, each with its semicolon.
+        params: String,
+        /// `+sip.instance` without quotes and brackets.
+        instance: Option<String>,
+        /// `q` in thousandths.
+        q_milli: u16,
+        /// When it ends, ms since the epoch.
+        expires_ms: i64,
+        /// Call-ID of the last REGISTER.
+        call_id: String,
+        /// CSeq of the last REGISTER.
+        cseq: u32,
+        /// The client's User-Agent.
+        user_agent: Option<String>,
+        /// The transport's index.
+        transport: u8,
+    }
+}
+
+record! {
+    /// A publication (RFC 3903).
+    PublicationRecord {
+        /// Names the publication over all its entity-tags.
+        id: u64,
+        /// The presentity.
+        aor: String,
+        /// The entity-tag in force.
+        etag: String,
+        /// The device's key.
+        device: String,
+        /// The device's kind, by its name.
+        device_kind: String,
+        /// The device's label.
+        label: Option<String>,
+        /// `+sip.instance`, if known.
+        instance: Option<String>,
+        /// What a REGISTER must show to bring the publication back: instance, or Contact URI.
+        returns_as: Option<String>,
+        /// The publisher's User-Agent.
+        user_agent: Option<String>,
+        /// When this version came.
+        received_ms: i64,
+        /// When the first version came.
+        first_ms: i64,
+        /// When it ends.
+        expires_ms: i64,
+        /// The document.
+        document: Bytes,
+    }
+}
+
+record! {
+    /// A subscription (RFC 6665).
+    SubscriptionRecord {
+        /// Our tag.
+        local_tag: String,
+        /// The presentity.
+        presentity: String,
+        /// The watcher's address of record.
+        watcher: String,
+        /// The key of the watcher's device, if known.
+        device: Option<String>,
+        /// Where NOTIFY goes: the watcher's Contact URI.
+        target: String,
+        /// The headers of every NOTIFY of the dialog.
+        headers: String,
+        /// Call-ID.
+        call_id: String,
+        /// The watcher's tag.
+        remote_tag: String,
+        /// CSeq numbers of NOTIFY up to this one may have been used.
+        cseq_reserved: u32,
+        /// CSeq of the last SUBSCRIBE.
+        remote_cseq: u32,
+        /// When it ends.
+        expires_ms: i64,
+        /// The transport's index.
+        transport: u8,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,278 @@
+//! One binding: from its Contact to its end.
+
+use super::granted;
+use crate::effect::{Effect, Effects, Event, StoreOp};
+use crate::input::{Flow, FlowDevice, FlowId, Notice, Transport};
+use crate::presentity::{Binding, Presentity, PresentityId, push_exact};
+use crate::record::{self, Record, RegistrationRecord, Table};
+use crate::respond::Reply;
+use crate::shard::{Shard, Timer};
+use crate::wheel::TimerId;
+use merge_core::live::Registration;
+use merge_core::policy::Reason;
+use merge_core::time::Millis;
+use merge_core::uri::same_contact;
+use std::fmt::Write;
+use std::sync::Arc;
+use tributary_sip::{Message, NameAddr, Status};
+
+/// One Contact of a REGISTER, checked.
+pub(super) struct Wanted {
+    contact: String,
+    id: String,
+    params: String,
+    instance: Option<String>,
+    q_milli: u16,
+    pub(super) seconds: u32,
+}
+
+impl Wanted {
+    /// The binding that it is about.
+    pub(super) fn find(&self, presentity: &Presentity) -> Option<usize> {
+        let all = presentity.bindings.iter().zip(&presentity.live.registrations);
+        all.into_iter().position(|(binding, registration)| {
+            if self.instance.is_some() {
+                *binding.id == self.id
+            } else {
+                registration.instance.is_none() && same_contact(&registration.contact, &self.contact)
+            }
+        })
+    }
+}
+
+impl Shard {
+    pub(super) fn wanted(&self, request: &Message, contacts: &[NameAddr<'_>]) -> Result<Vec<Wanted>, Reply> {
+        let Ok(all_expire) = request.expires() else {
+            return Err(Reply::refuse(Status::BAD_REQUEST, "Expires"));
+        };
+        let mut wanted: Vec<Wanted> = Vec::with_capacity(contacts.len());
+        for contact in contacts {
+            let uri = contact.parse_uri().map_err(|_| Reply::refuse(Status::BAD_REQUEST, "Contact"))?;
+            if contact.uri.len() + contact.params.as_str().len() > self.config.limits.contact_bytes as usize {
+                return Err(Reply::refuse(Status::BAD_REQUEST, "Contact too long"));
+            }
+            if !uri.is_sip() {
+                return Err(Reply::refuse(Status::UNSUPPORTED_URI_SCHEME, "Contact"));
+            }
+            let seconds = granted(contact.expires().or(all_expire), self.config.timing.register)?;
+            let instance = contact.instance().map(|instance| instance.urn().to_owned());
+            let id = match (&instance, contact.reg_id()) {
+                (Some(instance), reg_id) => format!("{instance};{}", reg_id.unwrap_or(0)),
+                (None, _) => contact.uri.to_owned(),
+            };
+            let mut params = String::new();
+            for param in contact.params.iter().filter(|param| !param.name.eq_ignore_ascii_case("expires")) {
+                // Writing to a String cannot fail.
+                let _ = match param.value {
+                    Some(value) => write!(params, ";{}={value}", param.name),
+                    None => write!(params, ";{}", param.name),
+                };
+            }
+            let contact = Wanted {
+                contact: contact.uri.to_owned(),
+                id,
+                params,
+                instance,
+                q_milli: contact.q_milli().unwrap_or(1000),
+                seconds,
+            };
+            // The same Contact twice in one request: the last one counts.
+            wanted.retain(|earlier| earlier.id != contact.id);
+            wanted.push(contact);
+        }
+        Ok(wanted)
+    }
+
+    /// Makes, refreshes or removes one binding.
+    pub(super) fn apply(
+        &mut self,
+        flow: &Flow,
+        id: PresentityId,
+        request: &Message,
+        cseq: u32,
+        wanted: Wanted,
+        fx: &mut Effects,
+    ) {
+        let Some(presentity) = self.presentities.get(id) else {
+            return;
+        };
+        let (at, aor) = (wanted.find(presentity), presentity.aor.clone());
+        if wanted.seconds == 0 {
+            if let Some(at) = at {
+                self.unbind(id, at, fx);
+                self.mark(id, Reason::Register, None, false);
+            }
+            return;
+        }
+        let expires = Millis(self.now.0 + i64::from(wanted.seconds) * 1000);
+        let registration = Registration {
+            contact: wanted.contact,
+            instance: wanted.instance,
+            q_milli: wanted.q_milli,
+            expires,
+            user_agent: request.user_agent().map(str::to_owned),
+            transport: flow.transport.via().to_ascii_lowercase(),
+        };
+        let serial = self.next_serial();
+        let timer = self.wheel.set(expires, Timer::Binding { presentity: id, serial });
+        let binding = Binding {
+            id: wanted.id.into(),
+            params: wanted.params.into(),
+            call_id: request.call_id().into(),
+            cseq,
+            flow: Some(flow.id),
+            transport: flow.transport,
+            waits_until: None,
+            serial,
+            timer,
+        };
+        let device = Arc::new(FlowDevice {
+            aor,
+            key: registration.instance.as_deref().unwrap_or(&registration.contact).into(),
+        });
+        let Some(presentity) = self.presentities.get_mut(id) else {
+            return;
+        };
+        let (old, same_set) = match at {
+            Some(at) => {
+                let old = std::mem::replace(&mut presentity.bindings[at], binding);
+                let old_registration = &mut presentity.live.registrations[at];
+                let same = Registration { expires, ..old_registration.clone() } == registration;
+                if *old.id != *presentity.bindings[at].id {
+                    let key = record::registration_key(&presentity.aor, &old.id);
+                    fx.push(Effect::Store(StoreOp::Delete { table: Table::Registrations, key }));
+                }
+                *old_registration = registration;
+                (Some(old), same)
+            }
+            None => {
+                push_exact(&mut presentity.bindings, binding);
+                self.tally.bindings += 1;
+                push_exact(&mut presentity.live.registrations, registration);
+                (None, false)
+            }
+        };
+        let at = at.unwrap_or(presentity.bindings.len() - 1);
+        let stored = stored(presentity, at);
+        fx.extend(stored);
+        let replaces = old.as_ref().and_then(|old| old.flow).filter(|&old| old != flow.id);
+        self.flows.tie_owner(flow.id, id);
+        if let Some(old) = old {
+            self.wheel.cancel(old.timer);
+            if let Some(old_flow) = old.flow {
+                self.flows.untie_owner(old_flow, id);
+            }
+        }
+        self.publications_back(id, flow.id, &device.key, replaces, fx);
+        if flow.device.as_deref() != Some(&*device) || replaces.is_some() {
+            fx.push(Effect::FlowRegistered { flow: flow.id, device: device.clone() });
+            self.device_on_flow(flow.id, flow.transport, &device, replaces, fx);
+            let transport = flow.transport;
+            fx.push(Effect::Broadcast(Notice::DeviceOnFlow { flow: flow.id, transport, device, replaces }));
+        }
+        self.mark(id, Reason::Register, None, same_set);
+    }
+
+    /// Takes a binding out of everything that knows of it.
+    pub(crate) fn unbind(&mut self, id: PresentityId, at: usize, fx: &mut Effects) {
+        let Some(presentity) = self.presentities.get_mut(id) else {
+            return;
+        };
+        if at >= presentity.bindings.len() {
+            return;
+        }
+        let binding = presentity.bindings.swap_remove(at);
+        presentity.live.registrations.swap_remove(at);
+        self.tally.bindings -= 1;
+        let key = record::registration_key(&presentity.aor, &binding.id);
+        fx.push(Effect::Store(StoreOp::Delete { table: Table::Registrations, key }));
+        self.wheel.cancel(binding.timer);
+        if let Some(flow) = binding.flow {
+            self.flows.untie_owner(flow, id);
+        }
+    }
+
+    /// The connection died: the bindings that it carried lead nowhere.
+    pub(crate) fn bindings_cut_off(&mut self, id: PresentityId, flow: FlowId, fx: &mut Effects) {
+        let find = |presentity: &Presentity| presentity.bindings.iter().position(|b| b.flow == Some(flow));
+        while let Some(presentity) = self.presentities.get_mut(id)
+            && let Some(at) = find(presentity)
+        {
+            presentity.bindings[at].flow = None;
+            fx.event(Event::BindingEnded { aor: presentity.aor.clone(), why: "flow_closed" });
+            self.unbind(id, at, fx);
+            self.mark(id, Reason::Register, None, false);
+        }
+    }
+
+    /// The timer of a binding fired.
+    pub(crate) fn binding_due(&mut self, id: PresentityId, serial: u32, fx: &mut Effects) {
+        let Some(presentity) = self.presentities.get_mut(id) else {
+            return;
+        };
+        let Some(at) = presentity.bindings.iter().position(|binding| binding.serial == serial) else {
+            return;
+        };
+        let why = if presentity.bindings[at].waits_until.is_some() { "not_back" } else { "expired" };
+        presentity.bindings[at].timer = TimerId::NONE;
+        fx.event(Event::BindingEnded { aor: presentity.aor.clone(), why });
+        self.unbind(id, at, fx);
+        self.mark(id, Reason::Register, None, false);
+    }
+
+    /// A binding as it was before the restart. Its connection is gone; it is kept a while so that
+    /// users do not seem to leave and come back.
+    pub(crate) fn restore_binding(&mut self, id: PresentityId, record: RegistrationRecord) {
+        let (grace, serial) = (self.restart_grace(), self.next_serial());
+        let Some(presentity) = self.presentities.get_mut(id) else {
+            return;
+        };
+        self.tally.bindings += 1;
+        let transport = Transport::from_index(record.transport);
+        let expires = Millis(record.expires_ms);
+        let timer = self.wheel.set(expires.min(grace), Timer::Binding { presentity: id, serial });
+        push_exact(
+            &mut presentity.bindings,
+            Binding {
+                id: record.id.into(),
+                params: record.params.into(),
+                call_id: record.call_id.into(),
+                cseq: record.cseq,
+                flow: None,
+                transport,
+                waits_until: Some(grace),
+                serial,
+                timer,
+            },
+        );
+        push_exact(
+            &mut presentity.live.registrations,
+            Registration {
+                contact: record.contact,
+                instance: record.instance,
+                q_milli: record.q_milli,
+                expires,
+                user_agent: record.user_agent,
+                transport: transport.via().to_ascii_lowercase(),
+            },
+        );
+    }
+}
+
+fn stored(presentity: &Presentity, at: usize) -> Option<Effect> {
+    let (binding, registration) = (presentity.bindings.get(at)?, presentity.live.registrations.get(at)?);
+    let record = Record::Registration(RegistrationRecord {
+        aor: presentity.aor.as_ref().into(),
+        id: binding.id.as_ref().into(),
+        contact: registration.contact.clone(),
+        params: binding.params.as_ref().into(),
+        instance: registration.instance.clone(),
+        q_milli: registration.q_milli,
+        expires_ms: registration.expires.0,
+        call_id: binding.call_id.as_ref().into(),
+        cseq: binding.cseq,
+        user_agent: registration.user_agent.clone(),
+        transport: binding.transport.index(),
+    });
+    Some(Effect::put(&record))
+}

@@ -1,0 +1,145 @@
+//! REGISTER (RFC 3261 10): which connection leads to which device of a user.
+//!
+//! A binding belongs to the connection that it came by and ends with it at once: over WebSocket there
+//! is no other way to the client. Instance and reg-id (RFC 5626) make a binding the same one over
+//! connections; without them the Contact URI does.
+
+mod binding;
+mod lifetime;
+
+use crate::effect::Effects;
+use crate::input::Flow;
+use crate::presentity::PresentityId;
+use crate::respond::{self, Reply};
+use crate::shard::Shard;
+use binding::Wanted;
+use merge_core::policy::Reason;
+use std::fmt::Write;
+use tributary_sip::{Aor, Contacts, Message, Name, Status};
+
+pub(crate) use lifetime::granted;
+
+impl Shard {
+    /// Answers a REGISTER.
+    pub(crate) fn register(
+        &mut self,
+        flow: &Flow,
+        request: &Message,
+        fx: &mut Effects,
+    ) -> Result<Reply, Reply> {
+        let user = self.authenticate(flow, request, fx)?;
+        if let Some(refusal) = respond::unsupported(request) {
+            return Err(refusal);
+        }
+        let aor = self.served(request.to().map(|to| to.uri).unwrap_or_default())?;
+        if *user != *aor.as_str() {
+            return Err(Reply::refuse(Status::FORBIDDEN, "third party"));
+        }
+        let Ok(cseq) = request.cseq() else {
+            return Err(Reply::refuse(Status::BAD_REQUEST, "CSeq"));
+        };
+        let wanted = match request.contacts() {
+            Err(_) => return Err(Reply::refuse(Status::BAD_REQUEST, "Contact")),
+            Ok(Contacts::Star) => {
+                if request.expires() != Ok(Some(0)) {
+                    return Err(Reply::refuse(Status::BAD_REQUEST, "Contact: * without Expires: 0"));
+                }
+                None
+            }
+            Ok(Contacts::List(contacts)) => Some(self.wanted(request, &contacts)?),
+        };
+        let fetch = wanted.as_ref().is_some_and(Vec::is_empty);
+        if fetch {
+            let bindings = self.presentities.find(aor.as_str()).map(|id| self.list(id)).unwrap_or_default();
+            return Ok(ok(bindings));
+        }
+        let Some(id) = self.presentities.find_or_make(&aor) else {
+            return Err(self.full(fx, "presentities_per_shard"));
+        };
+        let done = self.apply_all(flow, id, request, cseq.number, wanted, fx);
+        let bindings = self.list(id);
+        self.presentities.drop_if_idle(id);
+        done.map(|()| ok(bindings))
+    }
+
+    /// All of a REGISTER or nothing of it (RFC 3261 10.3, step 7).
+    fn apply_all(
+        &mut self,
+        flow: &Flow,
+        id: PresentityId,
+        request: &Message,
+        cseq: u32,
+        wanted: Option<Vec<Wanted>>,
+        fx: &mut Effects,
+    ) -> Result<(), Reply> {
+        let Some(presentity) = self.presentities.get(id) else {
+            return Ok(());
+        };
+        let touched: Vec<Option<usize>> = match &wanted {
+            None => (0..presentity.bindings.len()).map(Some).collect(),
+            Some(wanted) => wanted.iter().map(|wanted| wanted.find(presentity)).collect(),
+        };
+        let late = touched
+            .iter()
+            .flatten()
+            .filter_map(|&at| presentity.bindings.get(at))
+            .any(|binding| *binding.call_id == *request.call_id() && binding.cseq > cseq);
+        if late {
+            return Err(Reply::refuse(Status::SERVER_INTERNAL_ERROR, "CSeq of an earlier REGISTER"));
+        }
+        let Some(wanted) = wanted else {
+            while self.presentities.get(id).is_some_and(|presentity| !presentity.bindings.is_empty()) {
+                self.unbind(id, 0, fx);
+            }
+            self.mark(id, Reason::Register, None, false);
+            return Ok(());
+        };
+        let added =
+            touched.iter().zip(&wanted).filter(|(at, wanted)| at.is_none() && wanted.seconds > 0).count();
+        if presentity.bindings.len() + added > self.config.limits.bindings_per_aor as usize {
+            return Err(self.limited(fx, "bindings_per_aor"));
+        }
+        for wanted in wanted {
+            self.apply(flow, id, request, cseq, wanted, fx);
+        }
+        Ok(())
+    }
+
+    /// The Contact values of the 200: every binding, as it was given (RFC 3261 10.3, step 8).
+    fn list(&self, id: PresentityId) -> Vec<String> {
+        let Some(presentity) = self.presentities.get(id) else {
+            return Vec::new();
+        };
+        let all = presentity.bindings.iter().zip(&presentity.live.registrations);
+        all.map(|(binding, registration)| {
+            let left = (registration.expires.0 - self.now.0).max(0).div_euclid(1000);
+            let mut value = String::with_capacity(registration.contact.len() + binding.params.len() + 24);
+            // Writing to a String cannot fail.
+            let _ = write!(value, "<{}>;expires={left}{}", registration.contact, binding.params);
+            value
+        })
+        .collect()
+    }
+
+    /// The address of record that a URI names, if it is one of a user of ours.
+    pub(crate) fn served(&self, uri: &str) -> Result<Aor, Reply> {
+        let known_scheme = uri.split_once(':').is_some_and(|(scheme, _)| {
+            ["sip", "sips", "pres"].iter().any(|known| scheme.eq_ignore_ascii_case(known))
+        });
+        if !known_scheme {
+            return Err(Reply::refuse(Status::UNSUPPORTED_URI_SCHEME, "scheme"));
+        }
+        let aor = Aor::parse(uri).map_err(|_| Reply::refuse(Status::NOT_FOUND, "no user part"))?;
+        if !self.config.domains.iter().any(|domain| domain == aor.host()) {
+            return Err(Reply::refuse(Status::NOT_FOUND, "domain"));
+        }
+        if !self.config.users.exists(aor.as_str()) {
+            return Err(Reply::refuse(Status::NOT_FOUND, "user"));
+        }
+        Ok(aor)
+    }
+}
+
+fn ok(bindings: Vec<String>) -> Reply {
+    bindings.into_iter().fold(Reply::new(Status::OK), |reply, contact| reply.with(Name::Contact, contact))
+}

@@ -1,0 +1,89 @@
+//! Answers, before they are bytes.
+
+use crate::config::Config;
+use crate::effect::Packet;
+use bytes::Bytes;
+use std::borrow::Cow;
+use tributary_sip::{Message, Name, ResponseBuilder, Status};
+
+/// What is said in Allow.
+pub(crate) const ALLOW: &str = "OPTIONS, PUBLISH, REGISTER, SUBSCRIBE";
+/// What is said in Allow-Events.
+pub(crate) const ALLOW_EVENTS: &str = "presence";
+/// The one format of presence documents.
+pub(crate) const PIDF: &str = "application/pidf+xml";
+
+/// An answer to a request.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: Status,
+    pub(crate) headers: Vec<(Name, Cow<'static, str>)>,
+    /// Our tag, where the request begins a dialog; otherwise one is drawn.
+    pub(crate) to_tag: Option<String>,
+    /// Why, for the log.
+    pub(crate) detail: Option<&'static str>,
+}
+
+impl Reply {
+    pub(crate) fn new(status: Status) -> Self {
+        Self { status, headers: Vec::new(), to_tag: None, detail: None }
+    }
+
+    /// A refusal, with words of ours that say why: for the log, and for the client in a Warning.
+    pub(crate) fn refuse(status: Status, why: &'static str) -> Self {
+        Self { detail: Some(why), ..Self::new(status) }
+    }
+
+    pub(crate) fn with(mut self, name: Name, value: impl Into<Cow<'static, str>>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// Adds a Warning 399 with a text of any content.
+    pub(crate) fn warn(self, agent: &str, text: &str) -> Self {
+        // Neither quotes nor line ends may leave the quoted string.
+        let text: String = text
+            .chars()
+            .map(|c| match c {
+                '"' | '\\' => '\'',
+                c if c.is_control() => ' ',
+                c => c,
+            })
+            .collect();
+        self.with(Name::Warning, format!("399 {agent} \"{text}\""))
+    }
+}
+
+/// 420 if the request requires anything at all: no option tag is supported that may be required.
+pub(crate) fn unsupported(request: &Message) -> Option<Reply> {
+    let tags: Vec<&str> = request.require().collect();
+    (!tags.is_empty())
+        .then(|| Reply::refuse(Status::BAD_EXTENSION, "Require").with(Name::Unsupported, tags.join(", ")))
+}
+
+/// 489, with what is supported.
+pub(crate) fn bad_event() -> Reply {
+    Reply::refuse(Status::BAD_EVENT, "Event").with(Name::AllowEvents, ALLOW_EVENTS)
+}
+
+/// The name in our Warning headers: the first domain.
+pub(crate) fn agent(config: &Config) -> &str {
+    config.domains.first().map_or("tributary", String::as_str)
+}
+
+/// The bytes of an answer.
+pub(crate) fn write(request: &Message, reply: &Reply, to_tag: &str) -> Packet {
+    let mut builder = ResponseBuilder::new(request, reply.status).to_tag(to_tag);
+    if reply.to_tag.is_some() {
+        // It begins a dialog: its route set is the client's to learn (RFC 3261 12.1.1).
+        builder = builder.echo(Name::RecordRoute);
+    }
+    for (name, value) in &reply.headers {
+        builder = builder.header(*name, value);
+    }
+    let head = builder.build().or_else(|_| {
+        // A value of the peer's that cannot be written: say that much without it.
+        ResponseBuilder::new(request, Status::SERVER_INTERNAL_ERROR).to_tag(to_tag).build()
+    });
+    Packet { head: head.unwrap_or_default(), body: Bytes::new() }
+}

@@ -1,0 +1,300 @@
+//! The state machine: what comes in, which part of it acts, and what is settled at the end of a call.
+
+use crate::config::Config;
+use crate::effect::{Effect, Effects, Event};
+use crate::flows::Flows;
+use crate::hashing::{Keyed, Table};
+use crate::input::{Flow, FlowId, Input, Notice, Scope};
+use crate::policy::PolicyHost;
+use crate::presentity::{Change, Presentities, PresentityId, domain_of};
+use crate::random::Random;
+use crate::respond::{self, Reply};
+use crate::subscription::{SubscriptionId, Subscriptions};
+use crate::transaction::Transactions;
+use crate::wheel::Wheel;
+use merge_core::policy::Reason;
+use merge_core::time::Millis;
+use std::sync::Arc;
+use tributary_sip::{Message, Method, Name, Status};
+
+/// All state of the presentities whose address hashes to this shard.
+///
+/// [`handle`](Self::handle) takes one input and gives the effects of it, in order;
+/// [`poll_timeout`](Self::poll_timeout) says when the next [`Input::Tick`] is wanted. Nothing else
+/// happens: a shard that is not called stands still.
+pub struct Shard {
+    pub(crate) config: Arc<Config>,
+    pub(crate) index: u16,
+    pub(crate) random: Random,
+    pub(crate) now: Millis,
+    pub(crate) wheel: Wheel<Timer>,
+    pub(crate) presentities: Presentities,
+    pub(crate) subscriptions: Subscriptions,
+    pub(crate) flows: Flows,
+    pub(crate) transactions: Transactions,
+    pub(crate) keyed: Keyed,
+    /// Subscriptions whose watcher's connection is gone, by a hash of watcher and device.
+    pub(crate) waiting: Table<u64, Vec<SubscriptionId>>,
+    /// Presentities to be merged at the end of the call.
+    pub(crate) changed: Vec<PresentityId>,
+    /// Subscriptions to be looked at at the end of the call.
+    pub(crate) due: Vec<SubscriptionId>,
+    pub(crate) serial: u32,
+    /// Counted as they come and go, so that asking costs nothing.
+    pub(crate) tally: Tally,
+    pub(crate) restoring: bool,
+    fired: Vec<Timer>,
+}
+
+/// What a timer is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Timer {
+    Binding { presentity: PresentityId, serial: u32 },
+    Publication { presentity: PresentityId, mark: u32 },
+    Reevaluate(PresentityId),
+    Subscription(SubscriptionId),
+}
+
+/// How many there are of what has no table of its own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    pub(crate) publications: usize,
+    pub(crate) bindings: usize,
+    /// Subscriptions whose watcher's connection is gone.
+    pub(crate) waiting: usize,
+}
+
+impl Shard {
+    /// A shard without state. `seed` must be new at each start of the process, from the operating
+    /// system's random source; all shards of a server may share it.
+    #[must_use]
+    pub fn new(config: Arc<Config>, seed: [u8; 32], index: u16) -> Self {
+        let mut random = Random::new(seed, u32::from(index));
+        let keyed = Keyed::new(random.u64(), random.u64());
+        let limits = &config.limits;
+        Self {
+            index,
+            now: Millis(0),
+            wheel: Wheel::new(),
+            presentities: Presentities::new(keyed, limits.presentities_per_shard),
+            subscriptions: Subscriptions::new(keyed),
+            flows: Flows::new(keyed),
+            transactions: Transactions::new(keyed, limits.transactions_per_shard),
+            keyed,
+            waiting: Table::with_hasher(keyed),
+            changed: Vec::new(),
+            due: Vec::new(),
+            serial: 0,
+            tally: Tally::default(),
+            restoring: false,
+            fired: Vec::new(),
+            random,
+            config,
+        }
+    }
+
+    /// When [`Input::Tick`] is wanted next; may be early, is never late.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Millis> {
+        // What is kept for repetitions needs no punctual end, but an idle shard should let it go.
+        let forget = self.transactions.next().map(|at| Millis(at.0 + 1_000));
+        [self.wheel.next(), forget].into_iter().flatten().min()
+    }
+
+    /// Takes one input at the time `now`, in ms since the epoch; a `now` before an earlier one counts
+    /// as that one. Timers that are due act first. Effects are added to `fx` in order.
+    pub fn handle(&mut self, now: Millis, input: Input, host: &mut dyn PolicyHost, fx: &mut Effects) {
+        self.now = self.now.max(now);
+        self.transactions.forget(self.now);
+        self.turn(fx);
+        match input {
+            Input::Message { flow, .. } if self.flows.is_closed(flow.id) => {
+                fx.event(Event::Dropped { why: "connection closed" });
+            }
+            Input::Message { flow, message } if message.is_request() => self.request(&flow, &message, fx),
+            Input::Message { flow, message } => self.response(&flow, &message, fx),
+            Input::FlowClosed { flow } => self.flow_closed(flow, fx),
+            Input::Tick | Input::Shutdown => {}
+            Input::Restore(record) => self.restore(*record, fx),
+            Input::Restored => self.restored(),
+            Input::Notice(notice) => self.notice(&notice, fx),
+            Input::PolicyChanged { scope } => self.policy_changed(&scope),
+            Input::Query { id, query } => {
+                self.settle(host, fx);
+                let answer = Box::new(self.query(query, host));
+                fx.push(Effect::Answer { id, answer });
+            }
+        }
+        self.settle(host, fx);
+    }
+
+    fn turn(&mut self, fx: &mut Effects) {
+        let mut fired = std::mem::take(&mut self.fired);
+        self.wheel.turn(self.now, &mut fired);
+        for timer in fired.drain(..) {
+            match timer {
+                Timer::Binding { presentity, serial } => self.binding_due(presentity, serial, fx),
+                Timer::Publication { presentity, mark } => self.publication_due(presentity, mark, fx),
+                Timer::Reevaluate(presentity) => self.mark(presentity, Reason::Timer, None, true),
+                Timer::Subscription(id) => self.subscription_due(id, fx),
+            }
+        }
+        self.fired = fired;
+    }
+
+    fn request(&mut self, flow: &Flow, request: &Message, fx: &mut Effects) {
+        if request.method() == Method::Ack {
+            return;
+        }
+        let Some(key) = self.transactions.key(flow.id, request) else {
+            fx.event(Event::Dropped { why: "via" });
+            return;
+        };
+        if let Some(answer) = self.transactions.answer(&key) {
+            fx.send(flow.id, answer.clone());
+            return;
+        }
+        let reply = match request.method() {
+            Method::Register => self.register(flow, request, fx),
+            Method::Publish => self.publish(flow, request, fx),
+            Method::Subscribe => self.subscribe(flow, request, fx),
+            Method::Options => options(request),
+            _ => self.other_method(request),
+        };
+        let reply = reply.unwrap_or_else(|refusal| refusal);
+        let tag = match &reply.to_tag {
+            Some(tag) => tag.clone(),
+            None => self.random.token(16),
+        };
+        let packet = respond::write(request, &reply, &tag);
+        let until = Millis(self.now.0 + i64::from(self.config.timing.transaction_ms));
+        if self.transactions.keep(key, packet.clone(), until) {
+            fx.event(Event::LimitReached { limit: "transactions_per_shard" });
+        }
+        fx.event(Event::Request {
+            method: known(request.method()),
+            status: reply.status.code(),
+            detail: reply.detail,
+        });
+        fx.send(flow.id, packet);
+    }
+
+    fn other_method(&self, request: &Message) -> Result<Reply, Reply> {
+        let in_dialog = request.to().is_ok_and(|to| to.tag().is_some());
+        Err(match request.method() {
+            // Nothing that could be cancelled, ended or answered lives here.
+            Method::Bye | Method::Cancel | Method::Prack => Reply::new(Status::CALL_DOES_NOT_EXIST),
+            Method::Notify if in_dialog => Reply::new(Status::CALL_DOES_NOT_EXIST),
+            Method::Extension(_) => Reply::new(NOT_IMPLEMENTED).with(Name::Allow, respond::ALLOW),
+            _ => Reply::new(Status::METHOD_NOT_ALLOWED).with(Name::Allow, respond::ALLOW),
+        })
+    }
+
+    /// Puts a presentity down for a merge at the end of the call.
+    pub(crate) fn mark(
+        &mut self,
+        id: PresentityId,
+        reason: Reason,
+        etag: Option<&str>,
+        only_for_policy: bool,
+    ) {
+        let Some(presentity) = self.presentities.get_mut(id) else {
+            return;
+        };
+        let earlier = presentity.change.take();
+        if earlier.is_none() {
+            self.changed.push(id);
+        }
+        let only_for_policy = only_for_policy && earlier.is_none_or(|earlier| earlier.only_for_policy);
+        presentity.change = Some(Box::new(Change { reason, etag: etag.map(str::to_owned), only_for_policy }));
+    }
+
+    /// The end of each call: merges what changed, then sends what is due.
+    fn settle(&mut self, host: &mut dyn PolicyHost, fx: &mut Effects) {
+        if self.restoring {
+            return;
+        }
+        // Sending can end a subscription and leave a presentity idle, but changes no live set.
+        while let Some(id) = self.changed.pop() {
+            self.evaluate(id, host, fx);
+        }
+        let mut due = std::mem::take(&mut self.due);
+        for id in due.drain(..) {
+            self.notify(id, fx);
+        }
+        self.due = due;
+    }
+
+    fn flow_closed(&mut self, flow: FlowId, fx: &mut Effects) {
+        let ties = self.flows.close(flow, self.now);
+        for presentity in ties.owners() {
+            self.bindings_cut_off(presentity, flow, fx);
+            self.publications_cut_off(presentity, flow);
+            self.presentities.drop_if_idle(presentity);
+        }
+        for id in ties.subscriptions() {
+            self.subscription_cut_off(id, fx);
+        }
+    }
+
+    fn notice(&mut self, notice: &Notice, fx: &mut Effects) {
+        match notice {
+            // Its connection ended before the news of it came.
+            Notice::DeviceOnFlow { flow, .. } if self.flows.is_closed(*flow) => {}
+            Notice::DeviceOnFlow { flow, transport, device, replaces } => {
+                self.device_on_flow(*flow, *transport, device, *replaces, fx);
+            }
+        }
+    }
+
+    fn policy_changed(&mut self, scope: &Scope) {
+        let concerned: Vec<PresentityId> = self
+            .presentities
+            .iter()
+            .filter(|(_, presentity)| match scope {
+                Scope::All => true,
+                Scope::Domain(domain) => domain_of(&presentity.aor) == domain,
+                Scope::User(aor) => *presentity.aor == **aor,
+            })
+            .map(|(id, _)| id)
+            .collect();
+        for id in concerned {
+            self.mark(id, Reason::Policy, None, false);
+        }
+    }
+
+    pub(crate) fn next_serial(&mut self) -> u32 {
+        self.serial = self.serial.wrapping_add(1);
+        self.serial
+    }
+}
+
+/// 501 has no constant of its own in the message layer.
+const NOT_IMPLEMENTED: Status = match Status::new(501) {
+    Some(status) => status,
+    None => Status::SERVER_INTERNAL_ERROR,
+};
+
+fn options(request: &Message) -> Result<Reply, Reply> {
+    if let Some(refusal) = respond::unsupported(request) {
+        return Err(refusal);
+    }
+    Ok(Reply::new(Status::OK)
+        .with(Name::Allow, respond::ALLOW)
+        .with(Name::AllowEvents, respond::ALLOW_EVENTS)
+        .with(Name::Accept, respond::PIDF)
+        .with(Name::AcceptEncoding, "identity")
+        .with(Name::AcceptLanguage, "en")
+        .with(Name::Supported, ""))
+}
+
+/// A name for events: a peer cannot make up labels.
+fn known(method: Method<'_>) -> &'static str {
+    match method {
+        Method::Register => "REGISTER",
+        Method::Publish => "PUBLISH",
+        Method::Subscribe => "SUBSCRIBE",
+        Method::Options => "OPTIONS",
+        _ => "other",
+    }
+}

@@ -1,0 +1,272 @@
+//! SUBSCRIBE: beginning, refreshing and ending a subscription.
+
+use super::{CSEQ_BLOCK, Dialog, Subscription, SubscriptionId, TAG, Tag};
+use crate::config::Auth;
+use crate::effect::{Effects, Event as Log, SubscriptionEnd};
+use crate::input::Flow;
+use crate::presentity::PresentityId;
+use crate::registrar::granted;
+use crate::respond::{self, Reply};
+use crate::route::contact_user;
+use crate::shard::Shard;
+use crate::wheel::TimerId;
+use merge_core::policy::Reason;
+use merge_core::time::Millis;
+use std::fmt::Write;
+use tributary_sip::{Aor, Message, Name, NameAddr, Scheme, Status};
+
+impl Shard {
+    /// Answers a SUBSCRIBE. The NOTIFY that follows is sent at the end of the call, after the answer.
+    pub(crate) fn subscribe(
+        &mut self,
+        flow: &Flow,
+        request: &Message,
+        fx: &mut Effects,
+    ) -> Result<Reply, Reply> {
+        let in_dialog = request.to().ok().and_then(|to| to.tag().map(str::to_owned));
+        match in_dialog {
+            Some(tag) => self.resubscribe(flow, request, &tag, fx),
+            None => self.first_subscribe(flow, request, fx),
+        }
+    }
+
+    fn first_subscribe(&mut self, flow: &Flow, request: &Message, fx: &mut Effects) -> Result<Reply, Reply> {
+        let watcher = self.authenticate(flow, request, fx)?;
+        check_package(request)?;
+        let aor = self.served(request.uri())?;
+        let from = request.from().map_err(|_| Reply::refuse(Status::BAD_REQUEST, "From"))?;
+        if Aor::parse(from.uri).ok().is_none_or(|from| *from.as_str() != *watcher) {
+            return Err(Reply::refuse(Status::FORBIDDEN, "From is not the authenticated user"));
+        }
+        let remote_tag =
+            from.tag().ok_or_else(|| Reply::refuse(Status::BAD_REQUEST, "From without a tag"))?;
+        let contact = contact(request)?.ok_or_else(|| Reply::refuse(Status::BAD_REQUEST, "Contact"))?;
+        let cseq = request.cseq().map_err(|_| Reply::refuse(Status::BAD_REQUEST, "CSeq"))?.number;
+        let seconds = self.subscribe_seconds(request)?;
+        let known = self.presentities.find(aor.as_str());
+        self.check_room(flow, known, &watcher, fx)?;
+        let Some(id) = self.presentities.find_or_make(&aor) else {
+            return Err(self.full(fx, "presentities_per_shard"));
+        };
+        if !self.presentities.get(id).is_some_and(|presentity| presentity.has_state(self.config.switches)) {
+            self.presentities.drop_if_idle(id);
+            return Err(Reply::refuse(Status::TEMPORARILY_UNAVAILABLE, "nothing is published"));
+        }
+        let repeated = [Name::From, Name::To, Name::CallId, Name::Event, Name::RecordRoute];
+        if repeated.into_iter().flat_map(|name| request.headers(name)).chain([contact.uri]).any(breaks_lines)
+        {
+            self.presentities.drop_if_idle(id);
+            return Err(Reply::refuse(Status::BAD_REQUEST, "line end in a header"));
+        }
+        let tag = self.random.token(TAG);
+        let headers = self.notify_headers(flow, request, &aor, &tag);
+        let most = self.config.limits.dialog_bytes as usize;
+        let Some(dialog) = Dialog::new(contact.uri, &headers, request.call_id(), remote_tag, most) else {
+            self.presentities.drop_if_idle(id);
+            return Err(Reply::refuse(Status::BAD_REQUEST, "dialog too long"));
+        };
+        let mut local_tag: Tag = [b'0'; TAG];
+        local_tag.copy_from_slice(tag.as_bytes());
+        let poll = seconds == 0;
+        let subscription = Subscription {
+            presentity: id,
+            place: 0,
+            flow: Some(flow.id),
+            transport: flow.transport,
+            local_tag,
+            dialog,
+            watcher: self.subscriptions.intern(&watcher),
+            device: flow.device.clone().filter(|device| device.aor == watcher),
+            cseq: 0,
+            cseq_reserved: CSEQ_BLOCK,
+            remote_cseq: cseq,
+            sent: 0,
+            in_flight: None,
+            ending: poll.then_some(SubscriptionEnd::Polled),
+            stored: !poll,
+            expires: Millis(self.now.0 + i64::from(seconds) * 1000),
+            waits_until: Millis(0),
+            timer: TimerId::NONE,
+            timer_at: Millis(0),
+        };
+        let subscription = self.begin(subscription, fx);
+        self.flows.tie_subscription(flow.id, subscription);
+        if let Some(presentity) = self.presentities.get(id)
+            && !poll
+        {
+            fx.event(Log::SubscriptionStarted { aor: presentity.aor.clone() });
+        }
+        let mut reply = self.accepted(flow, &aor, seconds);
+        reply.to_tag = Some(tag);
+        Ok(reply)
+    }
+
+    fn resubscribe(
+        &mut self,
+        flow: &Flow,
+        request: &Message,
+        tag: &str,
+        fx: &mut Effects,
+    ) -> Result<Reply, Reply> {
+        let gone = || Reply::new(Status::CALL_DOES_NOT_EXIST);
+        let id = self.subscriptions.by_tag(tag).ok_or_else(gone)?;
+        let subscription = self.subscriptions.get(id).ok_or_else(gone)?;
+        let remote_tag = request.from().ok().and_then(|from| from.tag()).unwrap_or_default();
+        let same = subscription.dialog.call_id() == request.call_id()
+            && subscription.dialog.remote_tag() == remote_tag;
+        if !same || subscription.ending.is_some() {
+            return Err(gone());
+        }
+        // Who began the dialog on this connection need not show the password again; browsers'
+        // libraries count their CSeq differently after a challenge in a dialog.
+        let trusted = match &self.config.auth {
+            Auth::Open => true,
+            Auth::Digest(_) => {
+                subscription.flow == Some(flow.id)
+                    || flow.authenticated.as_ref() == Some(&subscription.watcher)
+            }
+        };
+        let watcher = subscription.watcher.clone();
+        if !trusted && self.authenticate(flow, request, fx)? != watcher {
+            return Err(Reply::refuse(Status::FORBIDDEN, "another user's dialog"));
+        }
+        check_package(request)?;
+        let subscription = self.subscriptions.get(id).ok_or_else(gone)?;
+        let event = request.header(Name::Event).unwrap_or_default();
+        let mine = subscription.dialog.headers().lines().find_map(|line| line.strip_prefix("Event: "));
+        let matches = tributary_sip::event::Event::parse(mine.unwrap_or_default())
+            .zip(tributary_sip::event::Event::parse(event))
+            .is_some_and(|(mine, theirs)| mine.matches(&theirs));
+        if !matches {
+            return Err(gone());
+        }
+        let cseq = request.cseq().map_err(|_| Reply::refuse(Status::BAD_REQUEST, "CSeq"))?.number;
+        // An equal number under a new branch is what SIP.js sends after a challenge; RFC 3261 12.2.2
+        // refuses lower ones only.
+        if cseq < subscription.remote_cseq {
+            return Err(Reply::refuse(Status::SERVER_INTERNAL_ERROR, "CSeq"));
+        }
+        let target = contact(request)?.map(|contact| contact.uri.to_owned());
+        let seconds = self.subscribe_seconds(request)?;
+        let presentity = subscription.presentity;
+        let aor = self.presentities.get(presentity).and_then(|p| Aor::parse(&p.aor).ok()).ok_or_else(gone)?;
+        self.refreshed(flow, id, cseq, seconds, target.as_deref(), fx);
+        Ok(self.accepted(flow, &aor, seconds))
+    }
+
+    fn subscribe_seconds(&self, request: &Message) -> Result<u32, Reply> {
+        let asked = request.expires().map_err(|_| Reply::refuse(Status::BAD_REQUEST, "Expires"))?;
+        granted(asked, self.config.timing.subscribe)
+    }
+
+    fn check_room(
+        &self,
+        flow: &Flow,
+        presentity: Option<PresentityId>,
+        watcher: &str,
+        fx: &mut Effects,
+    ) -> Result<(), Reply> {
+        let limits = &self.config.limits;
+        let to_it = presentity.and_then(|id| self.presentities.get(id)).map_or(0, |p| p.subscriptions.len());
+        let on_flow = self.flows.get(flow.id).map_or(0, |ties| ties.subscriptions().count());
+        if to_it >= limits.subscriptions_per_presentity as usize {
+            return Err(self.limited(fx, "subscriptions_per_presentity"));
+        }
+        if on_flow >= limits.subscriptions_per_flow as usize {
+            return Err(self.limited(fx, "subscriptions_per_flow"));
+        }
+        if self.subscriptions.of_watcher(watcher) >= limits.subscriptions_per_watcher {
+            return Err(self.limited(fx, "subscriptions_per_watcher"));
+        }
+        Ok(())
+    }
+
+    fn accepted(&self, flow: &Flow, aor: &Aor, seconds: u32) -> Reply {
+        Reply::new(Status::OK)
+            .with(Name::Contact, self.contact(flow, aor))
+            .with(Name::Expires, seconds.to_string())
+    }
+
+    fn contact(&self, flow: &Flow, aor: &Aor) -> String {
+        format!("<sip:{}@{};transport={}>", contact_user(self.index), aor.host(), flow.transport.uri())
+    }
+
+    /// The headers of every NOTIFY of a dialog: From is the SUBSCRIBE's To and To its From.
+    fn notify_headers(&self, flow: &Flow, request: &Message, aor: &Aor, tag: &str) -> String {
+        let mut out = String::with_capacity(512);
+        // Writing to a String cannot fail.
+        let _ = write!(out, "Max-Forwards: 70\r\nFrom: ");
+        let to = request.header(Name::To).unwrap_or_default();
+        // Browsers' libraries answer `sips:` in From with 416 and drop other schemes without a word.
+        let is_sip = |to: NameAddr<'_>| to.parse_uri().is_ok_and(|uri| uri.scheme == Scheme::Sip);
+        let from_is_sip = request.to().is_ok_and(is_sip);
+        let _ = if from_is_sip { write!(out, "{to}") } else { write!(out, "<{}>", aor.as_str()) };
+        let _ = write!(out, ";tag={tag}\r\nTo: {}\r\n", request.header(Name::From).unwrap_or_default());
+        let _ = write!(out, "Call-ID: {}\r\nContact: {}\r\n", request.call_id(), self.contact(flow, aor));
+        let _ = write!(out, "Event: {}\r\n", request.header(Name::Event).unwrap_or("presence"));
+        for route in request.headers(Name::RecordRoute) {
+            let _ = write!(out, "Route: {route}\r\n");
+        }
+        out
+    }
+}
+
+/// 420, 489 and 406: what is asked for must be something that there is.
+fn check_package(request: &Message) -> Result<(), Reply> {
+    if let Some(refusal) = respond::unsupported(request) {
+        return Err(refusal);
+    }
+    if !matches!(request.event(), Ok(Some(event)) if event.package == "presence") {
+        return Err(respond::bad_event());
+    }
+    match request.accept() {
+        Ok(None) => Ok(()),
+        Ok(Some(accept)) if accept.quality(respond::PIDF) > 0 => Ok(()),
+        Ok(Some(_)) => Err(Reply::refuse(Status::NOT_ACCEPTABLE, "Accept").with(Name::Accept, respond::PIDF)),
+        Err(_) => Err(Reply::refuse(Status::BAD_REQUEST, "Accept")),
+    }
+}
+
+/// Whether a value must not be written into a request of ours: it would begin another line.
+fn breaks_lines(value: &str) -> bool {
+    value.bytes().any(|byte| matches!(byte, b'\r' | b'\n' | 0))
+}
+
+/// The one Contact of a SUBSCRIBE.
+fn contact(request: &Message) -> Result<Option<NameAddr<'_>>, Reply> {
+    let bad = |why| Reply::refuse(Status::BAD_REQUEST, why);
+    let Some(contact) = request.contact().map_err(|_| bad("Contact"))? else {
+        return Ok(None);
+    };
+    let uri = contact.parse_uri().map_err(|_| bad("Contact"))?;
+    if !uri.is_sip() {
+        return Err(Reply::refuse(Status::UNSUPPORTED_URI_SCHEME, "Contact"));
+    }
+    Ok(Some(contact))
+}
+
+impl Shard {
+    /// Makes a subscription known to everything that has to know of it, but its flow.
+    pub(super) fn begin(&mut self, subscription: Subscription, fx: &mut Effects) -> SubscriptionId {
+        let presentity = subscription.presentity;
+        let id = self.subscriptions.insert(subscription);
+        if let Some(presentity) = self.presentities.get_mut(presentity) {
+            let place = presentity.subscriptions.len() as u32;
+            presentity.subscriptions.push(id);
+            if let Some(subscription) = self.subscriptions.get_mut(id) {
+                subscription.place = place;
+            }
+            if presentity.view.is_none() {
+                self.mark(subscription_presentity(&self.subscriptions, id), Reason::Publish, None, false);
+            }
+        }
+        self.store_subscription(id, fx);
+        self.arm(id);
+        self.due.push(id);
+        id
+    }
+}
+
+fn subscription_presentity(subscriptions: &super::Subscriptions, id: SubscriptionId) -> PresentityId {
+    subscriptions.get(id).map_or(PresentityId(u32::MAX), |subscription| subscription.presentity)
+}

@@ -1,0 +1,15 @@
+//! The engine as its clients see it: scripted clients, three shards, a virtual clock, a store that
+//! survives restarts. Nothing here waits for real time.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on must fail")]
+
+mod auth;
+mod bounds;
+mod browsers;
+mod mutated;
+mod policies;
+mod publish;
+mod register;
+mod restart;
+mod scene;
+mod simulation;
+mod subscribe;

@@ -1,0 +1,90 @@
+//! Policies: asked, checked, applied, and harmless when they fail.
+
+use crate::scene::*;
+use tributary_engine::{Assignment, Event, Input, PolicyFailure, Scope};
+
+const ALICE: &str = "sip:alice@example.com";
+
+fn scene() -> (Scene, Client, Client, String) {
+    let mut scene = Scene::new();
+    let alice = Client::new(&mut scene, "alice", None);
+    let bob = Client::new(&mut scene, "bob", None);
+    let tag = alice.announce(&mut scene, "open");
+    bob.watch(&mut scene, "alice");
+    scene.host.assigned = Some(Assignment { name: "test".into(), id: [1; 32], params: "{\"a\":1}".into() });
+    (scene, alice, bob, tag)
+}
+
+fn says(text: &str) -> Result<Option<Vec<u8>>, PolicyFailure> {
+    Ok(Some(text.as_bytes().to_vec()))
+}
+
+#[test]
+fn a_policy_in_force_decides_what_watchers_see_and_a_refresh_asks_it_again() {
+    let (mut scene, alice, bob, tag) = scene();
+    scene.host.answers.push_back(says(r#"{"abi":1,"set":{"basic":"closed"}}"#));
+    scene.everyone(|| Input::PolicyChanged { scope: Scope::Domain("example.com".to_owned()) });
+    assert!(body(&scene.notified(bob.flow)).contains("closed"));
+    let input = scene.host.inputs.remove(0);
+    assert!(input.contains(r#""reason":"policy""#) && input.contains(r#""params":{"a":1}"#), "{input}");
+    // No opinion on the refresh: back to the built-in merge.
+    alice.publish(&mut scene, "", &format!("SIP-If-Match: {tag}\r\n"));
+    assert!(scene.host.inputs.remove(0).contains(r#""reason":"refresh""#));
+    assert!(body(&scene.notified(bob.flow)).contains("open"));
+}
+
+#[test]
+fn a_change_for_somebody_else_asks_nobody_here() {
+    let (mut scene, _, bob, _) = scene();
+    scene.everyone(|| Input::PolicyChanged { scope: Scope::User("sip:carol@example.com".to_owned()) });
+    scene.everyone(|| Input::PolicyChanged { scope: Scope::Domain("example.org".to_owned()) });
+    assert!(scene.host.inputs.is_empty() && scene.inbox(bob.flow).is_empty());
+    scene.everyone(|| Input::PolicyChanged { scope: Scope::User(ALICE.to_owned()) });
+    assert_eq!(scene.host.inputs.len(), 1);
+}
+
+#[test]
+fn whatever_goes_wrong_with_a_policy_the_built_in_merge_is_served_and_an_event_says_why() {
+    for (answer, code, refused) in [
+        (Err(PolicyFailure { code: "E204".into(), message: "out of fuel".into() }), "E204", 0),
+        (says("not json"), "E202", 1),
+        (says(r#"{"abi":1,"select":[{"etag":"nope","tuple":"t1"}]}"#), "E203", 1),
+        (says(r#"{"abi":1,"set":{"basic":"ajar"}}"#), "E207", 1),
+    ] {
+        let (mut scene, alice, bob, tag) = scene();
+        scene.host.answers.push_back(answer);
+        alice.publish(&mut scene, &pidf("alice", "closed"), &format!("SIP-If-Match: {tag}\r\n"));
+        assert!(body(&scene.notified(bob.flow)).contains("<basic>closed</basic>"));
+        assert_eq!(scene.host.refused.len(), refused);
+        let failed = scene.events.iter().find_map(|event| match event {
+            Event::PolicyFailed { code, policy, .. } => Some((code.clone(), policy.to_string())),
+            _ => None,
+        });
+        assert_eq!(failed, Some((code.to_owned(), "test".to_owned())));
+    }
+}
+
+#[test]
+fn a_policy_is_asked_again_when_it_wants_to_be() {
+    let (mut scene, _, bob, _) = scene();
+    let at = scene.now + 1_800_000;
+    let later = format!(r#"{{"abi":1,"set":{{"basic":"closed"}},"reevaluate_at_ms":{at}}}"#);
+    scene.host.answers.push_back(says(&later));
+    scene.everyone(|| Input::PolicyChanged { scope: Scope::All });
+    assert!(body(&scene.notified(bob.flow)).contains("closed"));
+    scene.host.inputs.clear();
+    scene.pass(1_799_900);
+    assert!(scene.host.inputs.is_empty());
+    scene.pass(200);
+    assert!(scene.host.inputs.remove(0).contains(r#""reason":"timer""#));
+    assert!(body(&scene.notified(bob.flow)).contains("open"));
+}
+
+#[test]
+fn nobody_is_asked_about_a_user_whom_nobody_watches() {
+    let (mut scene, alice, bob, tag) = scene();
+    scene.disconnect(bob.flow);
+    scene.pass(61_000);
+    alice.publish(&mut scene, "", &format!("SIP-If-Match: {tag}\r\n"));
+    assert!(scene.host.inputs.is_empty());
+}

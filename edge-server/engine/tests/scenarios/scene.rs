@@ -1,0 +1,465 @@
+//! The stage: shards, connections, the store, and clients that do what they are told.
+
+use bytes::Bytes;
+use merge_core::live::{Presentity, Switches};
+use merge_core::time::Millis;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use tributary_engine::{
+    Answer, Assignment, Auth, Config, Effect, Effects, Event, Everybody, Flow, FlowDevice, FlowId, Input,
+    Limits, PolicyFailure, PolicyHost, Query, Record, RouteKey, Shard, StoreOp, Table, Timing, Transport,
+    route,
+};
+use tributary_sip::{Message, Name, ResponseBuilder, Status};
+
+pub(crate) const START: i64 = 1_795_225_680_000;
+pub(crate) const SHARDS: u16 = 3;
+
+/// What a scene is played with.
+pub(crate) fn config() -> Config {
+    Config {
+        domains: vec!["example.com".to_owned()],
+        auth: Auth::Open,
+        users: Arc::new(Everybody),
+        switches: Switches {
+            presence_uses_registration_state: true,
+            notify_closed_state_for_non_published_users: true,
+        },
+        composition: merge_core::compose::Composition::Compose,
+        timing: Timing::default(),
+        limits: Limits::default(),
+        shards: SHARDS,
+    }
+}
+
+/// A policy host that answers what a test put into it.
+#[derive(Default)]
+pub(crate) struct Host {
+    pub(crate) assigned: Option<Assignment>,
+    pub(crate) answers: VecDeque<Result<Option<Vec<u8>>, PolicyFailure>>,
+    pub(crate) inputs: Vec<String>,
+    pub(crate) refused: Vec<PolicyFailure>,
+}
+
+impl PolicyHost for Host {
+    fn assignment(&mut self, _presentity: &Presentity) -> Option<Assignment> {
+        self.assigned.clone()
+    }
+
+    fn run(
+        &mut self,
+        _presentity: &Presentity,
+        _assignment: &Assignment,
+        input: &[u8],
+    ) -> Result<Option<Vec<u8>>, PolicyFailure> {
+        self.inputs.push(String::from_utf8(input.to_vec()).unwrap());
+        self.answers.pop_front().unwrap_or(Ok(None))
+    }
+
+    fn refused(&mut self, _presentity: &Presentity, _assignment: &Assignment, failure: &PolicyFailure) {
+        self.refused.push(failure.clone());
+    }
+}
+
+struct Link {
+    open: bool,
+    transport: Transport,
+    device: Option<Arc<FlowDevice>>,
+    authenticated: Option<Arc<str>>,
+    inbox: VecDeque<Message>,
+}
+
+/// Shards, connections and a store.
+pub(crate) struct Scene {
+    pub(crate) config: Arc<Config>,
+    pub(crate) host: Host,
+    pub(crate) now: i64,
+    pub(crate) events: Vec<Event>,
+    pub(crate) store: BTreeMap<(Table, Bytes), Bytes>,
+    shards: Vec<Shard>,
+    links: BTreeMap<FlowId, Link>,
+    answers: Vec<(u64, Answer)>,
+    starts: u8,
+    numbers: u64,
+}
+
+impl Scene {
+    pub(crate) fn new() -> Self {
+        Self::with(config())
+    }
+
+    pub(crate) fn with(config: Config) -> Self {
+        let mut scene = Self {
+            config: Arc::new(config),
+            host: Host::default(),
+            now: START,
+            events: Vec::new(),
+            store: BTreeMap::new(),
+            shards: Vec::new(),
+            links: BTreeMap::new(),
+            answers: Vec::new(),
+            starts: 0,
+            numbers: 0,
+        };
+        scene.start();
+        scene
+    }
+
+    fn start(&mut self) {
+        self.starts += 1;
+        let seed = [self.starts; 32];
+        self.shards = (0..SHARDS).map(|index| Shard::new(self.config.clone(), seed, index)).collect();
+        let records: Vec<Record> =
+            self.store.iter().map(|((table, _), value)| Record::decode(*table, value).unwrap()).collect();
+        for record in records {
+            let shard = shard_of(record.aor());
+            self.input(shard, Input::Restore(Box::new(record)));
+        }
+        for shard in 0..SHARDS {
+            self.input(shard, Input::Restored);
+        }
+    }
+
+    /// The process dies and starts again, `after` milliseconds later. Only the store survives.
+    pub(crate) fn restart(&mut self, after: i64) {
+        self.links.clear();
+        self.now += after;
+        self.start();
+    }
+
+    pub(crate) fn connect(&mut self) -> FlowId {
+        self.numbers += 1;
+        let id = FlowId(self.numbers);
+        let link = Link {
+            open: true,
+            transport: Transport::Ws,
+            device: None,
+            authenticated: None,
+            inbox: VecDeque::new(),
+        };
+        self.links.insert(id, link);
+        id
+    }
+
+    pub(crate) fn disconnect(&mut self, flow: FlowId) {
+        if let Some(link) = self.links.get_mut(&flow) {
+            link.open = false;
+        }
+        for shard in 0..SHARDS {
+            self.input(shard, Input::FlowClosed { flow });
+        }
+    }
+
+    /// A number that no other call of this gave.
+    pub(crate) fn number(&mut self) -> u64 {
+        self.numbers += 1;
+        self.numbers
+    }
+
+    /// Something arrives over a connection.
+    pub(crate) fn send(&mut self, flow: FlowId, text: &str) {
+        let message = Message::parse(Bytes::copy_from_slice(text.as_bytes()))
+            .unwrap_or_else(|error| panic!("{error:?} in\n{text}"));
+        self.give(flow, message);
+    }
+
+    pub(crate) fn give(&mut self, flow: FlowId, message: Message) {
+        let link = &self.links[&flow];
+        let flow = Flow {
+            id: flow,
+            peer: ([127, 0, 0, 1], 50_000).into(),
+            transport: link.transport,
+            authenticated: link.authenticated.clone(),
+            device: link.device.clone(),
+        };
+        let shard = route(&message).shard(SHARDS);
+        self.input(shard, Input::Message { flow, message });
+    }
+
+    /// Sends a request and takes its answer, which must be the next thing that arrives.
+    pub(crate) fn ask(&mut self, flow: FlowId, text: &str) -> Message {
+        assert_eq!(self.inbox(flow).len(), 0, "unread messages");
+        self.send(flow, text);
+        let answer = self.next(flow).unwrap_or_else(|| panic!("no answer to\n{text}"));
+        assert!(!answer.is_request(), "a request came before the answer to\n{text}");
+        answer
+    }
+
+    pub(crate) fn next(&mut self, flow: FlowId) -> Option<Message> {
+        self.links.get_mut(&flow)?.inbox.pop_front()
+    }
+
+    pub(crate) fn inbox(&self, flow: FlowId) -> Vec<&Message> {
+        self.links.get(&flow).map(|link| link.inbox.iter().collect()).unwrap_or_default()
+    }
+
+    /// Answers a NOTIFY.
+    pub(crate) fn answer(&mut self, flow: FlowId, notify: &Message, status: u16) {
+        let bytes = ResponseBuilder::new(notify, Status::new(status).unwrap()).build().unwrap();
+        self.send(flow, std::str::from_utf8(&bytes).unwrap());
+    }
+
+    /// Takes the next message, which must be a NOTIFY, and answers it 200.
+    pub(crate) fn notified(&mut self, flow: FlowId) -> Message {
+        let notify = self.next(flow).expect("a NOTIFY");
+        assert_eq!(notify.method().as_str(), "NOTIFY");
+        self.answer(flow, &notify, 200);
+        notify
+    }
+
+    /// Lets time pass, timer by timer.
+    pub(crate) fn pass(&mut self, ms: i64) {
+        let end = self.now + ms;
+        loop {
+            let wakes =
+                self.shards.iter().enumerate().filter_map(|(i, s)| Some((s.poll_timeout()?.0, i as u16)));
+            let Some((at, shard)) = wakes.min().filter(|(at, _)| *at <= end) else {
+                break;
+            };
+            self.now = self.now.max(at);
+            self.input(shard, Input::Tick);
+        }
+        self.now = end;
+    }
+
+    pub(crate) fn query(&mut self, aor: &str, query: Query) -> Answer {
+        let id = self.number();
+        self.input(shard_of(aor), Input::Query { id, query });
+        let at = self.answers.iter().position(|(other, _)| *other == id).expect("an answer");
+        self.answers.remove(at).1
+    }
+
+    /// What the server itself says that watchers of `aor` are to see.
+    pub(crate) fn state(&mut self, aor: &str) -> String {
+        match self.query(aor, Query::Live { aor: aor.to_owned() }) {
+            Answer::Live(Some(live)) => live.server_pidf,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub(crate) fn counts(&self) -> tributary_engine::Counts {
+        let mut all = tributary_engine::Counts::default();
+        for shard in &self.shards {
+            let counts = shard.counts();
+            all.presentities += counts.presentities;
+            all.publications += counts.publications;
+            all.bindings += counts.bindings;
+            all.subscriptions += counts.subscriptions;
+            all.waiting_subscriptions += counts.waiting_subscriptions;
+            all.flows += counts.flows;
+            all.transactions += counts.transactions;
+            all.timers += counts.timers;
+        }
+        all
+    }
+
+    pub(crate) fn everyone(&mut self, input: impl Fn() -> Input) {
+        for shard in 0..SHARDS {
+            self.input(shard, input());
+        }
+    }
+
+    fn input(&mut self, shard: u16, input: Input) {
+        let mut effects = Effects::new();
+        self.shards[usize::from(shard)].handle(Millis(self.now), input, &mut self.host, &mut effects);
+        let mut notices = Vec::new();
+        for effect in effects.drain() {
+            match effect {
+                Effect::Send { flow, packet } => {
+                    let bytes = packet.to_bytes();
+                    let message = Message::parse(bytes.clone())
+                        .unwrap_or_else(|e| panic!("{e:?} in our own\n{}", String::from_utf8_lossy(&bytes)));
+                    if let Some(link) = self.links.get_mut(&flow).filter(|link| link.open) {
+                        link.inbox.push_back(message);
+                    }
+                }
+                Effect::Store(StoreOp::Put { table, key, value }) => {
+                    self.store.insert((table, key), value);
+                }
+                Effect::Store(StoreOp::Delete { table, key }) => {
+                    self.store.remove(&(table, key));
+                }
+                Effect::FlowAuthenticated { flow, aor } => {
+                    self.links.get_mut(&flow).unwrap().authenticated = Some(aor);
+                }
+                Effect::FlowRegistered { flow, device } => {
+                    self.links.get_mut(&flow).unwrap().device = Some(device);
+                }
+                Effect::Broadcast(notice) => notices.push(notice),
+                Effect::Close { flow, .. } => self.links.get_mut(&flow).unwrap().open = false,
+                Effect::Answer { id, answer } => self.answers.push((id, *answer)),
+                Effect::Event(event) => self.events.push(event),
+            }
+        }
+        for notice in notices {
+            for other in (0..SHARDS).filter(|&other| other != shard) {
+                self.input(other, Input::Notice(notice.clone()));
+            }
+        }
+    }
+}
+
+pub(crate) fn shard_of(aor: &str) -> u16 {
+    RouteKey::Aor(tributary_engine::route::aor_hash(aor)).shard(SHARDS)
+}
+
+/// One client: what a browser's library keeps about itself.
+#[derive(Clone)]
+pub(crate) struct Client {
+    pub(crate) user: &'static str,
+    pub(crate) flow: FlowId,
+    pub(crate) contact: String,
+    pub(crate) instance: Option<&'static str>,
+    pub(crate) cseq: u32,
+    pub(crate) register_call: u64,
+}
+
+/// A dialog as its watcher sees it.
+#[derive(Clone)]
+pub(crate) struct Watch {
+    pub(crate) call_id: String,
+    pub(crate) from_tag: String,
+    pub(crate) to: String,
+    pub(crate) target: String,
+    pub(crate) cseq: u32,
+}
+
+impl Client {
+    pub(crate) fn new(scene: &mut Scene, user: &'static str, instance: Option<&'static str>) -> Self {
+        let flow = scene.connect();
+        let number = scene.number();
+        let contact = format!("sip:u{number}@h{number}.invalid;transport=ws");
+        Self { user, flow, contact, instance, cseq: 0, register_call: number }
+    }
+
+    /// The lines that every request of this client begins with.
+    pub(crate) fn head(&self, scene: &mut Scene, method: &str, uri: &str, to: &str) -> String {
+        let n = scene.number();
+        format!(
+            "{method} {uri} SIP/2.0\r\nVia: SIP/2.0/WS lib.invalid;branch=z9hG4bK{n}\r\nMax-Forwards: 69\r\n\
+             From: <sip:{user}@example.com>;tag=f{n}\r\nTo: <{to}>\r\nCall-ID: c{n}\r\nCSeq: 1 {method}\r\n",
+            user = self.user,
+        )
+    }
+
+    pub(crate) fn register_text(&mut self, scene: &mut Scene, extra: &str) -> String {
+        let n = scene.number();
+        self.cseq += 1;
+        let Client { user, contact, cseq, register_call, .. } = self;
+        let instance = match self.instance {
+            Some(instance) => format!(";+sip.ice;reg-id=1;+sip.instance=\"<{instance}>\""),
+            None => String::new(),
+        };
+        format!(
+            "REGISTER sip:example.com SIP/2.0\r\nVia: SIP/2.0/WS lib.invalid;branch=z9hG4bK{n}\r\nMax-Forwards: 69\r\n\
+             From: <sip:{user}@example.com>;tag=f{n}\r\nTo: <sip:{user}@example.com>\r\nCall-ID: r{register_call}\r\n\
+             CSeq: {cseq} REGISTER\r\nContact: <{contact}>{instance}{extra}\r\n\
+             Supported: path,gruu,outbound\r\nContent-Length: 0\r\n\r\n"
+        )
+    }
+
+    pub(crate) fn register(&mut self, scene: &mut Scene) -> Message {
+        let text = self.register_text(scene, ";expires=600");
+        scene.ask(self.flow, &text)
+    }
+
+    pub(crate) fn unregister(&mut self, scene: &mut Scene) -> Message {
+        let text = self.register_text(scene, ";expires=0");
+        scene.ask(self.flow, &text)
+    }
+
+    /// Comes back over a new connection; the old one may still look alive to the server.
+    pub(crate) fn reconnect(&mut self, scene: &mut Scene) {
+        self.flow = scene.connect();
+    }
+
+    pub(crate) fn publish_text(&self, scene: &mut Scene, body: &str, more: &str) -> String {
+        let aor = format!("sip:{}@example.com", self.user);
+        let head = self.head(scene, "PUBLISH", &aor, &aor);
+        let kind = if body.is_empty() { "" } else { "Content-Type: application/pidf+xml\r\n" };
+        format!("{head}Event: presence\r\n{more}{kind}Content-Length: {}\r\n\r\n{body}", body.len())
+    }
+
+    pub(crate) fn publish(&self, scene: &mut Scene, body: &str, more: &str) -> Message {
+        let text = self.publish_text(scene, body, more);
+        scene.ask(self.flow, &text)
+    }
+
+    /// Publishes a document with one tuple and gives the entity-tag.
+    pub(crate) fn announce(&self, scene: &mut Scene, basic: &str) -> String {
+        let answer = self.publish(scene, &pidf(self.user, basic), "");
+        assert_eq!(code(&answer), 200);
+        etag(&answer)
+    }
+
+    pub(crate) fn subscribe_text(&self, scene: &mut Scene, user: &str, more: &str) -> String {
+        let aor = format!("sip:{user}@example.com");
+        let head = self.head(scene, "SUBSCRIBE", &aor, &aor);
+        format!("{head}Event: presence\r\nContact: <{}>\r\n{more}Content-Length: 0\r\n\r\n", self.contact)
+    }
+
+    /// Subscribes and takes the 200; the NOTIFY is left in the inbox.
+    pub(crate) fn subscribe(&self, scene: &mut Scene, user: &str, more: &str) -> (Message, Watch) {
+        let text = self.subscribe_text(scene, user, more);
+        let answer = scene.ask(self.flow, &text);
+        assert_eq!(code(&answer), 200, "{:?}", answer);
+        let watch = Watch {
+            call_id: answer.call_id().to_owned(),
+            from_tag: answer.from().unwrap().tag().unwrap().to_owned(),
+            to: answer.header(Name::To).unwrap().to_owned(),
+            target: answer.contact().unwrap().unwrap().uri.to_owned(),
+            cseq: 1,
+        };
+        (answer, watch)
+    }
+
+    /// Subscribes and answers the first NOTIFY.
+    pub(crate) fn watch(&self, scene: &mut Scene, user: &str) -> (Watch, Message) {
+        let (_, watch) = self.subscribe(scene, user, "Expires: 3600\r\n");
+        let notify = scene.notified(self.flow);
+        (watch, notify)
+    }
+
+    pub(crate) fn refresh_text(&self, scene: &mut Scene, watch: &mut Watch, more: &str) -> String {
+        watch.cseq += 1;
+        let n = scene.number();
+        let Watch { call_id, from_tag, to, target, cseq } = watch;
+        format!(
+            "SUBSCRIBE {target} SIP/2.0\r\nVia: SIP/2.0/WS lib.invalid;branch=z9hG4bK{n}\r\nMax-Forwards: 69\r\n\
+             From: <sip:{user}@example.com>;tag={from_tag}\r\nTo: {to}\r\nCall-ID: {call_id}\r\n\
+             CSeq: {cseq} SUBSCRIBE\r\nContact: <{contact}>\r\nEvent: presence\r\n{more}Content-Length: 0\r\n\r\n",
+            user = self.user,
+            contact = self.contact,
+        )
+    }
+
+    pub(crate) fn refresh(&self, scene: &mut Scene, watch: &mut Watch, more: &str) -> Message {
+        let text = self.refresh_text(scene, watch, more);
+        scene.ask(self.flow, &text)
+    }
+}
+
+pub(crate) fn code(message: &Message) -> u16 {
+    message.status().expect("a response").code()
+}
+
+pub(crate) fn etag(message: &Message) -> String {
+    message.header(Name::SipEtag).expect("SIP-ETag").to_owned()
+}
+
+pub(crate) fn body(message: &Message) -> &str {
+    std::str::from_utf8(message.body()).unwrap()
+}
+
+/// A document with one tuple.
+pub(crate) fn pidf(user: &str, basic: &str) -> String {
+    pidf_of(user, "t1", basic, &format!("sip:{user}@{basic}.example.com"))
+}
+
+pub(crate) fn pidf_of(user: &str, id: &str, basic: &str, contact: &str) -> String {
+    format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\
+         <presence xmlns=\"urn:ietf:params:xml:ns:pidf\" entity=\"sip:{user}@example.com\">\
+         <tuple id=\"{id}\"><status><basic>{basic}</basic></status><contact>{contact}</contact></tuple></presence>"
+    )
+}

@@ -1,0 +1,364 @@
+//! Policies and their assignments.
+
+use super::error::ApiError;
+use super::{Answered, Api};
+use crate::policies::{
+    AssignError, Assigned, BUILT_IN, Entry, Generation, RemoveError, Source, UploadError, hex, read_scope,
+    unhex, write_scope,
+};
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::rejection::{BytesRejection, JsonRejection};
+use axum::extract::{Path, Query, State};
+use axum::response::IntoResponse as _;
+use http::{StatusCode, header};
+use policy_sandbox::{Finding, Report};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use tributary_engine::Scope;
+
+#[derive(serde::Deserialize)]
+pub(super) struct Upload {
+    name: Option<String>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Assignment {
+    policy: Option<String>,
+    built_in: Option<String>,
+    params: Option<serde_json::Map<String, Value>>,
+}
+
+/// Everything that is wrong with a file, without keeping it. The answer is 200 either way: the
+/// question was what the report is.
+pub(super) async fn check(State(api): State<Arc<Api>>, file: Result<Bytes, BytesRejection>) -> Answered {
+    let file = body(&api, file)?;
+    let report = checked(file).await;
+    Ok(Json(report_json(&report)).into_response())
+}
+
+pub(super) async fn upload(
+    State(api): State<Arc<Api>>,
+    Query(query): Query<Upload>,
+    file: Result<Bytes, BytesRejection>,
+) -> Answered {
+    enabled(&api)?;
+    let file = body(&api, file)?;
+    match api.library.upload(query.name.as_deref(), file.clone()).await {
+        Ok(entry) => {
+            tracing::info!(policy = %entry.name, id = hex(&entry.id()), "a policy was uploaded");
+            let answer = json!({
+                "id": hex(&entry.id()),
+                "name": &*entry.name,
+                "report": report_json(entry.policy.report()),
+            });
+            Ok((StatusCode::CREATED, Json(answer)).into_response())
+        }
+        Err(UploadError::Refused(findings)) => {
+            let mut report = checked(file).await;
+            // The static report holds the static findings already; those of the compile and of the
+            // dry run come from the upload.
+            if report.is_ok() {
+                report.errors = findings;
+            }
+            Err(ApiError::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "policy_refused",
+                format!("the policy has {} errors", report.errors.len()),
+                "the report beside this error names each, with its place and what to do",
+            )
+            .with_report(report_json(&report)))
+        }
+        Err(UploadError::NameTaken(name)) => Err(ApiError::new(
+            StatusCode::CONFLICT,
+            "name_taken",
+            format!("another policy is called {name}"),
+            "give another name with ?name=, or delete the other policy first",
+        )),
+        Err(error @ UploadError::BadName) => Err(ApiError::new(
+            StatusCode::BAD_REQUEST,
+            "bad_name",
+            error.to_string(),
+            "give another with ?name=",
+        )),
+        Err(error @ UploadError::Full(_)) => Err(ApiError::new(
+            StatusCode::INSUFFICIENT_STORAGE,
+            "full",
+            error.to_string(),
+            "delete one that is not in force, or raise policies.max_files",
+        )),
+        Err(UploadError::Store(_)) => Err(ApiError::store()),
+    }
+}
+
+pub(super) async fn list(State(api): State<Arc<Api>>) -> Answered {
+    let snapshot = api.library.snapshot();
+    let policies: Vec<Value> = snapshot.policies().map(|entry| entry_json(entry)).collect();
+    let assignments: Vec<Value> =
+        snapshot.scopes().into_iter().map(|(scope, assigned)| assigned_json(&scope, assigned)).collect();
+    let built_in: Vec<&str> = BUILT_IN.iter().map(|(name, _)| *name).collect();
+    Ok(Json(json!({"policies": policies, "built_in": built_in, "assignments": assignments})).into_response())
+}
+
+pub(super) async fn one(State(api): State<Arc<Api>>, Path(id): Path<String>) -> Answered {
+    let entry = known(&api, &id)?;
+    let mut answer = entry_json(&entry);
+    if let Some(answer) = answer.as_object_mut() {
+        answer.insert("report".to_owned(), report_json(entry.policy.report()));
+        answer.insert("log".to_owned(), json!(entry.figures().log));
+    }
+    Ok(Json(answer).into_response())
+}
+
+pub(super) async fn remove(State(api): State<Arc<Api>>, Path(id): Path<String>) -> Answered {
+    enabled(&api)?;
+    let id = read_id(&id)?;
+    match api.library.remove(&id).await {
+        Ok(()) => Ok(StatusCode::NO_CONTENT.into_response()),
+        Err(RemoveError::Unknown) => Err(no_policy(&hex(&id))),
+        Err(error @ RemoveError::InUse(_)) => Err(ApiError::new(
+            StatusCode::CONFLICT,
+            "in_use",
+            error.to_string(),
+            "assign something else to that scope first",
+        )),
+        Err(RemoveError::Store(_)) => Err(ApiError::store()),
+    }
+}
+
+pub(super) async fn file(State(api): State<Arc<Api>>, Path(id): Path<String>) -> Answered {
+    let entry = known(&api, &id)?;
+    Ok(([(header::CONTENT_TYPE, "application/wasm")], entry.file.clone()).into_response())
+}
+
+pub(super) async fn assignments(State(api): State<Arc<Api>>) -> Answered {
+    let snapshot = api.library.snapshot();
+    let all: Vec<Value> =
+        snapshot.scopes().into_iter().map(|(scope, assigned)| assigned_json(&scope, assigned)).collect();
+    Ok(Json(json!({"assignments": all})).into_response())
+}
+
+pub(super) async fn assign(
+    State(api): State<Arc<Api>>,
+    Path(scope): Path<String>,
+    assignment: Result<Json<Assignment>, JsonRejection>,
+) -> Answered {
+    enabled(&api)?;
+    let scope = scope_of(&scope)?;
+    let Json(assignment) = assignment.map_err(|rejection| {
+        ApiError::new(
+            rejection.status(),
+            "bad_body",
+            rejection.body_text(),
+            "send {\"policy\": ID, \"params\": {..}} or {\"built_in\": NAME} as application/json",
+        )
+    })?;
+    if assignment.policy.is_some() == assignment.built_in.is_some() {
+        return Err(ApiError::new(
+            StatusCode::BAD_REQUEST,
+            "bad_body",
+            "exactly one of policy and built_in is needed",
+            "send {\"policy\": ID, \"params\": {..}} or {\"built_in\": NAME}; DELETE takes an assignment back",
+        ));
+    }
+    let id = assignment.policy.as_deref().map(read_id).transpose()?;
+    let params = Value::Object(assignment.params.unwrap_or_default()).to_string();
+    let generation =
+        api.library.assign(&scope, id, assignment.built_in.as_deref(), &params).await.map_err(refused)?;
+    Ok(changed(&api, &scope, &generation, "assigned").await)
+}
+
+pub(super) async fn unassign(State(api): State<Arc<Api>>, Path(scope): Path<String>) -> Answered {
+    enabled(&api)?;
+    let scope = scope_of(&scope)?;
+    let there = api.library.snapshot().assigned(&scope).is_some_and(|assigned| assigned.current().is_some());
+    if !there {
+        return Err(nothing_assigned(&scope));
+    }
+    let generation = api.library.assign(&scope, None, None, "{}").await.map_err(refused)?;
+    Ok(changed(&api, &scope, &generation, "unassigned").await)
+}
+
+pub(super) async fn roll_back(State(api): State<Arc<Api>>, Path(scope): Path<String>) -> Answered {
+    enabled(&api)?;
+    let scope = scope_of(&scope)?;
+    let generation = api.library.roll_back(&scope).await.map_err(refused)?;
+    Ok(changed(&api, &scope, &generation, "rolled back").await)
+}
+
+/// Lets the shards merge anew and says what is in force now.
+async fn changed(api: &Api, scope: &Scope, generation: &Generation, what: &str) -> axum::response::Response {
+    let name = generation.policy.as_ref().map_or("none", |policy| &*policy.name);
+    tracing::info!(
+        scope = write_scope(scope),
+        policy = name,
+        generation = generation.number,
+        "policy {what}"
+    );
+    api.shards.policy_changed(scope).await;
+    Json(json!({"scope": write_scope(scope), "in_force": generation_json(generation)})).into_response()
+}
+
+async fn checked(file: Bytes) -> Report {
+    tokio::task::spawn_blocking(move || policy_check::check(&file)).await.unwrap_or_default()
+}
+
+fn refused(error: AssignError) -> ApiError {
+    let message = error.to_string();
+    match error {
+        AssignError::NoPolicy(id) => no_policy(&id),
+        AssignError::NoBuiltIn(_) => ApiError::new(
+            StatusCode::NOT_FOUND,
+            "unknown_built_in",
+            message,
+            format!("take one of {}", BUILT_IN.map(|(name, _)| name).join(", ")),
+        ),
+        AssignError::Params(_) => ApiError::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "params_refused",
+            message,
+            "see the policy's documentation for what it takes; numbers must be whole",
+        ),
+        AssignError::NoEarlier => ApiError::new(
+            StatusCode::CONFLICT,
+            "no_earlier",
+            message,
+            "GET /api/v1/assignments shows the generations that are kept",
+        ),
+        AssignError::Store(_) => ApiError::store(),
+    }
+}
+
+fn enabled(api: &Api) -> Result<(), ApiError> {
+    if api.policies_enabled {
+        return Ok(());
+    }
+    Err(ApiError::new(
+        StatusCode::FORBIDDEN,
+        "policies_disabled",
+        "policies cannot be changed by the API here",
+        "set policies.enabled = true",
+    ))
+}
+
+fn body(api: &Api, file: Result<Bytes, BytesRejection>) -> Result<Bytes, ApiError> {
+    file.map_err(|rejection| {
+        let fix = format!("at most {} bytes are taken (api.max_body_bytes)", api.max_body);
+        ApiError::new(rejection.status(), "bad_body", rejection.body_text(), fix)
+    })
+}
+
+fn scope_of(text: &str) -> Result<Scope, ApiError> {
+    read_scope(text).ok_or_else(|| {
+        ApiError::new(
+            StatusCode::BAD_REQUEST,
+            "bad_scope",
+            format!("{text} is not a scope"),
+            "write domain:example.com or user:sip:alice@example.com",
+        )
+    })
+}
+
+fn nothing_assigned(scope: &Scope) -> ApiError {
+    ApiError::new(
+        StatusCode::NOT_FOUND,
+        "nothing_assigned",
+        format!("nothing is assigned to {}", write_scope(scope)),
+        "GET /api/v1/assignments lists what is",
+    )
+}
+
+fn read_id(text: &str) -> Result<[u8; 32], ApiError> {
+    unhex(text).ok_or_else(|| {
+        ApiError::new(
+            StatusCode::BAD_REQUEST,
+            "bad_id",
+            "a policy's id has 64 hexadecimal digits",
+            "GET /api/v1/policies lists them",
+        )
+    })
+}
+
+fn known(api: &Api, id: &str) -> Result<Arc<Entry>, ApiError> {
+    let id = read_id(id)?;
+    api.library.snapshot().policy(&id).ok_or_else(|| no_policy(&hex(&id)))
+}
+
+fn no_policy(id: &str) -> ApiError {
+    ApiError::new(
+        StatusCode::NOT_FOUND,
+        "unknown_policy",
+        format!("there is no policy {id}"),
+        "upload it with POST /api/v1/policies; GET lists what is there",
+    )
+}
+
+fn finding_json(finding: &Finding) -> Value {
+    json!({"code": finding.code, "place": finding.place, "message": finding.message, "fix": finding.fix})
+}
+
+fn report_json(report: &Report) -> Value {
+    let findings = |findings: &[Finding]| findings.iter().map(finding_json).collect::<Vec<_>>();
+    let manifest = report.manifest.as_ref().map(|manifest| {
+        json!({
+            "name": manifest.name,
+            "version": manifest.version,
+            "summary": manifest.summary,
+            "license": manifest.license,
+            "hooks": manifest.hooks,
+            "privacy": manifest.privacy,
+        })
+    });
+    json!({
+        "ok": report.is_ok(),
+        "errors": findings(&report.errors),
+        "warnings": findings(&report.warnings),
+        "manifest": manifest,
+        "abi": report.abi,
+        "hooks": report.hooks.names(),
+    })
+}
+
+fn entry_json(entry: &Entry) -> Value {
+    let figures = entry.figures();
+    json!({
+        "id": hex(&entry.id()),
+        "name": &*entry.name,
+        "source": match entry.source { Source::Shipped => "shipped", Source::Uploaded => "uploaded" },
+        "bytes": entry.file.len(),
+        "since_ms": entry.since.0,
+        "summary": entry.policy.report().manifest.as_ref().and_then(|manifest| manifest.summary.clone()),
+        "figures": {
+            "calls": figures.calls,
+            "outputs": figures.outputs,
+            "no_opinion": figures.no_opinion,
+            "failures": figures.failures,
+            "fuel": figures.fuel,
+            "last_failure": figures.last_failure.map(|failure| json!({
+                "at_ms": failure.at.0,
+                "aor": failure.aor,
+                "code": failure.code,
+                "message": failure.message,
+            })),
+        },
+    })
+}
+
+fn generation_json(generation: &Generation) -> Value {
+    json!({
+        "generation": generation.number,
+        "policy": generation.policy.as_ref().map(|policy| json!({"id": hex(&policy.id()), "name": &*policy.name})),
+        "built_in": generation.built_in.and_then(|merge| BUILT_IN.iter().find(|(_, known)| *known == merge)).map(|(name, _)| *name),
+        "params": serde_json::from_str::<Value>(&generation.params).unwrap_or(Value::Null),
+        "since_ms": generation.since.0,
+    })
+}
+
+fn assigned_json(scope: &Scope, assigned: &Assigned) -> Value {
+    json!({
+        "scope": write_scope(scope),
+        "in_force": assigned.current().map(generation_json),
+        "generations": assigned.generations.iter().rev().map(generation_json).collect::<Vec<_>>(),
+    })
+}

@@ -1,0 +1,167 @@
+//! The command line: what there is, what it means, and examples.
+
+use clap::{Args, Parser, Subcommand};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// A SIP presence server: many devices publish, one person appears.
+#[derive(Debug, Parser)]
+#[command(
+    name = "tributary",
+    version,
+    max_term_width = 100,
+    arg_required_else_help = true,
+    after_help = "Examples:
+  tributary demo
+  tributary serve --config /etc/tributary.toml
+  tributary serve --domain example.com --user alice:secret --user bob:secret --data ./state
+  tributary check-config /etc/tributary.toml
+  tributary merge live.json --as json"
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What the program can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the server.
+    Serve(Serve),
+    /// Run a demonstration on this machine: no authentication, loopback only, users alice and bob.
+    Demo(Demo),
+    /// Read a configuration file and say what is wrong with it, with line numbers.
+    CheckConfig(CheckConfig),
+    /// Merge a captured live set (the JSON of /api/v1/presentities/AOR/live) and write the result.
+    Merge(Merge),
+    /// Compile a policy from standard input under limits; the server starts this for itself.
+    #[command(hide = true)]
+    CompilePolicy,
+}
+
+/// Options of `serve`.
+#[derive(Debug, Args)]
+#[command(after_help = "Either --config, or the options of a quick trial:
+  tributary serve --config /etc/tributary.toml
+  tributary serve --listen 127.0.0.1:8080 --domain example.com --user alice:secret --data ./state
+  tributary serve --domain example.com --open
+
+Every key of the file can be replaced by a variable TRIBUTARY_SECTION_KEY, such as
+TRIBUTARY_SERVER_LISTEN=127.0.0.1:9000. All keys are in docs/configuration.md.")]
+pub struct Serve {
+    /// The configuration file (TOML).
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Address and port; replaces server.listen.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub listen: Option<SocketAddr>,
+    /// A domain to serve; replaces server.domains; may be given several times.
+    #[arg(long, value_name = "NAME")]
+    pub domain: Vec<String>,
+    /// A user of the first domain; may be given several times. Others on this machine can see it in
+    /// the list of processes: for trials only.
+    #[arg(long, value_name = "NAME:SECRET", value_parser = user)]
+    pub user: Vec<(String, String)>,
+    /// Where state is kept; replaces store.data. Without it state ends with the process.
+    #[arg(long, value_name = "FOLDER")]
+    pub data: Option<PathBuf>,
+    /// No authentication; loopback only.
+    #[arg(long)]
+    pub open: bool,
+    /// Serve the page from this folder.
+    #[arg(long, value_name = "FOLDER")]
+    pub site: Option<PathBuf>,
+    /// TLS certificate chain (PEM); replaces tls.certificate.
+    #[arg(long, value_name = "FILE", requires = "key")]
+    pub certificate: Option<PathBuf>,
+    /// TLS private key (PEM); replaces tls.key.
+    #[arg(long, value_name = "FILE", requires = "certificate")]
+    pub key: Option<PathBuf>,
+}
+
+/// Options of `demo`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  tributary demo
+  tributary demo --listen 127.0.0.1:0 --data ./state")]
+pub struct Demo {
+    /// Address and port on this machine; port 0 takes a free one.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+    /// Keep state here, instead of in a folder that is removed at the end.
+    #[arg(long, value_name = "FOLDER")]
+    pub data: Option<PathBuf>,
+    /// Serve the page from this folder.
+    #[arg(long, value_name = "FOLDER")]
+    pub site: Option<PathBuf>,
+}
+
+/// Options of `check-config`.
+#[derive(Debug, Args)]
+pub struct CheckConfig {
+    /// The configuration file (TOML).
+    #[arg(value_name = "FILE", required_unless_present = "document")]
+    pub file: Option<PathBuf>,
+    /// Write configuration.md and metrics.md into this folder instead.
+    #[arg(long, value_name = "FOLDER", conflicts_with = "file")]
+    pub document: Option<PathBuf>,
+}
+
+/// Options of `merge`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  curl -H 'Authorization: Bearer TOKEN' http://127.0.0.1:8080/api/v1/presentities/sip:alice@example.com/live \\
+    | tributary merge -
+  tributary merge live.json --as explanation --how newest")]
+pub struct Merge {
+    /// The live set; - is standard input.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// What to write.
+    #[arg(long = "as", value_name = "FORM", default_value = "pidf")]
+    pub form: Form,
+    /// The built-in merge to use instead of the live set's own.
+    #[arg(long, value_name = "NAME")]
+    pub how: Option<String>,
+}
+
+/// What `merge` writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Form {
+    /// The PIDF document, as watchers get it.
+    Pidf,
+    /// The JSON form of presence.
+    Json,
+    /// Where each value came from and what it beat.
+    Explanation,
+}
+
+/// Reads `name:secret`.
+fn user(text: &str) -> Result<(String, String), String> {
+    match text.split_once(':') {
+        Some((name, secret)) if !name.is_empty() && !secret.is_empty() => {
+            Ok((name.to_owned(), secret.to_owned()))
+        }
+        _ => Err("write it as NAME:SECRET".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_user_is_a_name_and_a_secret_which_may_hold_colons() {
+        assert_eq!(user("alice:se:cret"), Ok(("alice".to_owned(), "se:cret".to_owned())));
+        for wrong in ["alice", "alice:", ":secret", ""] {
+            assert!(user(wrong).is_err(), "{wrong}");
+        }
+    }
+}

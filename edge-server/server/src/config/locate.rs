@@ -1,0 +1,77 @@
+//! Finds the line of a key in the text of a configuration file.
+
+use std::collections::BTreeMap;
+use toml::de::{DeTable, DeValue};
+
+/// Where each key of a file stands: `server.listen`, `users[0].name`, and tables by their own name.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Lines(BTreeMap<String, usize>);
+
+impl Lines {
+    /// Reads the places of all keys; text that is not TOML has none.
+    pub(crate) fn of(text: &str) -> Self {
+        let mut lines = Self::default();
+        if let Ok(table) = DeTable::parse(text) {
+            lines.table(text, "", table.get_ref());
+        }
+        lines
+    }
+
+    /// The line of `key`, or of the nearest table around it.
+    pub(crate) fn line(&self, key: &str) -> Option<usize> {
+        let mut key = key;
+        loop {
+            if let Some(line) = self.0.get(key) {
+                return Some(*line);
+            }
+            key = &key[..key.rfind('.')?];
+        }
+    }
+
+    /// Whether the file itself gives `key`.
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.0.contains_key(key)
+    }
+
+    /// The configuration is two levels deep (`section.key`), so this ends after the third.
+    fn table(&mut self, text: &str, prefix: &str, table: &DeTable<'_>) {
+        for (key, value) in table {
+            let name = if prefix.is_empty() {
+                key.get_ref().to_string()
+            } else {
+                format!("{prefix}.{}", key.get_ref())
+            };
+            self.0.insert(name.clone(), line_at(text, key.span().start));
+            match value.get_ref() {
+                DeValue::Table(inner) if prefix.matches('.').count() < 2 => self.table(text, &name, inner),
+                DeValue::Array(items) if prefix.is_empty() => {
+                    for (index, item) in items.iter().enumerate() {
+                        let name = format!("{name}[{index}]");
+                        self.0.insert(name.clone(), line_at(text, item.span().start));
+                        if let DeValue::Table(inner) = item.get_ref() {
+                            self.table(text, &name, inner);
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// The line, counted from 1, that the byte at `offset` is on.
+pub(crate) fn line_at(text: &str, offset: usize) -> usize {
+    text.as_bytes().iter().take(offset).filter(|byte| **byte == b'\n').count() + 1
+}
+
+/// What to do about an error of the TOML reader.
+pub(crate) fn advice(message: &str) -> String {
+    if message.contains("unknown field") {
+        "remove the key or correct its name; docs/configuration.md lists them all".to_owned()
+    } else if message.contains("invalid type") {
+        "docs/configuration.md says what each key takes; texts need quotes, numbers and true/false none"
+            .to_owned()
+    } else {
+        String::new()
+    }
+}

@@ -1,0 +1,291 @@
+//! What is wrong with a configuration as a whole.
+
+use super::locate::Lines;
+use super::{Config, Problem};
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// Collects problems with their lines.
+struct Finder<'a> {
+    lines: &'a Lines,
+    found: Vec<Problem>,
+}
+
+impl Finder<'_> {
+    fn add(&mut self, key: &str, message: impl Into<String>, fix: impl Into<String>) {
+        self.found.push(Problem {
+            line: self.lines.line(key),
+            key: key.to_owned(),
+            message: message.into(),
+            fix: fix.into(),
+        });
+    }
+
+    fn readable(&mut self, key: &str, file: Option<&String>) {
+        let Some(file) = file else { return };
+        if let Err(error) = std::fs::File::open(Path::new(file)) {
+            self.add(
+                key,
+                format!("cannot read {file}: {error}"),
+                "check the path and the file's permissions",
+            );
+        }
+    }
+}
+
+impl Config {
+    /// Everything that makes this configuration unusable or unsafe; empty when it is good.
+    pub(crate) fn problems(&self, lines: &Lines) -> Vec<Problem> {
+        let mut find = Finder { lines, found: Vec::new() };
+        self.exposure(&mut find);
+        self.domains(&mut find);
+        self.logins(&mut find);
+        self.limits(&mut find);
+        self.files(&mut find);
+        find.found
+    }
+
+    /// Nothing may be reachable from outside without encryption and authentication.
+    fn exposure(&self, find: &mut Finder<'_>) {
+        let listen = self.server.listen;
+        match (&self.tls.certificate, &self.tls.key) {
+            (Some(_), None) => {
+                find.add("tls.certificate", "a certificate without its key", "set tls.key as well")
+            }
+            (None, Some(_)) => {
+                find.add("tls.key", "a key without its certificate", "set tls.certificate as well")
+            }
+            _ => {}
+        }
+        if listen.ip().is_loopback() {
+            if !self.server.open && self.users.is_empty() {
+                find.add(
+                    "users",
+                    "there are no users, so nobody could log in",
+                    "add a [[users]] table (or --user name:secret), or server.open = true (--open) for a trial on loopback",
+                );
+            }
+            return;
+        }
+        if !self.has_tls() {
+            find.add(
+                "server.listen",
+                format!("{listen} is reachable from outside, and there is no TLS"),
+                "set tls.certificate and tls.key, or listen on 127.0.0.1 behind a proxy that does TLS",
+            );
+        }
+        if self.server.open {
+            find.add(
+                "server.open",
+                format!("open mode has no authentication, and {listen} is reachable from outside"),
+                "remove server.open and add [[users]], or listen on 127.0.0.1",
+            );
+        } else if self.users.is_empty() {
+            find.add(
+                "users",
+                "there are no users, so nobody could log in",
+                "add a [[users]] table for each user",
+            );
+        }
+    }
+
+    fn domains(&self, find: &mut Finder<'_>) {
+        if self.server.domains.is_empty() {
+            find.add(
+                "server.domains",
+                "no domain is given",
+                "name at least one, such as domains = [\"example.com\"]",
+            );
+        }
+        for domain in &self.server.domains {
+            if !is_host(domain) {
+                find.add(
+                    "server.domains",
+                    format!("{domain:?} is not a host name"),
+                    "give the part behind the @ of an address, without scheme and port",
+                );
+            }
+        }
+    }
+
+    fn logins(&self, find: &mut Finder<'_>) {
+        let mut seen = BTreeSet::new();
+        for (index, user) in self.users.iter().enumerate() {
+            let key = |name: &str| format!("users[{index}].{name}");
+            if user.name.is_empty() || user.name.contains([':', '@', ' ', '"']) {
+                find.add(
+                    &key("name"),
+                    format!("{:?} is not a user name", user.name),
+                    "give the part before the @, without colons, quotes and blanks",
+                );
+            }
+            let domain = user.domain.as_deref().unwrap_or_else(|| self.first_domain()).to_ascii_lowercase();
+            if !self.server.domains.iter().any(|known| known.eq_ignore_ascii_case(&domain)) {
+                find.add(
+                    &key("domain"),
+                    format!("{domain} is not one of server.domains"),
+                    "add it to server.domains or correct it",
+                );
+            }
+            if !seen.insert((user.name.clone(), domain.clone())) {
+                find.add(
+                    &key("name"),
+                    format!("{}@{domain} is given twice", user.name),
+                    "remove one of the two",
+                );
+            }
+            let ways = [&user.password, &user.password_file].into_iter().flatten().count();
+            let digests = [&user.ha1_md5, &user.ha1_sha256].into_iter().flatten().count();
+            if ways + digests == 0 {
+                find.add(
+                    &key("password"),
+                    format!("{} has no password", user.name),
+                    "set password, password_file, or ha1_md5 and ha1_sha256",
+                );
+            } else if ways > 1 || (ways == 1 && digests > 0) {
+                find.add(
+                    &key("password"),
+                    format!("{} has a password in more than one form", user.name),
+                    "keep one of password, password_file, or the digests",
+                );
+            }
+            if digests == 1 {
+                find.add(
+                    &key("ha1_md5"),
+                    "one digest without the other",
+                    "give both ha1_md5 and ha1_sha256: browsers answer the first, other clients the second",
+                );
+            }
+            for (name, value, length) in
+                [("ha1_md5", &user.ha1_md5, 32), ("ha1_sha256", &user.ha1_sha256, 64)]
+            {
+                let Some(value) = value else { continue };
+                if value.len() != length || !value.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+                    find.add(
+                        &key(name),
+                        format!("not {length} hexadecimal digits"),
+                        format!("it is the digest of \"{}:{}:password\"", user.name, self.realm()),
+                    );
+                }
+            }
+            find.readable(&key("password_file"), user.password_file.as_ref());
+        }
+    }
+
+    fn limits(&self, find: &mut Finder<'_>) {
+        let presence = &self.presence;
+        let p = presence;
+        for (what, min, default, max) in [
+            (
+                "registration",
+                p.min_registration_seconds,
+                p.default_registration_seconds,
+                p.max_registration_seconds,
+            ),
+            (
+                "publication",
+                p.min_publication_seconds,
+                p.default_publication_seconds,
+                p.max_publication_seconds,
+            ),
+            (
+                "subscription",
+                p.min_subscription_seconds,
+                p.default_subscription_seconds,
+                p.max_subscription_seconds,
+            ),
+        ] {
+            if min > default {
+                find.add(
+                    &format!("presence.min_{what}_seconds"),
+                    format!("{min} is more than presence.default_{what}_seconds, {default}"),
+                    "the shortest must not be longer than the default",
+                );
+            }
+            if default > max {
+                find.add(
+                    &format!("presence.max_{what}_seconds"),
+                    format!("{max} is less than presence.default_{what}_seconds, {default}"),
+                    "the longest must not be shorter than the default",
+                );
+            }
+        }
+        for name in self.limits.keys() {
+            if tributary_engine::Limits::default().get(name).is_none() {
+                find.add(
+                    &format!("limits.{name}"),
+                    "no limit has this name",
+                    "remove the key or correct its name; docs/configuration.md lists them all",
+                );
+            }
+        }
+        for (key, value, least) in [
+            ("websocket.max_message_bytes", self.websocket.max_message_bytes, 1_300),
+            (
+                "websocket.output_queue_bytes",
+                self.websocket.output_queue_bytes,
+                self.websocket.max_message_bytes,
+            ),
+            ("websocket.output_queue_messages", self.websocket.output_queue_messages, 8),
+            ("http.max_head_bytes", self.http.max_head_bytes, 8_192),
+            ("websocket.ping_seconds", self.websocket.ping_seconds as usize, 1),
+            ("websocket.pong_seconds", self.websocket.pong_seconds as usize, 1),
+            ("http.handshake_seconds", self.http.handshake_seconds as usize, 1),
+        ] {
+            if value < least {
+                find.add(key, format!("{value} is too small"), format!("give at least {least}"));
+            }
+        }
+        if self.server.shards > 256 {
+            find.add("server.shards", "more than 256", "0 takes the number of cores");
+        }
+        for origin in &self.websocket.origins {
+            if origin != "*" && origin != "null" && !origin.contains("://") {
+                find.add(
+                    "websocket.origins",
+                    format!("{origin:?} is not an origin"),
+                    "give scheme, host and port as browsers send them, such as https://app.example.com",
+                );
+            }
+        }
+        if crate::log::filter(&self.log.level).is_err() {
+            find.add("log.level", format!("{:?} is not a log filter", self.log.level), "try info or debug");
+        }
+    }
+
+    fn files(&self, find: &mut Finder<'_>) {
+        find.readable("tls.certificate", self.tls.certificate.as_ref());
+        find.readable("tls.key", self.tls.key.as_ref());
+        find.readable("api.token_file", self.api.token_file.as_ref());
+        if self.api.token.is_some() && self.api.token_file.is_some() {
+            find.add("api.token", "the token is given twice", "keep api.token or api.token_file");
+        }
+        if self.api.token.as_ref().is_some_and(|token| token.len() < 8) && find.lines.has("api.token") {
+            find.add(
+                "api.token",
+                "shorter than 8 characters",
+                "take a long random one, such as from `openssl rand -hex 24`",
+            );
+        }
+        for (key, folder) in
+            [("server.site", &self.server.site), ("policies.shipped", &self.policies.shipped)]
+        {
+            if let Some(folder) = folder
+                && !Path::new(folder).is_dir()
+            {
+                find.add(key, format!("{folder} is not a folder"), "check the path");
+            }
+        }
+    }
+}
+
+/// Whether `text` may stand behind the @ of an address.
+fn is_host(text: &str) -> bool {
+    !text.is_empty()
+        && text.len() <= 253
+        && text.split('.').all(|label| {
+            !label.is_empty()
+                && label.len() <= 63
+                && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+        })
+}

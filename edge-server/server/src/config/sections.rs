@@ -1,0 +1,203 @@
+//! Every key of the configuration, with its default and its documentation.
+
+use super::definition::{section, words};
+use std::net::{Ipv4Addr, SocketAddr};
+
+words! {
+    /// When a change counts as stored.
+    Durability ("\"process\" or \"fsync\"") {
+        /// Written to the system before the answer leaves: survives `kill -9` of the server.
+        "process" => Process,
+        /// Also flushed to the disk: survives a power cut, at some milliseconds a commit.
+        "fsync" => Fsync,
+    }
+}
+
+words! {
+    /// How log lines are written.
+    LogFormat ("\"auto\", \"text\" or \"json\"") {
+        /// Text on a terminal, JSON otherwise.
+        "auto" => Auto,
+        /// One readable line an event.
+        "text" => Text,
+        /// One JSON object an event.
+        "json" => Json,
+    }
+}
+
+words! {
+    /// The built-in merge to use where no policy decides.
+    Merge ("\"compose\", \"union\", \"newest\" or \"most-available\"") {
+        /// One tuple a service, one person, field by field.
+        "compose" => Compose,
+        /// Everything, nothing resolved.
+        "union" => Union,
+        /// The newest device alone.
+        "newest" => Newest,
+        /// The most available device alone.
+        "most-available" => MostAvailable,
+    }
+}
+
+section! {
+    /// What the server is and where it listens. HTTP, the API and SIP over WebSocket (RFC 7118) share one port.
+    "server" Server {
+        /// Address and port. Any address but loopback needs `[tls]` and users.
+        listen: SocketAddr = SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+        /// The SIP domains that this server is responsible for, and the digest realm's first choice.
+        domains: Vec<String> = vec!["example.com".to_owned()],
+        /// The digest realm; the first domain when not set. One realm serves 401 and 407: JsSIP keeps only one.
+        realm: Option<String> = None,
+        /// No authentication: anybody may be any user. Loopback only; for trials.
+        open: bool = false,
+        /// State is split into this many shards, each with a task of its own; 0 takes the number of cores.
+        shards: usize = 0,
+        /// Serve the page from this folder instead of the one built in.
+        site: Option<String> = None,
+    }
+}
+
+section! {
+    /// TLS for HTTPS and `wss:`, by certificate and key in PEM files. Without both, the port speaks plain HTTP and `ws:`.
+    "tls" Tls {
+        /// The certificate chain, PEM, the server's own certificate first.
+        certificate: Option<String> = None,
+        /// The private key, PEM (PKCS#8, PKCS#1 or SEC1).
+        key: Option<String> = None,
+    }
+}
+
+section! {
+    /// Where state is kept: registrations, publications, subscriptions, policies, users.
+    "store" Store {
+        /// The folder that holds `tributary.redb`; it is made when missing. Not set: state lives in memory and ends with the process.
+        data: Option<String> = None,
+        /// `process`: a change is in the system's hands before it is answered, and survives `kill -9`. `fsync`: on the disk, and survives a power cut.
+        durability: Durability = Durability::Process,
+    }
+}
+
+section! {
+    /// A user who may log in. Give the password, a file with it, or both digests of `user:realm:password`.
+    #[repeated = true]
+    "users" User {
+        /// The user part of the address, `alice` of `sip:alice@example.com`.
+        name: String = String::new(),
+        /// The user's domain; the first of `server.domains` when not set.
+        domain: Option<String> = None,
+        /// The password in clear. It is turned into digests at start and not kept.
+        password: Option<String> = None,
+        /// A file whose first line is the password.
+        password_file: Option<String> = None,
+        /// MD5 of `user:realm:password` in hex: what JsSIP and SIP.js can answer.
+        ha1_md5: Option<String> = None,
+        /// SHA-256 of `user:realm:password` in hex (RFC 8760).
+        ha1_sha256: Option<String> = None,
+    }
+}
+
+section! {
+    /// The HTTP API under /api/v1, and what may be read without its token.
+    "api" Api {
+        /// The bearer token. Not set: a random one is written to `api-token` in the data folder at first start; without a data folder the API is closed.
+        token: Option<String> = None,
+        /// A file whose first line is the bearer token.
+        token_file: Option<String> = None,
+        /// Serve /metrics to loopback clients without the token.
+        open_metrics: bool = true,
+        /// The largest body the API takes, in bytes; a policy file is at most 262144.
+        max_body_bytes: usize = 1_048_576,
+    }
+}
+
+section! {
+    /// SIP over WebSocket: limits and liveness. RFC 7118, RFC 6455.
+    "websocket" WebSocket {
+        /// Origins whose pages may connect, such as `https://app.example.com`; `*` is any. Empty: the same host as the listener, and any loopback origin when listening on loopback. Programs that send no Origin are let in.
+        origins: Vec<String> = Vec::new(),
+        /// The largest SIP message (and the largest frame), in bytes. A larger one closes the connection with 1009.
+        max_message_bytes: usize = 65_536,
+        /// Connections (HTTP and WebSocket) one address may hold; 0 is no limit. The next is refused with 503.
+        connections_per_address: u32 = 1_000,
+        /// All connections together; 0 is no limit.
+        max_connections: u32 = 100_000,
+        /// A silent connection is pinged after this many seconds.
+        ping_seconds: u32 = 25,
+        /// A connection that answers no ping for this many seconds is closed.
+        pong_seconds: u32 = 15,
+        /// Bytes that may wait for a slow reader; one byte more and its connection is closed. A single message always may.
+        output_queue_bytes: usize = 4_194_304,
+        /// Messages that may wait for a slow reader; one more and its connection is closed.
+        output_queue_messages: usize = 4_096,
+    }
+}
+
+section! {
+    /// Plain HTTP: how long a client may take.
+    "http" Http {
+        /// Seconds from the first byte (or from the end of the last request) to a whole request head; TLS and WebSocket handshakes included.
+        handshake_seconds: u32 = 10,
+        /// The largest request head, in bytes.
+        max_head_bytes: usize = 16_384,
+    }
+}
+
+section! {
+    /// Presence: lifetimes, times of grace, and what counts as state.
+    "presence" Presence {
+        /// Seconds for which a device's publication outlives its connection when that dies without a word.
+        grace_seconds: u32 = 10,
+        /// Seconds for which a subscription waits, silently, for its watcher to come back over another connection.
+        watcher_grace_seconds: u32 = 60,
+        /// Seconds for which everything that a restart of the server cut off waits for its client.
+        restart_grace_seconds: u32 = 120,
+        /// The shortest registration, in seconds; less is answered 423 with Min-Expires (RFC 3261 10.3).
+        min_registration_seconds: u32 = 10,
+        /// The longest registration, in seconds; a longer one is shortened.
+        max_registration_seconds: u32 = 3_600,
+        /// The registration granted where the request names no time.
+        default_registration_seconds: u32 = 600,
+        /// The shortest publication, in seconds; less is answered 423 (RFC 3903 6).
+        min_publication_seconds: u32 = 10,
+        /// The longest publication, in seconds.
+        max_publication_seconds: u32 = 3_600,
+        /// The publication granted where the request names no time.
+        default_publication_seconds: u32 = 3_600,
+        /// The shortest subscription, in seconds. Keep it low: neither JsSIP nor SIP.js retries a 423.
+        min_subscription_seconds: u32 = 10,
+        /// The longest subscription, in seconds.
+        max_subscription_seconds: u32 = 3_600,
+        /// The subscription granted where the request names no time.
+        default_subscription_seconds: u32 = 3_600,
+        /// Seconds for which a digest nonce may be used, as often as the client likes; then it is told `stale=true`.
+        nonce_seconds: u32 = 300,
+        /// The built-in merge.
+        merge: Merge = Merge::Compose,
+        /// With nothing published, a registered user is open at the registered contacts.
+        use_registrations: bool = true,
+        /// With nothing published and nobody registered, tell watchers `closed`; otherwise the document is empty.
+        notify_closed: bool = true,
+    }
+}
+
+section! {
+    /// Uploaded merge policies (WebAssembly).
+    "policies" Policies {
+        /// Allow uploads and assignments by the API.
+        enabled: bool = true,
+        /// Policy files kept; the next upload is refused until one is deleted.
+        max_files: usize = 100,
+        /// A folder with policies that ship with the server (`*.wasm` and `index.json`); they are listed and can be assigned without an upload.
+        shipped: Option<String> = None,
+    }
+}
+
+section! {
+    /// Logging. Nothing secret is logged: no Authorization, no password, no token, no body.
+    "log" Log {
+        /// `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `info,tributary=debug`.
+        level: String = "info".to_owned(),
+        /// `auto` is text on a terminal and JSON otherwise.
+        format: LogFormat = LogFormat::Auto,
+    }
+}

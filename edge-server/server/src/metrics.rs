@@ -1,0 +1,210 @@
+//! The one list of metrics: name, kind, labels and help stand here and nowhere else.
+//!
+//! A [`Metrics`] is a value that is passed to whoever counts; there is no global registry.
+
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+use std::fmt::Write as _;
+
+/// A counter that is split by one label.
+pub type Split = Family<[(&'static str, String); 1], Counter>;
+
+/// One metric, as the documentation shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Description {
+    /// Its name without the prefix `tributary_`; counters are written with `_total` behind it.
+    pub name: &'static str,
+    /// `counter`, `gauge` or `histogram`.
+    pub kind: &'static str,
+    /// Its label, or nothing.
+    pub label: &'static str,
+    /// What it counts.
+    pub help: &'static str,
+}
+
+macro_rules! metrics {
+    ( $( $kind:ident $name:ident [$($label:literal)?] $help:literal ; )+ ) => {
+        /// Every metric of the server. Cloning shares the numbers.
+        #[derive(Clone, Debug)]
+        pub struct Metrics {
+            $( #[doc = $help] pub $name: metrics!(@type $kind $($label)?), )+
+        }
+
+        impl Metrics {
+            /// Every metric, in the order of the documentation.
+            pub const LIST: &'static [Description] = &[
+                $( Description {
+                    name: stringify!($name), kind: stringify!($kind), label: concat!($($label)?), help: $help,
+                }, )+
+            ];
+
+            fn registered(registry: &mut Registry) -> Self {
+                $(
+                    let $name = <metrics!(@type $kind $($label)?)>::fresh();
+                    // The encoder ends every help text with a full stop of its own.
+                    registry.register(stringify!($name), $help.trim_end_matches('.'), $name.clone());
+                )+
+                Self { $( $name, )+ }
+            }
+        }
+    };
+    (@type counter $label:literal) => { Split };
+    (@type counter) => { Counter };
+    (@type gauge) => { Gauge };
+    (@type histogram) => { Histogram };
+}
+
+metrics! {
+    gauge connections [] "Open connections, HTTP and WebSocket.";
+    gauge websockets [] "Open SIP over WebSocket connections.";
+    counter connections_opened [] "Connections accepted.";
+    counter connections_refused ["reason"] "Connections and WebSocket handshakes refused.";
+    counter websockets_closed ["reason"] "WebSocket connections that ended; `slow` is a reader that could not keep up.";
+    counter messages_received ["kind"] "SIP messages read, by method, or `response`.";
+    counter messages_malformed [] "SIP messages that could not be read.";
+    counter messages_sent [] "SIP messages handed to a connection.";
+    counter messages_undeliverable [] "SIP messages for a connection that was gone.";
+    counter responses_sent ["status"] "SIP responses sent, by status code.";
+    counter limit_reached ["limit"] "Requests that met a limit of `[limits]`, by its name.";
+    counter authentication_failures ["why"] "Credentials that were refused, by reason.";
+    counter engine_events ["event"] "Noteworthy events of the state machines, by name.";
+    counter shard_inputs [] "Inputs that the shards handled.";
+    gauge presentities [] "Users with any state.";
+    gauge registrations [] "Live bindings.";
+    gauge publications [] "Live publications.";
+    gauge subscriptions [] "Live subscriptions.";
+    counter store_commits [] "Commits to the store.";
+    counter store_changes [] "Changes inside those commits.";
+    counter store_failures [] "Commits that failed; after one the server stops.";
+    histogram store_commit_seconds [] "Duration of a commit.";
+    counter policy_calls ["outcome"] "Calls of uploaded policies: `output`, `no_opinion`, or `failed`.";
+    counter policy_failures ["code"] "Failed calls of policies, by code; the built-in merge answered.";
+    counter policy_fuel [] "Fuel used by policies.";
+    gauge policies [] "Policies that can be assigned.";
+    counter api_requests ["status"] "Requests to the HTTP API, by status code.";
+}
+
+/// What can be made empty.
+trait Fresh {
+    fn fresh() -> Self;
+}
+
+impl Fresh for Counter {
+    fn fresh() -> Self {
+        Self::default()
+    }
+}
+
+impl Fresh for Gauge {
+    fn fresh() -> Self {
+        Self::default()
+    }
+}
+
+impl Fresh for Split {
+    fn fresh() -> Self {
+        Self::default()
+    }
+}
+
+impl Fresh for Histogram {
+    /// Commits take from 50 us (no flush) to a second (a busy disk).
+    fn fresh() -> Self {
+        Self::new([0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.05, 0.25, 1.0])
+    }
+}
+
+/// The metrics together with the registry that writes them.
+#[derive(Debug)]
+pub struct Exposition {
+    /// The numbers.
+    pub metrics: Metrics,
+    registry: Registry,
+}
+
+impl Default for Exposition {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("tributary");
+        let metrics = Metrics::registered(&mut registry);
+        Self { metrics, registry }
+    }
+}
+
+impl Exposition {
+    /// The content type of [`Self::text`].
+    pub const CONTENT_TYPE: &'static str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+    /// All metrics as OpenMetrics text, which Prometheus reads.
+    pub fn text(&self) -> String {
+        let mut out = String::new();
+        if encode(&mut out, &self.registry).is_err() {
+            tracing::error!("the metrics could not be written");
+        }
+        out
+    }
+}
+
+/// Adds one to the child of a split counter.
+pub fn count(counter: &Split, label: &'static str, value: impl Into<String>) {
+    counter.get_or_create(&[(label, value.into())]).inc();
+}
+
+/// The text of `docs/metrics.md`.
+pub fn documentation() -> String {
+    let mut out = "# Metrics
+
+<!-- Written by `tributary check-config --document`; a test compares. Change src/metrics.rs instead. -->
+
+Served at `/metrics` as OpenMetrics text: without the token to loopback clients (`api.open_metrics`), with it to all.
+
+| name | kind | label | what it counts |
+| --- | --- | --- | --- |
+"
+    .to_owned();
+    for metric in Metrics::LIST {
+        let total = if metric.kind == "counter" { "_total" } else { "" };
+        let label = if metric.label.is_empty() { String::new() } else { format!("`{}`", metric.label) };
+        let _ = writeln!(
+            out,
+            "| `tributary_{}{total}` | {} | {label} | {} |",
+            metric.name, metric.kind, metric.help
+        );
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_metric_is_written_with_its_help() {
+        let exposition = Exposition::default();
+        count(&exposition.metrics.responses_sent, "status", "200");
+        exposition.metrics.websockets.inc();
+        let text = exposition.text();
+        // A metric with a label is written once it has a value of that label.
+        let seen = |metric: &&Description| metric.label.is_empty() || metric.name == "responses_sent";
+        for metric in Metrics::LIST.iter().filter(seen) {
+            assert!(text.contains(&format!("# HELP tributary_{} {}\n", metric.name, metric.help)), "{text}");
+        }
+        assert!(text.contains("tributary_responses_sent_total{status=\"200\"} 1"), "{text}");
+        assert!(text.contains("tributary_websockets 1"), "{text}");
+        assert!(text.ends_with("# EOF\n"));
+    }
+
+    #[test]
+    fn every_metric_is_documented_and_the_table_is_up_to_date() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/metrics.md");
+        let stored = std::fs::read_to_string(path).unwrap_or_default();
+        assert_eq!(
+            stored,
+            documentation(),
+            "run `tributary check-config --document edge-server/server/docs`"
+        );
+    }
+}

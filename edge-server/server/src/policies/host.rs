@@ -1,0 +1,102 @@
+//! The door between a shard and the sandbox.
+
+use super::counters::Failure;
+use super::library::{Entry, Library, Snapshot};
+use crate::clock::Clock;
+use crate::metrics::{Metrics, count};
+use merge_core::compose::Composition;
+use merge_core::live::Presentity;
+use merge_core::policy::LocalTime;
+use merge_core::time::Millis;
+use std::sync::Arc;
+use tributary_engine::{Assignment, PolicyFailure, PolicyHost};
+
+/// Runs the library's policies for one shard.
+#[derive(Debug)]
+pub struct Host {
+    library: Arc<Library>,
+    metrics: Metrics,
+    clock: Clock,
+}
+
+impl Host {
+    /// A host for one shard.
+    pub fn new(library: Arc<Library>, metrics: Metrics, clock: Clock) -> Self {
+        Self { library, metrics, clock }
+    }
+
+    fn failure(&self, presentity: &Presentity, failure: &PolicyFailure) -> Failure {
+        Failure {
+            at: self.clock.now(),
+            aor: presentity.aor.clone(),
+            code: failure.code.clone(),
+            message: failure.message.clone(),
+        }
+    }
+
+    fn entry(snapshot: &Snapshot, assignment: &Assignment) -> Option<Arc<Entry>> {
+        snapshot.policy(&assignment.id)
+    }
+}
+
+impl PolicyHost for Host {
+    fn assignment(&mut self, presentity: &Presentity) -> Option<Assignment> {
+        let snapshot = self.library.snapshot();
+        let generation = snapshot.in_force(presentity)?;
+        let policy = generation.policy.as_ref()?;
+        Some(Assignment {
+            name: Arc::clone(&policy.name),
+            id: policy.id(),
+            params: Arc::clone(&generation.params),
+        })
+    }
+
+    fn run(
+        &mut self,
+        presentity: &Presentity,
+        assignment: &Assignment,
+        input: &[u8],
+    ) -> Result<Option<Vec<u8>>, PolicyFailure> {
+        let Some(entry) = Self::entry(&self.library.snapshot(), assignment) else { return Ok(None) };
+        let outcome = entry.policy.merge(input);
+        for line in &outcome.log {
+            tracing::debug!(policy = %entry.name, line, "a policy logged");
+        }
+        self.metrics.policy_fuel.inc_by(outcome.fuel_used);
+        entry.counters.called(outcome.fuel_used, outcome.log);
+        match outcome.result {
+            Ok(output) => {
+                let name = if output.is_some() { "output" } else { "no_opinion" };
+                count(&self.metrics.policy_calls, "outcome", name);
+                entry.counters.answered(output.is_some());
+                Ok(output)
+            }
+            Err(failure) => {
+                let at = failure.at.map(|at| format!("{at}: ")).unwrap_or_default();
+                let failure = PolicyFailure {
+                    code: failure.code.to_owned(),
+                    message: format!("{at}{}", failure.message),
+                };
+                count(&self.metrics.policy_calls, "outcome", "failed");
+                count(&self.metrics.policy_failures, "code", failure.code.clone());
+                entry.counters.failed(self.failure(presentity, &failure));
+                Err(failure)
+            }
+        }
+    }
+
+    fn refused(&mut self, presentity: &Presentity, assignment: &Assignment, failure: &PolicyFailure) {
+        count(&self.metrics.policy_failures, "code", failure.code.clone());
+        if let Some(entry) = Self::entry(&self.library.snapshot(), assignment) {
+            entry.counters.refused(self.failure(presentity, failure));
+        }
+    }
+
+    fn local_time(&self, presentity: &Presentity, now: Millis) -> Option<LocalTime> {
+        self.library.local_time(presentity, now)
+    }
+
+    fn composition(&self, presentity: &Presentity) -> Option<Composition> {
+        self.library.snapshot().in_force(presentity)?.built_in
+    }
+}

@@ -1,0 +1,77 @@
+//! Uploaded merge policies: kept, assigned, run and counted.
+//!
+//! ```text
+//!   upload --> check --> compile --> dry run --> store --> in the Library, inactive
+//!   assign --> params checked --> store --> a new Snapshot is swapped in --> shards merge anew
+//!   merge  --> Host looks the scope up in the Snapshot --> sandbox --> counters
+//! ```
+//!
+//! A [`Snapshot`] is immutable. A merge works with the one it began with, so an
+//! activation is atomic. A policy that fails costs its watchers nothing but its own opinion: the
+//! built-in merge answers, and the failure is counted under its code.
+
+mod counters;
+mod host;
+mod library;
+mod stored;
+
+pub use self::counters::{Failure, Figures};
+pub use self::host::Host;
+pub use self::library::{
+    AssignError, Assigned, Entry, Generation, KEPT_GENERATIONS, Library, LibraryError, RemoveError, Snapshot,
+    Source, UploadError, hex, shipped, unhex,
+};
+
+use merge_core::compose::Composition;
+use tributary_engine::Scope;
+
+/// The names of the built-in merges, which can be assigned like policies.
+pub const BUILT_IN: [(&str, Composition); 4] = [
+    ("compose", Composition::Compose),
+    ("union", Composition::Union),
+    ("newest", Composition::Newest),
+    ("most-available", Composition::MostAvailable),
+];
+
+/// Reads a scope: `domain:example.com` or `user:sip:alice@example.com`.
+pub fn read_scope(text: &str) -> Option<Scope> {
+    let (kind, name) = text.split_once(':')?;
+    match kind {
+        "domain" if !name.is_empty() && !name.contains([':', '@', '/', ' ']) => {
+            Some(Scope::Domain(name.to_ascii_lowercase()))
+        }
+        "user" => tributary_sip::Aor::parse(name).ok().map(|aor| Scope::User(aor.as_str().to_owned())),
+        _ => None,
+    }
+}
+
+/// Writes a scope the way [`read_scope`] reads it.
+pub fn write_scope(scope: &Scope) -> String {
+    match scope {
+        Scope::All => "all".to_owned(),
+        Scope::Domain(domain) => format!("domain:{domain}"),
+        Scope::User(aor) => format!("user:{aor}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scope_is_a_domain_or_a_users_address_in_its_canonical_form() {
+        for (text, expect) in [
+            ("domain:example.com", Some("domain:example.com")),
+            ("domain:EXAMPLE.com", Some("domain:example.com")),
+            ("user:sip:alice@Example.COM", Some("user:sip:alice@example.com")),
+            ("domain:", None),
+            ("domain:a/b", None),
+            ("user:", None),
+            ("user:alice", None),
+            ("everybody", None),
+            ("", None),
+        ] {
+            assert_eq!(read_scope(text).map(|scope| write_scope(&scope)).as_deref(), expect, "{text}");
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! What the state machines tell, as log lines and numbers.
+
+use crate::metrics::{Metrics, count as add};
+use tributary_engine::{Effect, Event};
+
+/// Notes what a request came to in its span, and logs what is worth a line.
+pub(super) fn trace(effect: &Effect) {
+    let Effect::Event(event) = effect else { return };
+    match event {
+        Event::Request { method, status, detail } => {
+            let span = tracing::Span::current();
+            span.record("status", status);
+            match detail {
+                Some(detail) => tracing::info!(detail, "{method} answered {status}"),
+                None => tracing::debug!("{method} answered {status}"),
+            }
+        }
+        Event::AuthenticationFailed { why } => tracing::debug!(why, "not authenticated"),
+        _ => {}
+    }
+}
+
+/// Counts an event; logs those that no request's span holds.
+pub(super) fn count(event: &Event, metrics: &Metrics) {
+    let name = |name: &str| add(&metrics.engine_events, "event", name);
+    match event {
+        Event::Request { method, status, .. } => {
+            add(&metrics.messages_received, "kind", *method);
+            add(&metrics.responses_sent, "status", status.to_string());
+        }
+        Event::Dropped { why } => {
+            name("dropped");
+            tracing::debug!(why, "a message was dropped");
+        }
+        Event::Merged { aor, publications, changed, policy } => {
+            name(if *changed { "merged" } else { "merged_unchanged" });
+            tracing::debug!(%aor, publications, changed, policy, "merged");
+        }
+        Event::Notified { aor, sent, held } => {
+            name("notified");
+            tracing::debug!(%aor, sent, held, "watchers notified");
+        }
+        Event::NotifyAnswered { status } => {
+            add(&metrics.messages_received, "kind", "response");
+            if !(200..300).contains(status) {
+                name("notify_refused");
+                tracing::debug!(status, "a NOTIFY was refused");
+            }
+        }
+        Event::SubscriptionStarted { .. } => name("subscription_started"),
+        Event::SubscriptionResumed { aor } => {
+            name("subscription_resumed");
+            tracing::debug!(%aor, "a watcher came back");
+        }
+        Event::SubscriptionEnded { aor, why } => {
+            add(&metrics.engine_events, "event", format!("subscription_{}", why.name()));
+            tracing::debug!(%aor, why = why.name(), "a subscription ended");
+        }
+        Event::PublicationEnded { aor, why } => {
+            add(&metrics.engine_events, "event", format!("publication_{}", why.name()));
+            tracing::info!(%aor, why = why.name(), "a publication ended");
+        }
+        Event::BindingEnded { aor, why } => {
+            add(&metrics.engine_events, "event", format!("binding_{why}"));
+            tracing::info!(%aor, why, "a binding ended");
+        }
+        Event::LimitReached { limit } => {
+            add(&metrics.limit_reached, "limit", *limit);
+            tracing::warn!(limit, "a limit was reached");
+        }
+        Event::AuthenticationFailed { why } => add(&metrics.authentication_failures, "why", *why),
+        Event::PolicyFailed { aor, policy, code, message } => {
+            name("policy_failed");
+            tracing::warn!(%aor, %policy, code, message, "a policy failed; the built-in merge was served");
+        }
+        Event::RecordRefused { why } => {
+            name("record_refused");
+            tracing::error!(why, "a stored record could not be used; it stays in the store");
+        }
+    }
+}

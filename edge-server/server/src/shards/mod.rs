@@ -1,0 +1,178 @@
+//! The shards: one task each, owning the state of the users whose address hashes to it.
+//!
+//! ```text
+//!   connections --messages--> bounded queue --> Shard::handle --> effects
+//!                                                   |               | 1. Store: one group commit, awaited
+//!   other shards --notices--> control queue --------+               | 2. then sends, answers, events, in order
+//! ```
+//!
+//! Nothing is locked while a message is handled, and nothing leaves before what it promises is
+//! stored. While a shard waits for its commit its queue fills, so the next commit takes more.
+
+mod effects;
+mod events;
+mod task;
+
+pub use self::effects::Performer;
+pub use self::task::ShardSetup;
+pub(crate) use self::task::run;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::sync::{mpsc, oneshot};
+use tributary_engine::{Answer, Flow, FlowId, Input, Notice, Query, Scope, route};
+use tributary_sip::Message;
+
+/// Inputs that may wait for one shard. Connections whose messages find it full wait to read more,
+/// so a flood slows its senders down instead of filling memory.
+pub const QUEUE: usize = 1_024;
+
+/// One thing for a shard's task.
+#[derive(Debug)]
+pub(crate) enum Task {
+    /// For the state machine.
+    Input(Input),
+    /// A question, and where its answer goes.
+    Query(Query, oneshot::Sender<Answer>),
+    /// End, after everything before it.
+    Stop,
+}
+
+/// Where inputs go. Clones share the queues.
+#[derive(Clone, Debug)]
+pub struct Shards {
+    queues: Arc<[mpsc::Sender<Task>]>,
+    /// Notices between shards pass by their queues: two shards with full queues must not wait for
+    /// each other. There is at most one notice a REGISTER, so the bounded queues bound these too.
+    notices: Arc<[mpsc::UnboundedSender<Notice>]>,
+    next_any: Arc<AtomicU64>,
+}
+
+/// The receiving ends of one shard.
+#[derive(Debug)]
+pub struct Inbox {
+    pub(crate) queue: mpsc::Receiver<Task>,
+    pub(crate) notices: mpsc::UnboundedReceiver<Notice>,
+}
+
+impl Shards {
+    /// `count` queues, and their receiving ends in order.
+    pub fn new(count: u16) -> (Self, Vec<Inbox>) {
+        let (mut queues, mut notices, mut inboxes) = (Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..count.max(1) {
+            let (queue, tasks) = mpsc::channel(QUEUE);
+            let (notice, heard) = mpsc::unbounded_channel();
+            queues.push(queue);
+            notices.push(notice);
+            inboxes.push(Inbox { queue: tasks, notices: heard });
+        }
+        (Self { queues: queues.into(), notices: notices.into(), next_any: Arc::default() }, inboxes)
+    }
+
+    /// How many shards there are.
+    pub fn count(&self) -> u16 {
+        self.queues.len() as u16
+    }
+
+    /// Gives a message to the shard that it belongs to; waits while that one is full.
+    pub async fn message(&self, flow: Flow, message: Message) {
+        let index = match route(&message) {
+            // Where any shard will do, they take turns.
+            tributary_engine::RouteKey::Any => {
+                (self.next_any.fetch_add(1, Ordering::Relaxed) % u64::from(self.count())) as u16
+            }
+            key => key.shard(self.count()),
+        };
+        self.give(index, Task::Input(Input::Message { flow, message })).await;
+    }
+
+    /// Tells every shard that a connection has ended.
+    pub async fn flow_closed(&self, flow: FlowId) {
+        for index in 0..self.count() {
+            self.give(index, Task::Input(Input::FlowClosed { flow })).await;
+        }
+    }
+
+    /// Tells every shard that another policy is in force.
+    pub async fn policy_changed(&self, scope: &Scope) {
+        for index in 0..self.count() {
+            self.give(index, Task::Input(Input::PolicyChanged { scope: scope.clone() })).await;
+        }
+    }
+
+    /// Asks the shard that keeps `aor`.
+    pub async fn ask_about(&self, aor: &str, query: Query) -> Option<Answer> {
+        let key = tributary_engine::RouteKey::Aor(tributary_engine::route::aor_hash(aor));
+        self.ask(key.shard(self.count()), query).await
+    }
+
+    /// Asks every shard, in order.
+    pub async fn ask_all(&self, query: &Query) -> Vec<Answer> {
+        let mut answers = Vec::new();
+        for index in 0..self.count() {
+            answers.extend(self.ask(index, query.clone()).await);
+        }
+        answers
+    }
+
+    /// Tells every shard that the server stops; returns once each has it in its queue, so that what
+    /// is given afterwards, the ends of the connections above all, comes behind it.
+    pub async fn shutdown(&self) {
+        for index in 0..self.count() {
+            self.give(index, Task::Input(Input::Shutdown)).await;
+        }
+    }
+
+    /// Lets every shard end once it has done what waits. [`shutdown`](Self::shutdown) comes first.
+    pub async fn stop(&self) {
+        for index in 0..self.count() {
+            self.give(index, Task::Stop).await;
+        }
+    }
+
+    async fn ask(&self, index: u16, query: Query) -> Option<Answer> {
+        let (reply, answer) = oneshot::channel();
+        self.give(index, Task::Query(query, reply)).await;
+        answer.await.ok()
+    }
+
+    async fn give(&self, index: u16, task: Task) {
+        if let Some(queue) = self.queues.get(usize::from(index)) {
+            // A shard that has ended takes nothing more: the server stops.
+            let _ = queue.send(task).await;
+        }
+    }
+
+    /// Gives a notice to every shard but the one it comes from.
+    pub(crate) fn notify(&self, from: u16, notice: &Notice) {
+        for (index, shard) in self.notices.iter().enumerate() {
+            if index != usize::from(from) {
+                let _ = shard.send(notice.clone());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn every_shard_hears_of_the_shutdown_before_the_connections_that_it_ends() {
+        let (shards, mut inboxes) = Shards::new(3);
+        shards.shutdown().await;
+        shards.flow_closed(FlowId(1)).await;
+        for inbox in &mut inboxes {
+            assert!(matches!(inbox.queue.try_recv(), Ok(Task::Input(Input::Shutdown))));
+            assert!(matches!(inbox.queue.try_recv(), Ok(Task::Input(Input::FlowClosed { .. }))));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_shard_that_has_ended_does_not_hold_up_the_shutdown() {
+        let (shards, mut inboxes) = Shards::new(2);
+        inboxes.remove(0);
+        shards.shutdown().await;
+        assert!(matches!(inboxes[0].queue.try_recv(), Ok(Task::Input(Input::Shutdown))));
+    }
+}

@@ -1,0 +1,159 @@
+//! The task that owns one shard.
+
+use super::effects::Performer;
+use super::{Inbox, Task};
+use crate::clock::Clock;
+use std::collections::HashMap;
+use std::future::pending;
+use tokio::sync::oneshot;
+use tokio::time::sleep_until;
+use tracing::Instrument as _;
+use tributary_engine::{Answer, Effects, Input, PolicyHost, Query, Shard};
+use tributary_sip::Aor;
+
+/// Inputs taken at once; their changes share a commit.
+const BATCH: usize = 256;
+
+/// Effects after which a batch is performed although more inputs wait.
+const ENOUGH_EFFECTS: usize = 2_048;
+
+/// What one shard's task is made of.
+pub struct ShardSetup<P> {
+    /// The state machine.
+    pub shard: Shard,
+    /// Its number.
+    pub index: u16,
+    /// Where its inputs come from.
+    pub inbox: Inbox,
+    /// Runs its policies.
+    pub policies: P,
+    /// Carries its effects out.
+    pub performer: Performer,
+    /// Tells it the time.
+    pub clock: Clock,
+    /// What restoring its state brought up.
+    pub effects: Effects,
+}
+
+impl<P> std::fmt::Debug for ShardSetup<P> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ShardSetup").field("index", &self.index).finish_non_exhaustive()
+    }
+}
+
+/// Runs a shard until [`Task::Stop`], or until the store fails.
+pub(crate) async fn run<P: PolicyHost + Send>(setup: ShardSetup<P>) {
+    let ShardSetup { shard, index, mut inbox, policies, performer, clock, effects } = setup;
+    let mut owner =
+        Owner { shard, policies, performer, clock, effects, queries: HashMap::new(), next_query: 0 };
+    let mut batch = Vec::with_capacity(BATCH);
+    if !owner.perform().await {
+        return;
+    }
+    let mut stopping = false;
+    loop {
+        // Once the server stops nothing falls due any more: what would have, does after the restart.
+        let due = owner.shard.poll_timeout().filter(|_| !stopping).map(|time| clock.instant(time));
+        let timer = async {
+            match due {
+                Some(due) => sleep_until(due).await,
+                None => pending().await,
+            }
+        };
+        let mut stop = false;
+        tokio::select! {
+            biased;
+            Some(notice) = inbox.notices.recv() => owner.handle(Input::Notice(notice)),
+            count = inbox.queue.recv_many(&mut batch, BATCH) => stop = count == 0,
+            () = timer => {}
+        }
+        // Timers come first: what is due was due before what has just arrived.
+        if !stopping && owner.shard.poll_timeout().is_some_and(|time| time <= clock.now()) {
+            owner.handle(Input::Tick);
+        }
+        for task in batch.drain(..) {
+            match task {
+                // It is the server that ends these connections; their clients come back.
+                Task::Input(Input::FlowClosed { .. }) if stopping => {}
+                Task::Input(input) => {
+                    stopping |= matches!(input, Input::Shutdown);
+                    owner.handle(input);
+                }
+                Task::Query(query, reply) => owner.ask(query, reply),
+                Task::Stop => stop = true,
+            }
+            if owner.effects.as_slice().len() > ENOUGH_EFFECTS && !owner.perform().await {
+                return;
+            }
+        }
+        if !owner.perform().await || stop {
+            break;
+        }
+    }
+    tracing::debug!(shard = index, "shard ended");
+}
+
+struct Owner<P> {
+    shard: Shard,
+    policies: P,
+    performer: Performer,
+    clock: Clock,
+    effects: Effects,
+    queries: HashMap<u64, oneshot::Sender<Answer>>,
+    next_query: u64,
+}
+
+impl<P: PolicyHost + Send> Owner<P> {
+    fn handle(&mut self, input: Input) {
+        self.performer.metrics.shard_inputs.inc();
+        let now = self.clock.now();
+        match span(&input) {
+            Some(span) => span.in_scope(|| {
+                let first = self.effects.as_slice().len();
+                self.shard.handle(now, input, &mut self.policies, &mut self.effects);
+                for effect in self.effects.as_slice().iter().skip(first) {
+                    super::events::trace(effect);
+                }
+            }),
+            None => self.shard.handle(now, input, &mut self.policies, &mut self.effects),
+        }
+    }
+
+    fn ask(&mut self, query: Query, reply: oneshot::Sender<Answer>) {
+        let id = self.next_query;
+        self.next_query += 1;
+        self.queries.insert(id, reply);
+        self.handle(Input::Query { id, query });
+    }
+
+    /// Carries the effects out. False when the store failed: then nothing more may be promised.
+    async fn perform(&mut self) -> bool {
+        let queries = &mut self.queries;
+        let performed = self.performer.perform(&mut self.effects, |id, answer| {
+            if let Some(reply) = queries.remove(&id) {
+                // Whoever no longer waits does not mind.
+                let _ = reply.send(answer);
+            }
+        });
+        performed.in_current_span().await.is_ok()
+    }
+}
+
+/// The span of one request; none for responses, which are many and say little.
+fn span(input: &Input) -> Option<tracing::Span> {
+    let Input::Message { flow, message } = input else { return None };
+    if !message.is_request() {
+        return None;
+    }
+    // The canonical address: a URI as it came may carry a password.
+    let aor = message.to().ok().and_then(|to| Aor::parse(to.uri).ok());
+    let span = tracing::info_span!(
+        "request",
+        method = %message.method(),
+        call_id = message.call_id(),
+        flow = flow.id.0,
+        aor = aor.as_ref().map(Aor::as_str).unwrap_or_default(),
+        status = tracing::field::Empty,
+    );
+    (!span.is_disabled()).then_some(span)
+}

@@ -1,0 +1,74 @@
+//! From the socket to the shards and back: TLS, HTTP, WebSocket.
+
+mod admission;
+mod flows;
+mod frames;
+mod handshake;
+mod listener;
+mod origin;
+mod tls;
+mod websocket;
+
+pub use self::admission::{Admission, Full, Place};
+pub use self::flows::{End, FlowHandle, Flows, OutboxLimits};
+pub use self::handshake::{PATHS, Refusal, SUBPROTOCOL};
+pub use self::listener::Door;
+pub(crate) use self::listener::run;
+pub use self::origin::OriginPolicy;
+pub(crate) use self::origin::is_loopback_name;
+pub use self::tls::{TlsError, acceptor};
+pub use self::websocket::Settings as WebSocketSettings;
+
+use crate::metrics::Metrics;
+use crate::shards::Shards;
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// What every connection shares.
+#[derive(Debug)]
+pub struct Services {
+    /// The open connections.
+    pub flows: Arc<Flows>,
+    /// Where messages go.
+    pub shards: Shards,
+    /// The numbers.
+    pub metrics: Metrics,
+    /// How many connections there may be.
+    pub admission: Admission,
+    /// Which pages may connect.
+    pub origins: OriginPolicy,
+    /// Lengths and times of a WebSocket.
+    pub websocket: WebSocketSettings,
+    /// The tasks of the WebSockets, so that a shutdown can wait for them.
+    pub sockets: Sockets,
+    /// True once the server stops.
+    pub stop: watch::Receiver<bool>,
+}
+
+/// Counts the tasks of WebSockets without holding them.
+#[derive(Clone, Debug)]
+pub struct Sockets {
+    alive: watch::Sender<()>,
+}
+
+impl Default for Sockets {
+    fn default() -> Self {
+        Self { alive: watch::Sender::new(()) }
+    }
+}
+
+impl Sockets {
+    /// Runs a connection's task.
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let alive = self.alive.subscribe();
+        tokio::spawn(async move {
+            task.await;
+            drop(alive);
+        });
+    }
+
+    /// Waits until every task has ended.
+    pub async fn ended(&self) {
+        self.alive.closed().await;
+    }
+}

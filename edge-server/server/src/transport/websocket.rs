@@ -1,0 +1,290 @@
+//! One SIP over WebSocket connection (RFC 7118): its task, from the 101 to the end.
+//!
+//! ```text
+//!              +--------------------------- this task ---------------------------+
+//!   socket --> | tungstenite reads frames --> keep-alive? --> parse --> shard    |
+//!   socket <-- | vectored frames <-- outbox <------------------------- any shard |
+//!              | silent for ping_seconds: ping; for pong_seconds more: end       |
+//!              +-----------------------------------------------------------------+
+//! ```
+//!
+//! An idle connection costs the reader's buffer, this task and an empty outbox; nothing is kept of
+//! the HTTP request that began it.
+
+use super::flows::{End, FlowHandle};
+use super::{Services, frames};
+use bytes::Bytes;
+use futures_util::{SinkExt as _, StreamExt as _};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{Error, Message as Frame};
+use tributary_engine::{Packet, Transport};
+use tributary_sip::{KeepAlive, Message};
+
+/// The reader's buffer, which every idle connection keeps. A SUBSCRIBE or a REGISTER fits; for a
+/// larger message it grows while that is read. 4 KiB would make each idle watcher 2 KB heavier.
+const READ_BUFFER: usize = 2_048;
+
+/// Unreadable messages in a row after which the connection is closed: no SIP client sends that.
+const GARBAGE_IN_A_ROW: u32 = 20;
+
+/// How long a peer may take to answer our close frame.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Lengths and times of one connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// The largest message and the largest frame, in bytes.
+    pub max_message: usize,
+    /// Silence after which the peer is pinged.
+    pub ping: Duration,
+    /// Further silence after which it is taken for dead.
+    pub pong: Duration,
+}
+
+/// Serves an upgraded connection until it ends. `early` is what came behind the handshake.
+///
+/// The returned future is the connection's task: it holds the socket once, and nothing of the way
+/// that led here.
+pub(crate) async fn serve<S>(stream: S, early: Vec<u8>, handle: Arc<FlowHandle>, services: Arc<Services>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    // What only happens once at the beginning and at the end is boxed: an idle task does not carry it.
+    let socket = Box::pin(open(stream, early, services.websocket.max_message)).await;
+    services.metrics.websockets.inc();
+    let mut connection = Connection { socket, handle, services, garbage: 0 };
+    let end = connection.run().await;
+    Box::pin(close(connection, end)).await;
+}
+
+async fn open<S>(stream: S, early: Vec<u8>, max_message: usize) -> WebSocketStream<S>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let config = WebSocketConfig::default()
+        .read_buffer_size(READ_BUFFER)
+        .write_buffer_size(0)
+        .max_write_buffer_size(max_message.max(READ_BUFFER))
+        .max_message_size(Some(max_message))
+        .max_frame_size(Some(max_message));
+    if early.is_empty() {
+        WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await
+    } else {
+        WebSocketStream::from_partially_read(stream, early, Role::Server, Some(config)).await
+    }
+}
+
+async fn close<S: AsyncRead + AsyncWrite + Unpin>(connection: Connection<S>, end: End) {
+    let Connection { socket, handle, services, .. } = connection;
+    services.flows.remove(&handle);
+    services.metrics.websockets.dec();
+    crate::metrics::count(&services.metrics.websockets_closed, "reason", end.name());
+    tracing::debug!(flow = handle.id().0, end = end.name(), "connection ended");
+    services.shards.flow_closed(handle.id()).await;
+    farewell(socket, end).await;
+}
+
+struct Connection<S> {
+    socket: WebSocketStream<S>,
+    handle: Arc<FlowHandle>,
+    services: Arc<Services>,
+    garbage: u32,
+}
+
+/// What woke the task.
+enum Wake {
+    Frame(Option<Result<Frame, Error>>),
+    News,
+    Timer,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
+    async fn run(&mut self) -> End {
+        let Settings { ping, pong, .. } = self.services.websocket;
+        let timer = sleep_until(Instant::now() + ping);
+        tokio::pin!(timer);
+        let mut heard = Instant::now();
+        let mut pinged = false;
+        loop {
+            let wake = tokio::select! {
+                frame = self.socket.next() => Wake::Frame(frame),
+                () = self.handle.news.notified() => Wake::News,
+                () = &mut timer => Wake::Timer,
+            };
+            let end = match wake {
+                Wake::Frame(frame) => {
+                    heard = Instant::now();
+                    pinged = false;
+                    self.frame(frame).await
+                }
+                Wake::News => Box::pin(self.write(ping + pong)).await,
+                Wake::Timer => {
+                    let silent = heard.elapsed();
+                    if pinged && silent >= pong {
+                        Some(End::Silent)
+                    } else if !pinged && silent >= ping {
+                        pinged = true;
+                        // From here on the silence that counts is the one after the ping.
+                        heard = Instant::now();
+                        timer.as_mut().reset(heard + pong);
+                        self.ping(pong).await
+                    } else {
+                        timer.as_mut().reset(heard + if pinged { pong } else { ping });
+                        None
+                    }
+                }
+            };
+            if let Some(end) = end {
+                return end;
+            }
+        }
+    }
+
+    async fn frame(&mut self, frame: Option<Result<Frame, Error>>) -> Option<End> {
+        let payload = match frame {
+            None => return Some(End::Gone),
+            Some(Ok(Frame::Text(text))) => Bytes::from(text),
+            Some(Ok(Frame::Binary(bytes))) => bytes,
+            // tungstenite has put the pong, or the answer to the close, into its own queue; the next
+            // read sends it.
+            Some(Ok(_)) => return None,
+            Some(Err(Error::Capacity(_))) => return Some(End::TooLarge),
+            Some(Err(Error::Protocol(error))) => {
+                use tokio_tungstenite::tungstenite::error::ProtocolError;
+                return Some(match error {
+                    ProtocolError::ResetWithoutClosingHandshake => End::Gone,
+                    _ => End::Protocol,
+                });
+            }
+            Some(Err(Error::Utf8(_))) => return Some(End::Protocol),
+            Some(Err(_)) => return Some(End::Gone),
+        };
+        match KeepAlive::recognise(&payload) {
+            Some(KeepAlive::Ping) => {
+                self.handle.push(Packet { head: Bytes::from_static(KeepAlive::PONG), body: Bytes::new() });
+                return None;
+            }
+            Some(KeepAlive::Pong) => return None,
+            None => {}
+        }
+        // A copy of just this message: the reader's buffer can then be used again at once, and
+        // nothing that keeps a part of the message keeps the whole buffer alive.
+        let raw = Bytes::copy_from_slice(&payload);
+        drop(payload);
+        match Message::parse(raw) {
+            Ok(message) => {
+                self.garbage = 0;
+                let flow = self.handle.flow();
+                Box::pin(self.services.shards.message(flow, message)).await;
+                None
+            }
+            Err(error) => {
+                self.services.metrics.messages_malformed.inc();
+                tracing::debug!(flow = self.handle.id().0, %error, "a message could not be read");
+                if let Some(response) = error.response(&tag()) {
+                    self.handle.push(Packet { head: response, body: Bytes::new() });
+                }
+                self.garbage += 1;
+                (self.garbage >= GARBAGE_IN_A_ROW).then_some(End::Garbage)
+            }
+        }
+    }
+
+    /// Sends all that waits. `patience` bounds how long the peer may take to read it.
+    async fn write(&mut self, patience: Duration) -> Option<End> {
+        loop {
+            let (packets, end) = self.handle.take();
+            if end == Some(End::Slow) || (packets.is_empty() && end.is_some()) {
+                return end;
+            }
+            if packets.is_empty() {
+                return None;
+            }
+            let handle = Arc::clone(&self.handle);
+            let socket = &mut self.socket;
+            let writing = async move {
+                // Frames of tungstenite's own (pongs) go first; there is hardly ever one.
+                if socket.flush().await.is_err() {
+                    return Err(End::Gone);
+                }
+                frames::write(socket.get_mut(), packets).await.map_err(|_| End::Gone)
+            };
+            let slow = async {
+                loop {
+                    handle.news.notified().await;
+                    if handle.is_slow() {
+                        return;
+                    }
+                }
+            };
+            // The first try nearly always takes it all; then neither the timer nor the watch is begun.
+            let result = tokio::select! {
+                biased;
+                result = timeout(patience, writing) => result.unwrap_or(Err(End::Slow)),
+                () = slow => Err(End::Slow),
+            };
+            if let Err(end) = result {
+                return Some(end);
+            }
+        }
+    }
+
+    async fn ping(&mut self, patience: Duration) -> Option<End> {
+        let ping = self.socket.send(Frame::Ping(Bytes::new()));
+        match timeout(patience, ping).await {
+            Ok(Ok(())) => None,
+            Ok(Err(_)) => Some(End::Gone),
+            Err(_) => Some(End::Silent),
+        }
+    }
+}
+
+/// Says why, and waits a little for the peer to say that it has heard.
+async fn farewell<S: AsyncRead + AsyncWrite + Unpin>(mut socket: WebSocketStream<S>, end: End) {
+    let (code, reason) = match end {
+        End::Silent => return,
+        End::Gone => {
+            // After the peer's close frame was answered: over TLS an end without close_notify is an error.
+            let _ = timeout(CLOSE_PATIENCE, socket.get_mut().shutdown()).await;
+            return;
+        }
+        // A frame now would stand behind all that it did not read, or in the middle of a frame.
+        End::Slow => return,
+        End::TooLarge => (CloseCode::Size, "message too large"),
+        End::Protocol => (CloseCode::Protocol, "protocol error"),
+        End::Garbage => (CloseCode::Policy, "this is not SIP"),
+        End::Asked(reason) => (CloseCode::Normal, reason),
+        End::Shutdown => (CloseCode::Away, "the server stops"),
+    };
+    let parting = async {
+        socket.close(Some(CloseFrame { code, reason: reason.into() })).await?;
+        while let Some(frame) = socket.next().await {
+            frame?;
+        }
+        socket.get_mut().shutdown().await?;
+        Ok::<(), Error>(())
+    };
+    // Whether it hears or not, the connection ends.
+    let _ = timeout(CLOSE_PATIENCE, parting).await;
+}
+
+/// A To tag for an answer that no state machine gives. Random, as every tag must be; without
+/// random bytes there is no state either, and the flow's end will tell.
+fn tag() -> String {
+    let mut bytes = [0; 8];
+    if getrandom::fill(&mut bytes).is_err() {
+        tracing::error!("the system gives no random bytes");
+    }
+    crate::policies::hex(&bytes)
+}
+
+/// The transport that the engine is told.
+pub(crate) fn transport(tls: bool) -> Transport {
+    if tls { Transport::Wss } else { Transport::Ws }
+}

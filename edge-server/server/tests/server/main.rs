@@ -1,0 +1,18 @@
+//! The server from outside: over its port, and as a program.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::type_complexity,
+    reason = "a failed step fails the test, and a table of cases is best read where it stands"
+)]
+
+mod api;
+mod config;
+mod handshake;
+mod harness;
+mod openapi;
+mod policies;
+mod program;
+mod tls;
+mod websocket;

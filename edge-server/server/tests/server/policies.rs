@@ -1,0 +1,178 @@
+//! Policies from the upload to what a watcher sees.
+
+use crate::harness::{Client, call, server};
+use serde_json::{Value, json};
+use std::net::SocketAddr;
+
+/// A policy that adds `note`; it traps when the input holds a `~`.
+fn policy(note: &str) -> Vec<u8> {
+    let output = format!(
+        r#"{{"abi":1,"base":"builtin","set":{{"note":[{{"lang":"en","text":"{note}"}}]}},"explain":["by {note}"]}}"#
+    );
+    let length = output.len();
+    wat::parse_str(format!(
+        r#"(module
+            (memory (export "memory") 2 2)
+            (data (i32.const 1024) "{}")
+            (func (export "presence_policy_abi_1"))
+            (func (export "pp_alloc") (param i32) (result i32) (i32.const 8192))
+            (func (export "pp_merge") (param $at i32) (param $length i32) (result i64)
+                (local $end i32)
+                (local.set $end (i32.add (local.get $at) (local.get $length)))
+                (loop $next
+                    (if (i32.eq (i32.load8_u (local.get $at)) (i32.const 126)) (then unreachable))
+                    (local.set $at (i32.add (local.get $at) (i32.const 1)))
+                    (br_if $next (i32.lt_u (local.get $at) (local.get $end))))
+                (i64.or (i64.shl (i64.const 1024) (i64.const 32)) (i64.const {length}))))"#,
+        output.replace('"', "\\\"")
+    ))
+    .unwrap()
+}
+
+async fn upload(address: SocketAddr, name: &str, file: &[u8]) -> Value {
+    let path = format!("/api/v1/policies?name={name}");
+    let answer = call(address, "POST", &path, Some(("application/wasm", file))).await;
+    assert_eq!(answer.status, 201, "{}", String::from_utf8_lossy(&answer.body));
+    answer.json()
+}
+
+async fn assign(address: SocketAddr, scope: &str, body: Value) -> Value {
+    let path = format!("/api/v1/assignments/{scope}");
+    let body = body.to_string();
+    let answer = call(address, "PUT", &path, Some(("application/json", body.as_bytes()))).await;
+    assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(&answer.body));
+    answer.json()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_policy_is_uploaded_assigned_rolled_back_and_taken_back_and_the_watcher_sees_each() {
+    let server = server(|_| {}).await;
+    let address = server.address;
+    let mut alice = Client::connect(address, "alice").await;
+    alice.publish(200, "own words").await;
+    let mut bob = Client::connect(address, "bob").await;
+    bob.subscribe("sip:alice@example.com").await;
+
+    let one = upload(address, "one", &policy("first rule")).await;
+    assert_eq!(one["report"]["ok"], true);
+    let two = upload(address, "two", &policy("second rule")).await;
+    assert_ne!(one["id"], two["id"]);
+    let again = upload(address, "one", &policy("first rule")).await;
+    assert_eq!(again["id"], one["id"], "the same file is the same policy");
+    let taken =
+        call(address, "POST", "/api/v1/policies?name=one", Some(("application/wasm", &policy("third"))))
+            .await;
+    assert_eq!((taken.status, taken.error().as_str()), (409, "name_taken"));
+
+    assign(address, "domain:example.com", json!({"policy": one["id"]})).await;
+    assert!(bob.notified().await.contains("first rule"));
+    // The user's own assignment wins over the domain's.
+    assign(address, "user:sip:alice@example.com", json!({"policy": two["id"], "params": {"level": 3}})).await;
+    assert!(bob.notified().await.contains("second rule"));
+    let live = call(address, "GET", "/api/v1/presentities/sip:alice@example.com/live", None).await.json();
+    assert_eq!((&live["policy"]["name"], &live["policy"]["params"]["level"]), (&json!("two"), &json!(3)));
+
+    let used =
+        call(address, "DELETE", &format!("/api/v1/policies/{}", two["id"].as_str().unwrap()), None).await;
+    assert_eq!((used.status, used.error().as_str()), (409, "in_use"));
+    let gone = call(address, "DELETE", "/api/v1/assignments/user:sip:alice@example.com", None).await;
+    assert_eq!(gone.status, 200);
+    assert!(bob.notified().await.contains("first rule"));
+    let back =
+        call(address, "POST", "/api/v1/assignments/user:sip:alice@example.com/rollback", None).await.json();
+    assert_eq!(back["in_force"]["policy"]["name"], "two");
+    assert!(bob.notified().await.contains("second rule"));
+
+    let list = call(address, "GET", "/api/v1/policies", None).await.json();
+    let figures =
+        &list["policies"].as_array().unwrap().iter().find(|one| one["name"] == "two").unwrap()["figures"];
+    assert!(figures["outputs"].as_u64().unwrap() >= 2, "{figures}");
+    assert!(figures["fuel"].as_u64().unwrap() > 0);
+    let file =
+        call(address, "GET", &format!("/api/v1/policies/{}/wasm", one["id"].as_str().unwrap()), None).await;
+    assert_eq!((file.header("content-type"), &file.body), (Some("application/wasm"), &policy("first rule")));
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_policy_that_fails_is_counted_and_the_watcher_gets_the_built_in_result() {
+    let server = server(|_| {}).await;
+    let address = server.address;
+    let mut alice = Client::connect(address, "alice").await;
+    alice.publish(200, "calm").await;
+    let mut bob = Client::connect(address, "bob").await;
+    bob.subscribe("sip:alice@example.com").await;
+    let rule = upload(address, "rule", &policy("rule")).await;
+    assign(address, "domain:example.com", json!({"policy": rule["id"]})).await;
+    assert!(bob.notified().await.contains("rule"));
+    alice.publish(200, "~ trap ~").await;
+    let notify = bob.notified().await;
+    assert!(notify.contains("~ trap ~") && !notify.contains(">rule<"), "{notify}");
+    let one = call(address, "GET", &format!("/api/v1/policies/{}", rule["id"].as_str().unwrap()), None)
+        .await
+        .json();
+    assert_eq!(one["figures"]["failures"]["E201"], 1, "{one}");
+    let failure = &one["figures"]["last_failure"];
+    assert_eq!((&failure["code"], &failure["aor"]), (&json!("E201"), &json!("sip:alice@example.com")));
+    assert!(failure["message"].as_str().unwrap().contains("function"), "{failure}");
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bad_file_is_refused_with_every_error_at_once() {
+    let server = server(|_| {}).await;
+    let bad = wat::parse_str(
+        r#"(module (import "wasi_snapshot_preview1" "clock_time_get" (func (param i32 i64 i32) (result i32)))
+            (memory (export "memory") 1))"#,
+    )
+    .unwrap();
+    let checked =
+        call(server.address, "POST", "/api/v1/policies/check", Some(("application/wasm", &bad))).await;
+    assert_eq!(checked.status, 200);
+    let report = checked.json();
+    let codes: Vec<&str> =
+        report["errors"].as_array().unwrap().iter().map(|error| error["code"].as_str().unwrap()).collect();
+    for code in ["E120", "E130", "E132", "E133"] {
+        assert!(codes.contains(&code), "{codes:?}");
+    }
+    let refused = call(server.address, "POST", "/api/v1/policies", Some(("application/wasm", &bad))).await;
+    assert_eq!((refused.status, refused.error().as_str()), (422, "policy_refused"));
+    assert_eq!(refused.json()["report"], report);
+    // One that compiles and then fails a sample is refused as well.
+    let stuck = wat::parse_str(
+        r#"(module (memory (export "memory") 1 1) (func (export "presence_policy_abi_1"))
+            (func (export "pp_alloc") (param i32) (result i32) (i32.const 8))
+            (func (export "pp_merge") (param i32 i32) (result i64) (loop $x (br $x)) (unreachable)))"#,
+    )
+    .unwrap();
+    let refused = call(server.address, "POST", "/api/v1/policies", Some(("application/wasm", &stuck))).await;
+    assert_eq!(refused.status, 422);
+    assert!(refused.json()["report"]["errors"].to_string().contains("E204"), "{}", refused.json());
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn policies_and_assignments_outlive_a_restart_and_a_built_in_merge_can_be_assigned() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().to_str().unwrap().to_owned();
+    let first = server(|config| config.store.data = Some(data.clone())).await;
+    let kept = upload(first.address, "kept", &policy("kept rule")).await;
+    assign(first.address, "domain:example.com", json!({"policy": kept["id"], "params": {"a": 1}})).await;
+    assign(first.address, "user:sip:bob@example.com", json!({"built_in": "newest"})).await;
+    let before = call(first.address, "GET", "/api/v1/assignments", None).await.json();
+    first.stop().await;
+
+    let second = server(|config| config.store.data = Some(data.clone())).await;
+    assert_eq!(call(second.address, "GET", "/api/v1/assignments", None).await.json(), before);
+    let mut alice = Client::connect(second.address, "alice").await;
+    alice.publish(200, "own words").await;
+    let mut watcher = Client::connect(second.address, "carol").await;
+    assert!(watcher.subscribe("sip:alice@example.com").await.contains("kept rule"));
+    let live =
+        call(second.address, "GET", "/api/v1/presentities/sip:alice@example.com/live", None).await.json();
+    assert_eq!(live["policy"]["id"], kept["id"]);
+    Client::connect(second.address, "bob").await.publish(200, "bob's").await;
+    let bob = call(second.address, "GET", "/api/v1/presentities/sip:bob@example.com/live", None).await.json();
+    assert_eq!((&bob["composition"], &bob["policy"]), (&json!("newest"), &Value::Null));
+    second.stop().await;
+}

@@ -1,0 +1,336 @@
+//! Digest authentication (RFC 7616, RFC 8760, RFC 3261 22), both ends. Sans-IO: the time, the
+//! server's key and the client's nonce are arguments.
+//!
+//! What browser libraries taught: they know MD5 only and look at the last challenge only, so
+//! SHA-256 comes first and MD5 last, one header line each; `qop` is quoted, `algorithm` is not;
+//! they count `nc=00000001` for ever, so a nonce may be used many times within its life.
+
+use core::fmt;
+use std::borrow::Cow;
+
+use md5::Md5;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use crate::auth::{DigestChallenge, DigestCredentials};
+use crate::hash::{Hex, hmac_sha256};
+use crate::params;
+use crate::uri::Uri;
+
+/// A hash that we speak. The stronger is the greater.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Algorithm {
+    /// `MD5`: all that browsers' libraries know.
+    Md5,
+    /// `SHA-256` (RFC 8760).
+    Sha256,
+}
+
+impl Algorithm {
+    /// Reads an `algorithm` parameter; absent means MD5. `-sess` forms and others: `None`.
+    pub fn parse(name: Option<&str>) -> Option<Algorithm> {
+        match name {
+            None => Some(Algorithm::Md5),
+            Some(name) if name.eq_ignore_ascii_case("MD5") => Some(Algorithm::Md5),
+            Some(name) if name.eq_ignore_ascii_case("SHA-256") => Some(Algorithm::Sha256),
+            Some(_) => None,
+        }
+    }
+
+    /// As it is written, unquoted.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Algorithm::Md5 => "MD5",
+            Algorithm::Sha256 => "SHA-256",
+        }
+    }
+
+    /// The hash of the parts joined by colons, in lower-case hex.
+    fn hash(self, parts: &[&str]) -> Hex {
+        fn run<D: Digest>(parts: &[&str]) -> Hex {
+            let mut digest = D::new();
+            for (i, part) in parts.iter().enumerate() {
+                if i > 0 {
+                    digest.update(b":");
+                }
+                digest.update(part.as_bytes());
+            }
+            Hex::new(&digest.finalize())
+        }
+        match self {
+            Algorithm::Md5 => run::<Md5>(parts),
+            Algorithm::Sha256 => run::<Sha256>(parts),
+        }
+    }
+}
+
+/// What is stored of a user's password: H(user:realm:password) for both algorithms.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Ha1 {
+    md5: Hex,
+    sha256: Hex,
+}
+
+impl Ha1 {
+    /// From a password.
+    pub fn new(username: &str, realm: &str, password: &str) -> Ha1 {
+        let parts = [username, realm, password];
+        Ha1 { md5: Algorithm::Md5.hash(&parts), sha256: Algorithm::Sha256.hash(&parts) }
+    }
+
+    /// From the two hex strings as stored; `None` unless they are 32 and 64 hex digits.
+    pub fn from_hex(md5: &str, sha256: &str) -> Option<Ha1> {
+        let read = |text: &str, len| (text.len() == len).then(|| Hex::read(text)).flatten();
+        Some(Ha1 { md5: read(md5, 32)?, sha256: read(sha256, 64)? })
+    }
+
+    /// The hash for one algorithm, in lower-case hex.
+    pub fn hex(&self, algorithm: Algorithm) -> &str {
+        match algorithm {
+            Algorithm::Md5 => self.md5.as_str(),
+            Algorithm::Sha256 => self.sha256.as_str(),
+        }
+    }
+}
+
+impl fmt::Debug for Ha1 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Ha1(..)")
+    }
+}
+
+/// The server's side: makes challenges and judges answers. Keeps nothing about nonces: they
+/// carry their time and are signed.
+#[derive(Clone)]
+pub struct DigestServer {
+    realm: String,
+    key: [u8; 32],
+    lifetime: i64,
+    /// Stands in for an unknown user, who so costs the same hashes as a known one.
+    nobody: Ha1,
+}
+
+/// What became of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The user is who it says.
+    Accepted {
+        /// The algorithm that was used.
+        algorithm: Algorithm,
+    },
+    /// The password is right, the nonce too old or not ours any more: challenge with `stale=true`.
+    Stale,
+    /// Challenge again, or refuse.
+    Refused(Refusal),
+}
+
+/// Why an answer was refused. For the log; the client is told nothing of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// Another realm than ours: old credentials, perhaps.
+    Realm,
+    /// An algorithm or qop that we did not offer, or userhash.
+    NotOffered,
+    /// cnonce or nc missing or malformed.
+    Malformed,
+    /// `uri` names another resource than the request.
+    Uri,
+    /// No such user, or a wrong password; the two take the same time.
+    Password,
+}
+
+impl DigestServer {
+    /// `key` must be secret and random, and outlive restarts if nonces shall. `lifetime` of a
+    /// nonce in seconds.
+    pub fn new(realm: impl Into<String>, key: [u8; 32], lifetime: u32) -> DigestServer {
+        let nobody = Ha1::new("", "", "");
+        DigestServer { realm: realm.into(), key, lifetime: i64::from(lifetime), nobody }
+    }
+
+    /// The realm.
+    pub fn realm(&self) -> &str {
+        &self.realm
+    }
+
+    /// The challenges for a 401 or 407, one header line each, in this order: SHA-256, MD5.
+    /// `now` in seconds since the epoch.
+    pub fn challenges(&self, now: i64, stale: bool) -> [String; 2] {
+        let nonce = self.nonce(now);
+        let realm = params::quote(&self.realm);
+        let stale = if stale { ", stale=true" } else { "" };
+        [Algorithm::Sha256, Algorithm::Md5].map(|algorithm| {
+            let algorithm = algorithm.as_str();
+            format!("Digest realm={realm}, nonce=\"{nonce}\", algorithm={algorithm}, qop=\"auth\"{stale}")
+        })
+    }
+
+    /// Judges an answer to a challenge. `method` and `request_uri` are those of the request;
+    /// `find` gives what is stored of the user (its name with escapes resolved).
+    pub fn verify(
+        &self,
+        answer: &DigestCredentials<'_>,
+        method: &str,
+        request_uri: &str,
+        now: i64,
+        find: impl FnOnce(&str) -> Option<Ha1>,
+    ) -> Verdict {
+        let Some(algorithm) = Algorithm::parse(answer.algorithm) else {
+            return Verdict::Refused(Refusal::NotOffered);
+        };
+        if unescaped(answer.realm) != self.realm {
+            return Verdict::Refused(Refusal::Realm);
+        }
+        if answer.userhash || answer.qop.is_some_and(|qop| !qop.eq_ignore_ascii_case("auth")) {
+            return Verdict::Refused(Refusal::NotOffered);
+        }
+        let nc_is_hex = |nc: &str| nc.len() == 8 && nc.bytes().all(|b| b.is_ascii_hexdigit());
+        if answer.qop.is_some() && !(answer.cnonce.is_some() && answer.nc.is_some_and(nc_is_hex)) {
+            return Verdict::Refused(Refusal::Malformed);
+        }
+        if !same_resource(answer.uri, request_uri) {
+            return Verdict::Refused(Refusal::Uri);
+        }
+        let known = find(&unescaped(answer.username));
+        let user_exists = known.is_some();
+        let ha1 = known.as_ref().unwrap_or(&self.nobody);
+        let expected = proof(algorithm, ha1.hex(algorithm), method, answer);
+        let given = answer.response.to_ascii_lowercase();
+        let right = bool::from(expected.as_str().as_bytes().ct_eq(given.as_bytes()));
+        if !(right && user_exists) {
+            return Verdict::Refused(Refusal::Password);
+        }
+        if self.nonce_is_live(answer.nonce, now) { Verdict::Accepted { algorithm } } else { Verdict::Stale }
+    }
+
+    /// Authentication-Info for the 200 (RFC 7616 3.5): proves to the client that we know the
+    /// password too. `None` for an answer without qop.
+    pub fn authentication_info(&self, answer: &DigestCredentials<'_>, ha1: &Ha1) -> Option<String> {
+        let algorithm = Algorithm::parse(answer.algorithm)?;
+        let (cnonce, nc) = (answer.cnonce?, answer.nc?);
+        let proof = proof(algorithm, ha1.hex(algorithm), "", answer);
+        Some(format!("qop=auth, rspauth=\"{}\", cnonce=\"{cnonce}\", nc={nc}", proof.as_str()))
+    }
+
+    /// Time in 16 hex digits, then the first half of its signature in 32.
+    fn nonce(&self, now: i64) -> String {
+        let time = format!("{now:016x}");
+        let mut nonce = time.clone();
+        nonce.push_str(self.sign(&time).as_str().get(..32).unwrap_or(""));
+        nonce
+    }
+
+    fn nonce_is_live(&self, nonce: &str, now: i64) -> bool {
+        let Some((time, signature)) = nonce.split_at_checked(16) else { return false };
+        let expected = self.sign(time);
+        let expected = expected.as_str().get(..32).unwrap_or("");
+        let ours = bool::from(expected.as_bytes().ct_eq(signature.as_bytes()));
+        let Ok(issued) = i64::from_str_radix(time, 16) else { return false };
+        let age = now.saturating_sub(issued);
+        // A clock that was set back must not make nonces immortal.
+        ours && age <= self.lifetime && age >= -self.lifetime
+    }
+
+    fn sign(&self, time: &str) -> Hex {
+        Hex::new(&hmac_sha256(&self.key, &[time.as_bytes(), b":", self.realm.as_bytes()]))
+    }
+}
+
+impl fmt::Debug for DigestServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DigestServer").field("realm", &self.realm).field("lifetime", &self.lifetime).finish()
+    }
+}
+
+/// The client's side: the value of Authorization or Proxy-Authorization for a challenge.
+/// `None` when the challenge offers no algorithm or qop that we speak.
+pub fn answer(
+    challenge: &DigestChallenge<'_>,
+    username: &str,
+    password: &str,
+    method: &str,
+    uri: &str,
+    cnonce: &str,
+    nc: u32,
+) -> Option<String> {
+    let algorithm = Algorithm::parse(challenge.algorithm)?;
+    let qop = match challenge.qop {
+        None => None,
+        Some(list) => Some(list.split(',').map(str::trim).find(|qop| qop.eq_ignore_ascii_case("auth"))?),
+    };
+    let nc = format!("{nc:08x}");
+    let username_quoted = params::quote(username);
+    let said = DigestCredentials {
+        realm: challenge.realm,
+        nonce: challenge.nonce,
+        uri,
+        cnonce: qop.map(|_| cnonce),
+        qop,
+        nc: qop.map(|_| nc.as_str()),
+        ..DigestCredentials::default()
+    };
+    let ha1 = algorithm.hash(&[username, &unescaped(challenge.realm), password]);
+    let proof = proof(algorithm, ha1.as_str(), method, &said);
+    let (realm, nonce, algorithm) = (challenge.realm, challenge.nonce, algorithm.as_str());
+    let mut text = format!(
+        "Digest username={username_quoted}, realm=\"{realm}\", nonce=\"{nonce}\", uri=\"{uri}\", \
+         response=\"{}\", algorithm={algorithm}",
+        proof.as_str()
+    );
+    if qop.is_some() {
+        text.push_str(&format!(", cnonce=\"{cnonce}\", qop=auth, nc={nc}"));
+    }
+    if let Some(opaque) = challenge.opaque {
+        text.push_str(&format!(", opaque=\"{opaque}\""));
+    }
+    Some(text)
+}
+
+/// The strongest digest challenge that [`answer`] can answer.
+pub fn strongest<'a, 'c>(
+    challenges: impl IntoIterator<Item = &'c DigestChallenge<'a>>,
+) -> Option<&'c DigestChallenge<'a>>
+where
+    'a: 'c,
+{
+    let speaks = |qop: Option<&str>| {
+        qop.is_none_or(|list| list.split(',').any(|qop| qop.trim().eq_ignore_ascii_case("auth")))
+    };
+    let known = challenges.into_iter().filter(|c| Algorithm::parse(c.algorithm).is_some() && speaks(c.qop));
+    known.max_by_key(|challenge| Algorithm::parse(challenge.algorithm))
+}
+
+/// H(HA1:nonce:nc:cnonce:qop:HA2), or H(HA1:nonce:HA2) without qop (RFC 7616 3.4.1).
+fn proof(algorithm: Algorithm, ha1: &str, method: &str, said: &DigestCredentials<'_>) -> Hex {
+    let ha2 = algorithm.hash(&[method, said.uri]);
+    match said.qop {
+        None => algorithm.hash(&[ha1, said.nonce, ha2.as_str()]),
+        Some(qop) => {
+            let (nc, cnonce) = (said.nc.unwrap_or(""), said.cnonce.unwrap_or(""));
+            algorithm.hash(&[ha1, said.nonce, nc, cnonce, qop, ha2.as_str()])
+        }
+    }
+}
+
+/// Whether two spellings of a Request-URI name the same resource: clients' libraries rewrite
+/// case, ports and parameters in `uri=`, never user or host.
+fn same_resource(a: &str, b: &str) -> bool {
+    if a == b {
+        return true;
+    }
+    match (Uri::parse(a), Uri::parse(b)) {
+        (Ok(a), Ok(b)) if a.is_sip() && b.is_sip() => {
+            a.user_decoded() == b.user_decoded() && a.host.eq_ignore_ascii_case(b.host)
+        }
+        _ => a.eq_ignore_ascii_case(b),
+    }
+}
+
+/// Resolves the escapes in a string that stood in quotes.
+fn unescaped(inner: &str) -> Cow<'_, str> {
+    if inner.contains('\\') {
+        Cow::Owned(params::unquote(&format!("\"{inner}\"")).into_owned())
+    } else {
+        Cow::Borrowed(inner)
+    }
+}

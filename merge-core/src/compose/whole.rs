@@ -1,0 +1,102 @@
+//! Whether a part of the result is, element for element, what its first contributor published.
+//!
+//! Most are: one device speaks of its own services. Such a part is copied in one piece instead of being
+//! written child by child. What decides is the meaning alone, so a result that is merged again, or with
+//! itself, is copied the same way.
+
+use super::{PartCandidate, PartOut, TupleCandidate, TupleOut};
+use crate::xml::{Element, Namespace};
+
+/// Counts children, as long as they stand in the order of the schema.
+struct InOrder {
+    rank: u8,
+    counts: [usize; 5],
+}
+
+impl InOrder {
+    fn of<'a>(element: Element<'a>, rank: impl Fn(Element<'a>) -> u8) -> Option<InOrder> {
+        let mut seen = InOrder { rank: 0, counts: [0; 5] };
+        for child in element.children() {
+            let next = rank(child);
+            if next < seen.rank {
+                return None;
+            }
+            seen.rank = next;
+            *seen.counts.get_mut(usize::from(next))? += 1;
+        }
+        Some(seen)
+    }
+}
+
+/// All from one element's tree.
+fn all_from(pieces: &[Element<'_>], owner: Element<'_>) -> bool {
+    pieces.iter().all(|piece| core::ptr::eq(piece.tree(), owner.tree()))
+}
+
+fn has_only_an_id(element: Element<'_>) -> bool {
+    element
+        .attributes()
+        .all(|attribute| attribute.name.namespace == Namespace::None && attribute.name.local == "id")
+}
+
+/// Whether a tuple is its first contributor's. `pieces` are its status fields, fields and notes.
+pub(super) fn tuple(out: &TupleOut<'_>, group: &[TupleCandidate<'_>], pieces: &[Element<'_>]) -> bool {
+    let Some((first, others)) = group.split_first() else { return false };
+    let Some(status) = first.status else { return false };
+    if out.stamp.is_none()
+        || out.stamp != first.stamp
+        || out.id != first.id
+        || out.basic != first.basic
+        || first.element.tree().inherits_lang
+        || !(others.is_empty() || all_from(pieces, first.element))
+    {
+        return false;
+    }
+    let rank = |child: Element<'_>| match (child.namespace(), child.local()) {
+        (Namespace::Pidf, "status") => 0,
+        (Namespace::Pidf, "contact") => 2,
+        (Namespace::Pidf, "note") => 3,
+        (Namespace::Pidf, "timestamp") => 4,
+        _ => 1,
+    };
+    let Some(seen) = InOrder::of(first.element, rank) else { return false };
+    let mut basic = 0;
+    let mut inside = 0;
+    for child in status.children() {
+        let is_basic = child.is(Namespace::Pidf, "basic");
+        if is_basic && inside > 0 {
+            return false;
+        }
+        basic += usize::from(is_basic);
+        inside += usize::from(!is_basic);
+    }
+    seen.counts == [1, out.fields.len(), usize::from(first.contact.is_some()), out.notes.len(), 1]
+        && basic <= 1
+        && inside == out.status_fields.len()
+        && others.iter().all(|other| {
+            has_only_an_id(other.element)
+                && other.status.is_none_or(|status| status.attributes().next().is_none())
+        })
+}
+
+/// Whether a device is its first contributor's. `pieces` are its fields and notes.
+pub(super) fn device(out: &PartOut<'_>, group: &[PartCandidate<'_>], pieces: &[Element<'_>]) -> bool {
+    let Some((first, others)) = group.split_first() else { return false };
+    if out.stamp.is_none()
+        || out.stamp != first.stamp
+        || out.id != first.id
+        || first.element.tree().inherits_lang
+        || !(others.is_empty() || all_from(pieces, first.element))
+    {
+        return false;
+    }
+    let rank = |child: Element<'_>| match (child.namespace(), child.local()) {
+        (Namespace::DataModel, "deviceID") => 1,
+        (Namespace::DataModel, "note") => 2,
+        (Namespace::DataModel, "timestamp") => 3,
+        _ => 0,
+    };
+    let Some(seen) = InOrder::of(first.element, rank) else { return false };
+    seen.counts == [out.fields.len(), 1, out.notes.len(), 1, 0]
+        && others.iter().all(|other| has_only_an_id(other.element))
+}

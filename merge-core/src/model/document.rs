@@ -1,0 +1,229 @@
+//! The document as a whole, and the person and devices in it.
+
+use alloc::borrow::Cow;
+
+use super::extensions::{Caps, Cipid};
+use super::fields::Note;
+use super::read_error::ReadError;
+use super::rpid::{Activities, Rpid, UserInput};
+use super::shape;
+use super::tuple::Tuple;
+use crate::time::Millis;
+use crate::uri::Entity;
+use crate::xml::{Element, Limits, Namespace, Tree};
+
+/// A presence document that was read and checked, once, when it was published.
+#[derive(Clone, Debug)]
+pub struct Document {
+    tree: Tree,
+    entity: Option<Entity>,
+}
+
+impl Document {
+    /// Reads and checks a PIDF document under the default limits.
+    ///
+    /// # Errors
+    /// What is wrong with it, with the SIP status it deserves.
+    pub fn read(bytes: &[u8]) -> Result<Document, ReadError> {
+        Document::read_with(bytes, &Limits::DEFAULT)
+    }
+
+    /// Reads and checks a PIDF document under limits of the caller's own.
+    ///
+    /// Refused is what cannot be repaired without guessing: XML that is none, another root, an entity that is no URI, a `basic`
+    /// that is neither open nor closed, elements of PIDF's own namespace where RFC 3863 has none. Missing, doubled
+    /// or ill-formed ids, a missing `status` and an odd order of elements are not: the writer puts them right.
+    ///
+    /// # Errors
+    /// What is wrong with it, with the SIP status it deserves.
+    pub fn read_with(bytes: &[u8], limits: &Limits) -> Result<Document, ReadError> {
+        let tree = Tree::read_with(bytes, limits).map_err(ReadError::xml)?;
+        let entity = shape::check(tree.root())?;
+        Ok(Document { tree, entity })
+    }
+
+    /// The tree under the views.
+    #[must_use]
+    pub fn tree(&self) -> &Tree {
+        &self.tree
+    }
+
+    /// The `presence` element.
+    #[must_use]
+    pub fn root(&self) -> Element<'_> {
+        self.tree.root()
+    }
+
+    /// The presentity that the document names, canonical. None when it names none, as RFC 4479's own example does:
+    /// it is about whoever publishes it then.
+    #[must_use]
+    pub fn entity(&self) -> Option<&Entity> {
+        self.entity.as_ref()
+    }
+
+    /// The text that was read.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        self.tree.source()
+    }
+
+    /// The services, in document order.
+    pub fn tuples(&self) -> impl Iterator<Item = Tuple<'_>> {
+        self.root().children().filter(|e| e.is(Namespace::Pidf, "tuple")).map(|element| Tuple { element })
+    }
+
+    /// The persons; RFC 4479 means one, but does not forbid more.
+    pub fn persons(&self) -> impl Iterator<Item = Person<'_>> {
+        self.root()
+            .children()
+            .filter(|e| e.is(Namespace::DataModel, "person"))
+            .map(|element| Person { element })
+    }
+
+    /// The devices.
+    pub fn devices(&self) -> impl Iterator<Item = Device<'_>> {
+        self.root()
+            .children()
+            .filter(|e| e.is(Namespace::DataModel, "device"))
+            .map(|element| Device { element })
+    }
+
+    /// The notes on the presentity as a whole.
+    pub fn notes(&self) -> impl Iterator<Item = Note<'_>> {
+        self.root().children().filter(|e| e.is(Namespace::Pidf, "note")).map(|element| Note { element })
+    }
+
+    /// Everything else that stands directly under the root, of whatever namespace.
+    pub fn extensions(&self) -> impl Iterator<Item = Element<'_>> {
+        self.root().children().filter(|e| {
+            !(e.is(Namespace::Pidf, "tuple")
+                || e.is(Namespace::Pidf, "note")
+                || e.is(Namespace::DataModel, "person")
+                || e.is(Namespace::DataModel, "device"))
+        })
+    }
+}
+
+/// A person (RFC 4479 section 3.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Person<'a> {
+    /// The `person` element.
+    pub element: Element<'a>,
+}
+
+/// A device (RFC 4479 section 3.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Device<'a> {
+    /// The `device` element.
+    pub element: Element<'a>,
+}
+
+impl<'a> Person<'a> {
+    /// Its `id`; empty when missing.
+    #[must_use]
+    pub fn id(self) -> Cow<'a, str> {
+        self.element.attribute("id").unwrap_or_default()
+    }
+
+    /// Its `timestamp`, when there is one that can be read.
+    #[must_use]
+    pub fn timestamp(self) -> Option<Millis> {
+        timestamp(self.element, Namespace::DataModel)
+    }
+
+    /// Its notes (data-model namespace).
+    pub fn notes(self) -> impl Iterator<Item = Note<'a>> {
+        self.element.children().filter(|e| e.is(Namespace::DataModel, "note")).map(|element| Note { element })
+    }
+
+    /// Its RFC 4480 elements.
+    #[must_use]
+    pub fn rpid(self) -> Rpid<'a> {
+        Rpid { around: self.element, status: None }
+    }
+
+    /// Its RFC 4482 elements.
+    #[must_use]
+    pub fn cipid(self) -> Cipid<'a> {
+        Cipid { around: self.element }
+    }
+
+    /// `activities` (RFC 4480), the first.
+    #[must_use]
+    pub fn activities(self) -> Option<Activities<'a>> {
+        self.rpid().activities()
+    }
+
+    /// `mood` (RFC 4480), the first: the same shape as activities.
+    #[must_use]
+    pub fn mood(self) -> Option<Activities<'a>> {
+        self.rpid().mood()
+    }
+
+    /// `user-input` (RFC 4480).
+    #[must_use]
+    pub fn user_input(self) -> Option<UserInput<'a>> {
+        self.rpid().user_input()
+    }
+
+    /// All children but `note` and `timestamp`: what is composed field by field, in document order.
+    pub fn fields(self) -> impl Iterator<Item = Element<'a>> {
+        self.element
+            .children()
+            .filter(|e| !(e.is(Namespace::DataModel, "note") || e.is(Namespace::DataModel, "timestamp")))
+    }
+}
+
+impl<'a> Device<'a> {
+    /// Its `id`; empty when missing.
+    #[must_use]
+    pub fn id(self) -> Cow<'a, str> {
+        self.element.attribute("id").unwrap_or_default()
+    }
+
+    /// Its `deviceID`; empty when missing.
+    #[must_use]
+    pub fn device_id(self) -> Cow<'a, str> {
+        self.element.child(Namespace::DataModel, "deviceID").map(Element::value).unwrap_or_default()
+    }
+
+    /// Its `timestamp`, when there is one that can be read.
+    #[must_use]
+    pub fn timestamp(self) -> Option<Millis> {
+        timestamp(self.element, Namespace::DataModel)
+    }
+
+    /// Its notes (data-model namespace).
+    pub fn notes(self) -> impl Iterator<Item = Note<'a>> {
+        self.element.children().filter(|e| e.is(Namespace::DataModel, "note")).map(|element| Note { element })
+    }
+
+    /// Its RFC 4480 elements.
+    #[must_use]
+    pub fn rpid(self) -> Rpid<'a> {
+        Rpid { around: self.element, status: None }
+    }
+
+    /// `user-input` (RFC 4480).
+    #[must_use]
+    pub fn user_input(self) -> Option<UserInput<'a>> {
+        self.rpid().user_input()
+    }
+
+    /// `devcaps` (RFC 5196).
+    #[must_use]
+    pub fn caps(self) -> Option<Caps<'a>> {
+        self.element.child(Namespace::Caps, "devcaps").map(|element| Caps { element })
+    }
+
+    /// All children but `deviceID`, `note` and `timestamp`, in document order.
+    pub fn fields(self) -> impl Iterator<Item = Element<'a>> {
+        self.element.children().filter(|e| {
+            e.namespace() != Namespace::DataModel || !matches!(e.local(), "deviceID" | "note" | "timestamp")
+        })
+    }
+}
+
+pub(super) fn timestamp(element: Element<'_>, namespace: Namespace<'_>) -> Option<Millis> {
+    Millis::parse_rfc3339(&element.child(namespace, "timestamp")?.value())
+}

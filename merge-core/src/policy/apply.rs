@@ -1,0 +1,275 @@
+//! What becomes of a policy's answer: the built-in composition, or nothing, with its words carried out.
+
+use alloc::borrow::Cow;
+use alloc::vec::Vec;
+use core::ops::Range;
+
+use super::Call;
+use super::output::{Base, Drop, Output, Select};
+use crate::compose::tuples;
+use crate::compose::write::enumeration;
+use crate::compose::{Basis, Composed, ContactOut, PartOut, TupleCandidate, TupleOut, candidates, ids};
+use crate::xml::{Element, Namespace, Writer};
+
+/// Where extension tokens (`x-lunch`) live in a document: no schema knows them, and RPID's own namespace
+/// must not be added to.
+const TOKENS: Namespace<'static> = Namespace::Other("urn:tributary:tokens");
+/// RFC 4589's place types.
+const PLACES: Namespace<'static> = Namespace::Other("urn:ietf:params:xml:ns:location-type");
+/// RFC 4119's locations, and the version before.
+const GEO: [&str; 2] = ["urn:ietf:params:xml:ns:pidf:geopriv10", "urn:ietf:params:xml:ns:pidf:geopriv"];
+
+/// Carries out what a policy answered.
+///
+/// Drops first, then the selection, then what the policy sets. The result is written by the host like any
+/// other, so it is well formed and its ids are unique whatever the policy said.
+#[must_use]
+pub fn apply<'a>(call: &Call<'_>, builtin: &Composed<'a>, output: &Output) -> Composed<'a> {
+    debug_assert!(core::ptr::eq(call.set, builtin.set), "a policy is applied to what it was shown");
+    let mut composed = builtin.clone();
+    if output.base == Base::Empty {
+        composed.tuples.clear();
+        composed.persons.clear();
+        composed.devices.clear();
+        composed.notes.clear();
+        composed.extensions.clear();
+        composed.talking = None;
+        composed.active = None;
+    }
+    for drop in &output.drop {
+        carry_out(&mut composed, drop);
+    }
+    if let Some(select) = &output.select {
+        choose(&mut composed, select, output);
+    }
+    set(&mut composed, output);
+    if composed.basis == Basis::Nothing && (!composed.tuples.is_empty() || !composed.persons.is_empty()) {
+        composed.basis = Basis::Published;
+    }
+    ids::make_unique(&mut composed);
+    composed.verdict = Some(output.clone());
+    composed
+}
+
+fn is_tuple(composed: &Composed<'_>, candidate: &TupleCandidate<'_>, etag: &str, id: &str) -> bool {
+    candidate.id == id && composed.source_of(candidate.source).is_some_and(|s| s.publication.etag == etag)
+}
+
+fn carry_out(composed: &mut Composed<'_>, drop: &Drop) {
+    match drop {
+        Drop::Devices => composed.devices.clear(),
+        Drop::Person => {
+            composed.persons.clear();
+            composed.talking = None;
+            composed.active = None;
+        }
+        Drop::Geo => {
+            let is_geo = |element: &Element<'_>| GEO.contains(&element.namespace().uri());
+            retain(composed, |element| !is_geo(element));
+            composed.extensions.retain(|element| !is_geo(element));
+        }
+        Drop::Notes => {
+            retain(composed, |element| !is_note(element));
+            composed.notes.clear();
+        }
+        Drop::NotesOf(etag) => {
+            let publication = composed.sources.iter().find(|source| source.publication.etag == *etag);
+            let Some(tree) = publication.map(|source| source.publication.document.tree()) else { return };
+            let from_it = |element: &Element<'_>| core::ptr::eq(element.tree(), tree);
+            retain(composed, |element| !(is_note(element) && from_it(element)));
+            composed.notes.retain(|element| !from_it(element));
+        }
+        Drop::Field(local) => {
+            if *local == "activities" {
+                composed.talking = None;
+            }
+            remove_field(composed, local);
+        }
+        Drop::Tuple(etag, id) => drop_tuple(composed, etag, id),
+    }
+}
+
+fn is_note(element: &Element<'_>) -> bool {
+    matches!(element.namespace(), Namespace::Pidf | Namespace::DataModel) && element.local() == "note"
+}
+
+/// Takes one contributor out of the tuple that it is in, and the tuple away when it was the only one.
+fn drop_tuple(composed: &mut Composed<'_>, etag: &str, id: &str) {
+    let found = composed.tuples.iter().position(|tuple| {
+        let group = composed.tuple_candidates.get(tuple.group.clone()).unwrap_or_default();
+        group.iter().any(|candidate| is_tuple(composed, candidate, etag, id))
+    });
+    let Some(at) = found else { return };
+    let group = composed.tuple_candidates.get(composed.tuples[at].group.clone()).unwrap_or_default();
+    let rest: Vec<_> =
+        group.iter().filter(|candidate| !is_tuple(composed, candidate, etag, id)).cloned().collect();
+    if rest.is_empty() {
+        composed.tuples.remove(at);
+    } else {
+        composed.tuples[at] = tuples::add(composed, rest);
+    }
+}
+
+/// Copies the range without what `keep` refuses to the end of the pieces. Whether nothing was refused.
+fn sift<'a>(
+    pieces: &mut Vec<Element<'a>>,
+    range: &mut Range<usize>,
+    keep: &impl Fn(&Element<'a>) -> bool,
+) -> bool {
+    if pieces.get(range.clone()).unwrap_or_default().iter().all(keep) {
+        return true;
+    }
+    let start = pieces.len();
+    for at in range.clone() {
+        let element = pieces[at];
+        if keep(&element) {
+            pieces.push(element);
+        }
+    }
+    *range = start..pieces.len();
+    false
+}
+
+fn retain<'a>(composed: &mut Composed<'a>, keep: impl Fn(&Element<'a>) -> bool) {
+    let pieces = &mut composed.pieces;
+    for tuple in &mut composed.tuples {
+        tuple.whole &= sift(pieces, &mut tuple.status_fields, &keep);
+        tuple.whole &= sift(pieces, &mut tuple.fields, &keep);
+        tuple.whole &= sift(pieces, &mut tuple.notes, &keep);
+    }
+    for part in composed.persons.iter_mut().chain(&mut composed.devices) {
+        part.whole &= sift(pieces, &mut part.fields, &keep);
+        part.whole &= sift(pieces, &mut part.notes, &keep);
+    }
+}
+
+fn remove_field(composed: &mut Composed<'_>, local: &str) {
+    let pieces = &mut composed.pieces;
+    for person in &mut composed.persons {
+        person.whole &= sift(pieces, &mut person.fields, &|element| !element.is(Namespace::Rpid, local));
+    }
+}
+
+/// The selected tuples in the order they were selected, each at most once.
+fn choose<'a>(composed: &mut Composed<'a>, select: &[Select], output: &Output) {
+    let mut base: Vec<Option<TupleOut<'a>>> =
+        core::mem::take(&mut composed.tuples).into_iter().map(Some).collect();
+    let mut singles: Vec<(usize, &str)> = Vec::new();
+    for choice in select {
+        let dropped = output
+            .drop
+            .iter()
+            .any(|drop| matches!(drop, Drop::Tuple(etag, id) if *etag == choice.etag && *id == choice.tuple));
+        if dropped {
+            continue;
+        }
+        let held = base.iter().position(|tuple| {
+            tuple.as_ref().is_some_and(|tuple| {
+                let group = composed.tuple_candidates.get(tuple.group.clone()).unwrap_or_default();
+                group.iter().any(|candidate| is_tuple(composed, candidate, &choice.etag, &choice.tuple))
+            })
+        });
+        let mut tuple = match held.and_then(|at| base[at].take()) {
+            Some(tuple) => tuple,
+            None => {
+                let Some(source) = composed.source_with(&choice.etag) else { continue };
+                let shown = composed.tuples.iter().any(|tuple| {
+                    let group = composed.tuple_candidates.get(tuple.group.clone()).unwrap_or_default();
+                    group.iter().any(|candidate| is_tuple(composed, candidate, &choice.etag, &choice.tuple))
+                });
+                if shown || singles.contains(&(source, &choice.tuple)) {
+                    continue;
+                }
+                let found = composed.sources.get(source).and_then(|source_| {
+                    let mut all = source_.publication.document.tuples();
+                    let tuple = all.find(|tuple| tuple.id() == choice.tuple)?;
+                    let index = u16::try_from(source).unwrap_or(u16::MAX);
+                    Some(candidates::tuple(source_, index, tuple.element))
+                });
+                let Some(candidate) = found else { continue };
+                singles.push((source, &choice.tuple));
+                tuples::add(composed, alloc::vec![candidate])
+            }
+        };
+        tuple.whole &= choice.basic.is_none() && choice.priority_milli.is_none();
+        tuple.basic = choice.basic.or(tuple.basic);
+        if let Some(priority) = choice.priority_milli {
+            tuple.priority = priority;
+            if let ContactOut::Copy(contact) | ContactOut::Reranked(contact, _) = tuple.contact {
+                tuple.contact = ContactOut::Reranked(contact, priority);
+            }
+        }
+        composed.tuples.push(tuple);
+    }
+}
+
+fn set(composed: &mut Composed<'_>, output: &Output) {
+    let set = &output.set;
+    if let Some(basic) = set.basic {
+        let chosen = |tuple: &TupleOut<'_>, composed: &Composed<'_>| {
+            let group = composed.tuple_candidates.get(tuple.group.clone()).unwrap_or_default();
+            output.select.iter().flatten().filter(|choice| choice.basic.is_some()).any(|choice| {
+                group.iter().any(|candidate| is_tuple(composed, candidate, &choice.etag, &choice.tuple))
+            })
+        };
+        let mine: Vec<bool> = composed.tuples.iter().map(|tuple| chosen(tuple, composed)).collect();
+        for (tuple, mine) in composed.tuples.iter_mut().zip(mine) {
+            if !mine {
+                tuple.whole &= tuple.basic == Some(basic);
+                tuple.basic = Some(basic);
+            }
+        }
+        if composed.tuples.is_empty() {
+            composed.tuples.push(TupleOut::bare(Cow::Borrowed("policy"), basic));
+        }
+    }
+    if set.activities.is_some() {
+        composed.talking = None;
+        remove_field(composed, "activities");
+    }
+    if set.mood.is_some() {
+        remove_field(composed, "mood");
+    }
+    if set.place.is_some() {
+        remove_field(composed, "place-type");
+    }
+    if set.note.is_some() {
+        composed.notes.clear();
+        for person in &mut composed.persons {
+            person.notes = 0..0;
+        }
+    }
+    if composed.persons.is_empty() && output.sets_person() {
+        composed.persons.push(PartOut {
+            id: Cow::Borrowed("p"),
+            group: 0..0,
+            at: None,
+            stamp: None,
+            whole: false,
+            fields: 0..0,
+            notes: 0..0,
+        });
+    }
+}
+
+impl Output {
+    /// Writes what the policy says of the person, inside the person.
+    pub(crate) fn write_person_fields<'a>(&'a self, out: &mut Writer<'a>) {
+        let named = |usual: Namespace<'static>| {
+            move |token: &'a alloc::string::String| {
+                let namespace = if token.starts_with("x-") { TOKENS } else { usual };
+                (namespace, token.as_str())
+            }
+        };
+        let lists = [
+            ("activities", &self.set.activities, Namespace::Rpid),
+            ("mood", &self.set.mood, Namespace::Rpid),
+            ("place-type", &self.set.place, PLACES),
+        ];
+        for (local, list, usual) in lists {
+            if let Some(tokens) = list.as_ref().filter(|list| !list.is_empty()) {
+                enumeration(local, tokens.iter().map(named(usual)), out);
+            }
+        }
+    }
+}

@@ -1,0 +1,416 @@
+//! Looking at a tree: elements, attributes, text, bindings. Nothing here allocates, except text that has to
+//! be decoded.
+
+use alloc::borrow::Cow;
+use alloc::string::String;
+
+use super::names::Namespace;
+use super::text;
+use super::tree::{Attribute, AttributeView, Binding, Element, Name, Node, NodeId, Tree};
+
+impl Tree {
+    /// The document as it was read, byte order mark excepted.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// The root element.
+    #[must_use]
+    pub fn root(&self) -> Element<'_> {
+        Element { tree: self, id: NodeId(0) }
+    }
+
+    /// How many elements there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Never true: a tree has a root.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
+    /// The element with that id, which must come from this tree.
+    #[must_use]
+    pub fn element(&self, id: NodeId) -> Option<Element<'_>> {
+        ((id.0 as usize) < self.nodes.len()).then_some(Element { tree: self, id })
+    }
+
+    /// Bytes of memory that the tree holds, its own size included.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        size_of::<Tree>()
+            + self.source.len()
+            + size_of_val(&*self.nodes)
+            + size_of_val(&*self.attributes)
+            + size_of_val(&*self.declarations)
+            + size_of_val(&*self.namespaces)
+            + size_of_val(&*self.cuts)
+            + size_of_val(&*self.with_id)
+            + self.decoded.len()
+    }
+
+    pub(crate) fn slice(&self, start: u32, end: u32) -> &str {
+        // Offsets in the arena are written by the reader at boundaries of ASCII markup.
+        self.source.get(start as usize..end as usize).unwrap_or_default()
+    }
+
+    /// Whether a namespace by its number is that one; for a known one no text is looked at.
+    #[inline]
+    pub(crate) fn is_namespace(&self, id: u16, namespace: Namespace<'_>) -> bool {
+        match namespace.number() {
+            Some(number) => number == id,
+            None => self.namespace(id) == namespace,
+        }
+    }
+
+    pub(crate) fn namespace(&self, id: u16) -> Namespace<'_> {
+        let id = usize::from(id);
+        match Namespace::KNOWN.get(id) {
+            Some(known) => *known,
+            None => match self.namespaces.get(id - Namespace::KNOWN.len()) {
+                Some(text) if text.decoded => Namespace::Other(
+                    self.decoded.get(text.start as usize..text.end as usize).unwrap_or_default(),
+                ),
+                Some(text) => Namespace::Other(self.slice(text.start, text.end)),
+                None => Namespace::None,
+            },
+        }
+    }
+}
+
+impl<'a> Element<'a> {
+    /// Its place in the tree.
+    #[must_use]
+    pub fn id(self) -> NodeId {
+        self.id
+    }
+
+    /// The tree that it is in.
+    #[must_use]
+    pub fn tree(self) -> &'a Tree {
+        self.tree
+    }
+
+    pub(crate) fn node(self) -> &'a Node {
+        &self.tree.nodes[self.id.0 as usize]
+    }
+
+    /// Namespace and local name.
+    #[must_use]
+    pub fn name(self) -> Name<'a> {
+        Name { namespace: self.namespace(), local: self.local() }
+    }
+
+    /// The namespace.
+    #[must_use]
+    pub fn namespace(self) -> Namespace<'a> {
+        self.tree.namespace(self.node().ns)
+    }
+
+    /// The local name.
+    #[must_use]
+    pub fn local(self) -> &'a str {
+        let node = self.node();
+        let start = node.start + 1 + if node.prefix == 0 { 0 } else { u32::from(node.prefix) + 1 };
+        self.tree.slice(start, start + u32::from(node.local))
+    }
+
+    /// The prefix as written; empty for none.
+    #[must_use]
+    pub fn prefix(self) -> &'a str {
+        let node = self.node();
+        self.tree.slice(node.start + 1, node.start + 1 + u32::from(node.prefix))
+    }
+
+    /// Whether it is `{namespace}local`.
+    #[must_use]
+    pub fn is(self, namespace: Namespace<'_>, local: &str) -> bool {
+        usize::from(self.node().local) == local.len()
+            && self.tree.is_namespace(self.node().ns, namespace)
+            && self.local() == local
+    }
+
+    /// The element around it; none for the root.
+    #[must_use]
+    pub fn parent(self) -> Option<Element<'a>> {
+        (self.id.0 != 0).then(|| Element { tree: self.tree, id: NodeId(u32::from(self.node().parent)) })
+    }
+
+    /// Its child elements, in document order.
+    #[must_use]
+    pub fn children(self) -> Children<'a> {
+        Children { tree: self.tree, at: self.id.0 + 1, end: u32::from(self.node().next) }
+    }
+
+    /// The first child that is `{namespace}local`.
+    #[must_use]
+    pub fn child(self, namespace: Namespace<'_>, local: &str) -> Option<Element<'a>> {
+        self.children().find(|child| child.is(namespace, local))
+    }
+
+    /// Itself and all elements inside it, in document order.
+    pub fn subtree(self) -> impl Iterator<Item = Element<'a>> + 'a {
+        let tree = self.tree;
+        (self.id.0..u32::from(self.node().next)).map(move |id| Element { tree, id: NodeId(id) })
+    }
+
+    /// The value of the attribute of that name in no namespace.
+    #[must_use]
+    pub fn attribute(self, local: &str) -> Option<Cow<'a, str>> {
+        self.attribute_in(Namespace::None, local)
+    }
+
+    /// The value of the attribute `{namespace}local`.
+    #[must_use]
+    pub fn attribute_in(self, namespace: Namespace<'_>, local: &str) -> Option<Cow<'a, str>> {
+        let found = self.raw_attributes().iter().find(|attribute| {
+            usize::from(attribute.local) == local.len()
+                && self.tree.is_namespace(attribute.ns, namespace)
+                && self.tree.attribute_local(attribute) == local
+        })?;
+        Some(self.tree.attribute_value(found))
+    }
+
+    /// All attributes, as written. Namespace declarations are [`Element::bindings`].
+    pub fn attributes(self) -> impl Iterator<Item = AttributeView<'a>> + 'a {
+        let tree = self.tree;
+        self.raw_attributes().iter().map(move |attribute| AttributeView {
+            name: Name { namespace: tree.namespace(attribute.ns), local: tree.attribute_local(attribute) },
+            prefix: tree.attribute_prefix(attribute),
+            value: tree.attribute_value(attribute),
+        })
+    }
+
+    pub(crate) fn raw_attributes(self) -> &'a [Attribute] {
+        let node = self.node();
+        let first = usize::from(node.attributes);
+        self.tree.attributes.get(first..first + usize::from(node.attribute_count)).unwrap_or_default()
+    }
+
+    /// The text directly inside it (not inside its children), references resolved, CDATA as text, comments out.
+    #[must_use]
+    pub fn text(self) -> Cow<'a, str> {
+        text::direct(self)
+    }
+
+    /// What is directly inside it, in order: child elements, and the text between them where there is any.
+    pub fn content(self) -> impl Iterator<Item = Content<'a>> + 'a {
+        let mut children = self.children();
+        let mut at = self.node().content;
+        let mut waiting: Option<Element<'a>> = None;
+        let mut done = false;
+        core::iter::from_fn(move || {
+            loop {
+                if let Some(child) = waiting.take() {
+                    at = child.node().end;
+                    return Some(Content::Element(child));
+                }
+                if done {
+                    return None;
+                }
+                let from = at;
+                let to = match children.next() {
+                    Some(child) => {
+                        waiting = Some(child);
+                        child.node().start
+                    }
+                    None => {
+                        done = true;
+                        self.node().close
+                    }
+                };
+                let text = text::between(self.tree, from, to);
+                if !text.is_empty() {
+                    return Some(Content::Text(text));
+                }
+            }
+        })
+    }
+
+    /// [`Element::text`] without white space around it: the value of a URI, token or number.
+    #[must_use]
+    pub fn value(self) -> Cow<'a, str> {
+        match self.text() {
+            Cow::Borrowed(text) => Cow::Borrowed(text::trim(text)),
+            Cow::Owned(text) => Cow::Owned(String::from(text::trim(&text))),
+        }
+    }
+
+    /// The bindings in scope, innermost first; a prefix that was bound anew comes once.
+    pub fn bindings(self) -> impl Iterator<Item = Binding<'a>> + 'a {
+        let tree = self.tree;
+        let head = self.node().scope;
+        Chain { tree, at: head }.filter_map(move |(index, binding)| {
+            let shadowed = Chain { tree, at: head }
+                .take_while(|(inner, _)| *inner != index)
+                .any(|(_, inner)| inner.prefix == binding.prefix);
+            (!shadowed).then_some(binding)
+        })
+    }
+
+    /// The bindings that this element's own start tag declares.
+    pub fn declared(self) -> impl Iterator<Item = Binding<'a>> + 'a {
+        let outer = self.parent().map_or(0, |parent| parent.node().scope);
+        Chain { tree: self.tree, at: self.node().scope }
+            .take_while(move |(index, _)| *index != outer)
+            .map(|(_, binding)| binding)
+    }
+
+    /// The language that applies to it: `xml:lang` here or on the nearest element around it.
+    #[must_use]
+    pub fn lang(self) -> Option<Cow<'a, str>> {
+        let mut at = Some(self);
+        while let Some(element) = at {
+            if let Some(lang) = element.attribute_in(Namespace::Xml, "lang") {
+                return Some(lang);
+            }
+            at = element.parent();
+        }
+        None
+    }
+
+    /// The element as it stands in the source, tags included.
+    #[must_use]
+    pub fn source(self) -> &'a str {
+        let node = self.node();
+        self.tree.slice(node.start, node.end)
+    }
+
+    /// Line and column, from 1, at which it starts.
+    #[must_use]
+    pub fn position(self) -> (usize, usize) {
+        super::error::position(self.tree.source.as_bytes(), self.offset())
+    }
+
+    /// The byte at which it starts.
+    #[must_use]
+    pub fn offset(self) -> usize {
+        self.node().start as usize
+    }
+}
+
+impl core::fmt::Debug for Element<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "<{{{}}}{}>", self.namespace().uri(), self.local())
+    }
+}
+
+impl PartialEq for Element<'_> {
+    /// The same element of the same tree.
+    fn eq(&self, other: &Self) -> bool {
+        core::ptr::eq(self.tree, other.tree) && self.id == other.id
+    }
+}
+
+impl Eq for Element<'_> {}
+
+/// A piece of what is inside an element.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content<'a> {
+    /// Text, references resolved; never empty, and never next to other text.
+    Text(Cow<'a, str>),
+    /// A child element.
+    Element(Element<'a>),
+}
+
+/// The child elements of one element.
+#[derive(Clone, Debug)]
+pub struct Children<'a> {
+    tree: &'a Tree,
+    at: u32,
+    end: u32,
+}
+
+impl<'a> Iterator for Children<'a> {
+    type Item = Element<'a>;
+
+    fn next(&mut self) -> Option<Element<'a>> {
+        if self.at >= self.end {
+            return None;
+        }
+        let element = Element { tree: self.tree, id: NodeId(self.at) };
+        self.at = u32::from(element.node().next);
+        Some(element)
+    }
+}
+
+/// Declarations from the innermost outwards, shadowed ones included, each with its own mark.
+pub(crate) struct Chain<'a> {
+    pub(crate) tree: &'a Tree,
+    pub(crate) at: u16,
+}
+
+impl<'a> Iterator for Chain<'a> {
+    type Item = (u16, Binding<'a>);
+
+    fn next(&mut self) -> Option<(u16, Binding<'a>)> {
+        let index = self.at;
+        let declaration = self.tree.declarations.get(usize::from(index.checked_sub(1)?))?;
+        self.at = declaration.outer;
+        let prefix = self
+            .tree
+            .slice(declaration.prefix_start, declaration.prefix_start + u32::from(declaration.prefix));
+        Some((index, Binding { prefix, namespace: self.tree.namespace(declaration.ns) }))
+    }
+}
+
+impl Tree {
+    pub(crate) fn attribute_prefix(&self, attribute: &Attribute) -> &str {
+        self.slice(attribute.name, attribute.name + u32::from(attribute.prefix))
+    }
+
+    pub(crate) fn attribute_local(&self, attribute: &Attribute) -> &str {
+        let start = attribute.name + if attribute.prefix == 0 { 0 } else { u32::from(attribute.prefix) + 1 };
+        self.slice(start, start + u32::from(attribute.local))
+    }
+
+    pub(crate) fn attribute_value(&self, attribute: &Attribute) -> Cow<'_, str> {
+        let raw = self.slice(attribute.value, attribute.value + attribute.value_len);
+        if attribute.escaped { Cow::Owned(text::attribute(raw)) } else { Cow::Borrowed(raw) }
+    }
+}
+
+impl<'a> Element<'a> {
+    /// The attributes in it and below it that are of type `xs:ID` by the schemas of the known namespaces
+    /// (unprefixed `id` on their elements) or by name (`xml:id`): the element that has one, and its value.
+    pub fn ids(self) -> impl Iterator<Item = (Element<'a>, Cow<'a, str>)> + 'a {
+        self.with_id().filter_map(|element| Some((element, element.tree.attribute_value(element.raw_id()?))))
+    }
+
+    /// Itself and the elements inside it that have an attribute called `id`.
+    pub(crate) fn with_id(self) -> impl Iterator<Item = Element<'a>> + 'a {
+        let tree = self.tree;
+        let (start, end) = (self.id.0 as u16, self.node().next);
+        let first = tree.with_id.partition_point(|id| *id < start);
+        let ids = tree.with_id.get(first..).unwrap_or_default();
+        let mut last = None;
+        ids.iter().take_while(move |id| **id < end).filter_map(move |id| {
+            // Twice in a row: an id and an xml:id.
+            (last.replace(*id) != Some(*id)).then_some(Element { tree, id: NodeId(u32::from(*id)) })
+        })
+    }
+
+    /// The attribute that is its `xs:ID`.
+    pub(crate) fn raw_id(self) -> Option<&'a Attribute> {
+        let known = !matches!(self.namespace(), Namespace::None | Namespace::Xml | Namespace::Other(_));
+        self.raw_attributes().iter().find(|attribute| {
+            let local = self.tree.attribute_local(attribute);
+            match self.tree.namespace(attribute.ns) {
+                Namespace::None => known && local == "id",
+                Namespace::Xml => local == "id",
+                _ => false,
+            }
+        })
+    }
+
+    /// Where the name in the start tag ends.
+    pub(crate) fn name_end(self) -> u32 {
+        let node = self.node();
+        let prefix = if node.prefix == 0 { 0 } else { u32::from(node.prefix) + 1 };
+        node.start + 1 + prefix + u32::from(node.local)
+    }
+}

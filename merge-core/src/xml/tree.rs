@@ -1,0 +1,139 @@
+//! The tree: one copy of the source text, and a flat list of the elements found in it.
+//!
+//! Text is not stored; it is what lies between the elements, cut out of the source when asked for.
+//!
+//! ```text
+//!  source  <a x="1"> hi <b/> </a>          nodes (document order)
+//!          ^        ^    ^   ^   ^           0  a  start content close end  next = 2
+//!          start    |    b   |   end         1  b  ...                      next = 2
+//!                content    close
+//! ```
+//! The children of node `i` are `i + 1`, then each one's `next`, while it is below `next` of `i`.
+
+use alloc::borrow::Cow;
+use alloc::boxed::Box;
+
+use super::names::Namespace;
+
+/// An element of one tree, by its place in document order. Meaningless in any other tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeId(pub(crate) u32);
+
+/// A well-formed, namespace-resolved document that owns its text.
+#[derive(Clone, Debug)]
+pub struct Tree {
+    pub(crate) source: Box<str>,
+    pub(crate) nodes: Box<[Node]>,
+    pub(crate) attributes: Box<[Attribute]>,
+    pub(crate) declarations: Box<[Declaration]>,
+    /// Namespaces beyond the known ones, in order of first declaration.
+    pub(crate) namespaces: Box<[Text]>,
+    /// Comments, processing instructions and CDATA sections, in document order.
+    pub(crate) cuts: Box<[Cut]>,
+    /// Decoded text that the source does not hold verbatim (namespace names with references in them).
+    pub(crate) decoded: Box<str>,
+    /// Elements that have an attribute called `id`, in document order.
+    pub(crate) with_id: Box<[u16]>,
+    /// Some element stands in no namespace.
+    pub(crate) unqualified: bool,
+    /// Some element with children has an `xml:lang`.
+    pub(crate) inherits_lang: bool,
+}
+
+/// An element of the arena: 32 bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Node {
+    /// The `<` of the start tag.
+    pub(crate) start: u32,
+    /// After the `>` of the start tag.
+    pub(crate) content: u32,
+    /// The `<` of the end tag; equal to `end` for an empty-element tag.
+    pub(crate) close: u32,
+    /// After the `>` of the end tag.
+    pub(crate) end: u32,
+    pub(crate) prefix: u16,
+    pub(crate) local: u16,
+    pub(crate) ns: u16,
+    /// 1 + the innermost declaration in scope; 0 for none.
+    pub(crate) scope: u16,
+    pub(crate) parent: u16,
+    pub(crate) next: u16,
+    pub(crate) attributes: u16,
+    pub(crate) attribute_count: u8,
+    /// All inside is text that means itself: no child, reference, comment or carriage return.
+    pub(crate) plain: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Attribute {
+    pub(crate) name: u32,
+    pub(crate) value: u32,
+    pub(crate) value_len: u32,
+    pub(crate) prefix: u16,
+    pub(crate) local: u16,
+    pub(crate) ns: u16,
+    /// The value holds a reference, a tab or a line end.
+    pub(crate) escaped: bool,
+}
+
+/// One `xmlns` or `xmlns:p`, linked to the one declared before it that is still in scope.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Declaration {
+    pub(crate) prefix_start: u32,
+    pub(crate) prefix: u16,
+    pub(crate) ns: u16,
+    /// 1 + the declaration before this one; 0 for none.
+    pub(crate) outer: u16,
+}
+
+/// A stretch of `source`, or of `decoded`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Text {
+    pub(crate) start: u32,
+    pub(crate) end: u32,
+    pub(crate) decoded: bool,
+}
+
+/// What is left out of, or rewritten in, a verbatim copy.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cut {
+    pub(crate) start: u32,
+    pub(crate) end: u32,
+    pub(crate) cdata: bool,
+}
+
+/// A name as it counts: namespace and local part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Name<'a> {
+    /// The namespace.
+    pub namespace: Namespace<'a>,
+    /// The part after the colon.
+    pub local: &'a str,
+}
+
+/// An attribute of an element; namespace declarations are not among them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttributeView<'a> {
+    /// Its name.
+    pub name: Name<'a>,
+    /// The prefix as written; empty for none.
+    pub prefix: &'a str,
+    /// Its value, references resolved and white space normalised (XML 1.0 section 3.3.3).
+    pub value: Cow<'a, str>,
+}
+
+/// A namespace binding in scope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Binding<'a> {
+    /// The prefix; empty for the default namespace.
+    pub prefix: &'a str,
+    /// What it stands for; [`Namespace::None`] only where a default was taken back (`xmlns=""`).
+    pub namespace: Namespace<'a>,
+}
+
+/// One element, seen in its tree. Two words, copied freely.
+#[derive(Clone, Copy)]
+pub struct Element<'a> {
+    pub(crate) tree: &'a Tree,
+    pub(crate) id: NodeId,
+}

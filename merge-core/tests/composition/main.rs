@@ -1,0 +1,14 @@
+//! Composition: the shapes as documents with expected results, the invariants as laws, policies, explanations.
+
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod explained;
+mod four_phones;
+mod json_form;
+mod laws;
+mod policies;
+mod published;
+mod rules;
+mod shapes;
+mod snapshots;
+mod xsd;

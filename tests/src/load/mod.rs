@@ -1,0 +1,97 @@
+//! `tributary-load`: WebSocket watchers and publishers against a server of its own.
+//!
+//! ```text
+//! memory   N connections → N subscriptions → M publications: what each costs, from the kernel's count
+//! rate     P presentities x W watchers, each PUBLISH after the last one reached all: PUBLISH/s,
+//!          NOTIFY/s, server CPU per NOTIFY
+//! latency  the same at a fixed, moderate rate: PUBLISH -> NOTIFY, p50 and p99
+//! fan-out  one PUBLISH to N watchers: until the last NOTIFY is here
+//! ```
+//! The generator is one thread and speaks the least of SIP and WebSocket that the work needs, since
+//! it shares the machine with what it measures.
+
+mod figures;
+mod kamailio;
+mod phases;
+mod sip;
+mod target;
+mod watchers;
+mod wire;
+
+use std::time::Duration;
+
+pub use phases::Figures;
+use target::Target;
+
+/// What to measure.
+#[derive(clap::Parser, Clone)]
+#[command(name = "tributary-load", about = "Load generator: watchers and publishers over WebSocket")]
+pub struct Options {
+    /// Run the same load against this server, too: kamailio
+    #[arg(long)]
+    pub against: Option<String>,
+    /// Run only that other server
+    #[arg(long, requires = "against")]
+    pub alone: bool,
+    /// Only these phases (memory, rate, latency, fan-out)
+    #[arg(long, value_delimiter = ',')]
+    pub only: Vec<String>,
+    /// Watchers and publications of the memory phase
+    #[arg(long, default_value_t = 5000)]
+    pub idle: usize,
+    /// Presentities of the rate and latency phases
+    #[arg(long, default_value_t = 50)]
+    pub presentities: usize,
+    /// Watchers of each of them
+    #[arg(long, default_value_t = 10)]
+    pub watchers: usize,
+    /// Seconds of the rate and latency phases
+    #[arg(long, default_value_t = 10)]
+    pub seconds: u64,
+    /// PUBLISH/s of the latency phase
+    #[arg(long, default_value_t = 100)]
+    pub pace: u64,
+    /// Watchers of the fan-out phase
+    #[arg(long, default_value_t = 9000)]
+    pub fan_out: usize,
+}
+
+impl Options {
+    fn wants(&self, phase: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|name| name == phase)
+    }
+
+    fn time(&self) -> Duration {
+        Duration::from_secs(self.seconds)
+    }
+}
+
+/// Runs the phases and prints the figures; an error is a sentence for the terminal.
+pub fn run(options: &Options) -> Result<(), String> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| format!("no runtime: {e}"))?;
+    let local = tokio::task::LocalSet::new();
+    let against = match options.against.as_deref() {
+        None => None,
+        Some("kamailio") => Some(Target::Kamailio),
+        Some(other) => return Err(format!("no other server is called `{other}`; known: kamailio")),
+    };
+    local.block_on(&runtime, async {
+        let mut ours = None;
+        if !options.alone {
+            let figures = phases::measure(&Target::Tributary, options).await?;
+            println!("{figures}");
+            ours = Some(figures);
+        }
+        if let Some(target) = against {
+            let theirs = phases::measure(&target, options).await?;
+            println!("{theirs}");
+            if let Some(ours) = ours {
+                println!("{}", ours.beside(&theirs));
+            }
+        }
+        Ok(())
+    })
+}

@@ -1,0 +1,110 @@
+//! The servers that can be put under load, each started on a free loopback port.
+
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use super::figures::Processes;
+use super::kamailio;
+use super::wire::Connection;
+
+/// Which server.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Target {
+    Tributary,
+    Kamailio,
+}
+
+impl Target {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Target::Tributary => "tributary",
+            Target::Kamailio => "kamailio",
+        }
+    }
+
+    /// Starts it; ready when a handshake has gone well.
+    pub(crate) async fn start(self) -> Result<Running, String> {
+        let folder = tempfile::tempdir().map_err(|e| format!("no temporary folder: {e}"))?;
+        let address = free_address()?;
+        let mut command = match self {
+            Target::Tributary => tributary(address, &folder)?,
+            Target::Kamailio => kamailio::command(address, &folder)?,
+        };
+        let log = folder.path().join("log");
+        let file = std::fs::File::create(&log).map_err(|e| format!("{}: {e}", log.display()))?;
+        let second = file.try_clone().map_err(|e| format!("{}: {e}", log.display()))?;
+        command.stdin(Stdio::null()).stdout(file).stderr(second);
+        let child = command.spawn().map_err(|e| format!("{} does not start: {e}", self.name()))?;
+        let mut running = Running { child, address, folder };
+        running.wait_until_ready(self).await?;
+        Ok(running)
+    }
+}
+
+fn tributary(address: SocketAddr, folder: &TempDir) -> Result<Command, String> {
+    let mut command = Command::new(crate::server::program()?);
+    command
+        .args(["serve", "--listen", &address.to_string(), "--domain", "example.com", "--open", "--data"])
+        .arg(folder.path().join("data"));
+    Ok(command)
+}
+
+fn free_address() -> Result<SocketAddr, String> {
+    let any = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0);
+    TcpListener::bind(any).and_then(|l| l.local_addr()).map_err(|e| format!("no free port: {e}"))
+}
+
+/// A server that runs; it ends with this value.
+pub(crate) struct Running {
+    child: Child,
+    pub(crate) address: SocketAddr,
+    folder: TempDir,
+}
+
+impl Running {
+    pub(crate) fn processes(&self) -> Processes {
+        Processes(self.child.id())
+    }
+
+    /// A connection number `n`: sources are spread over 127.0.0.0/8, a thousand a source, since ports
+    /// of one address are few and servers limit the connections of one address.
+    pub(crate) async fn connect(&self, n: usize) -> Result<Connection, String> {
+        let source = SocketAddr::from((Ipv4Addr::new(127, 0, 1, (n / 250 % 250 + 1) as u8), 0));
+        Connection::open(self.address, source).await.map_err(|e| format!("connection {n}: {e}"))
+    }
+
+    async fn wait_until_ready(&mut self, target: Target) -> Result<(), String> {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            let error = match self.connect(0).await {
+                Ok(_) => return Ok(()),
+                Err(error) => error,
+            };
+            let ended = self.child.try_wait().ok().flatten();
+            if ended.is_some() || Instant::now() > deadline {
+                let log = std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
+                let tail: Vec<&str> = log.lines().rev().take(15).collect();
+                let tail: Vec<&str> = tail.into_iter().rev().collect();
+                return Err(format!(
+                    "{} is not ready ({error}); its log:\n{}",
+                    target.name(),
+                    tail.join("\n")
+                ));
+            }
+            // Nothing tells that another program listens but trying again.
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Kamailio's main process takes its children along on a TERM; a KILL would leave them.
+        let pid = self.child.id().to_string();
+        let _ = Command::new("kill").args(["-TERM", &pid]).status();
+        let _ = self.child.wait();
+    }
+}

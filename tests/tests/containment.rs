@@ -1,0 +1,148 @@
+//! Hostile policies on the running server, with a watcher attached: whatever a policy does, the
+//! watcher gets the built-in merge, the server counts the failure and names it, and lives on.
+//!
+//! Every policy here behaves until it sees the word `boom!`: so it passes the dry run of the upload.
+
+use serde_json::{Value, json};
+use tributary_tests::api::call;
+use tributary_tests::client::{Client, document};
+use tributary_tests::pidf;
+use tributary_tests::server::Server;
+
+/// A policy that does `misdeed` when its input holds `boom!`, and has no opinion otherwise.
+fn policy(misdeed: &str) -> Vec<u8> {
+    let text = format!(
+        r#"(module
+  (memory (export "memory") 2 64)
+  (func (export "presence_policy_abi_1"))
+  (func (export "pp_alloc") (param i32) (result i32) i32.const 1024)
+  (data (i32.const 0) "not JSON at all")
+  (data (i32.const 64) "{{\"abi\":1,\"base\":\"builtin\",\"select\":[{{\"etag\":\"no-such-etag\",\"tuple\":\"t1\"}}]}}")
+  (data (i32.const 256) "{{\"abi\":1,\"error\":{{\"code\":\"E-OWN\",\"message\":\"I refuse\"}}}}")
+  (data (i32.const 400) "{{\"abi\":1,\"base\":\"builtin\",\"set\":{{\"activities\":[\"<script>\"]}}}}")
+  (func $deep (param i32) (result i32) (i32.add (i32.const 1) (call $deep (i32.add (local.get 0) (i32.const 1)))))
+  (func $boom (param $at i32) (param $end i32) (result i32)
+    (loop $next
+      (if (i32.ge_u (i32.add (local.get $at) (i32.const 5)) (local.get $end)) (then (return (i32.const 0))))
+      (if (i32.and
+            (i32.eq (i32.load align=1 (local.get $at)) (i32.const 0x6d6f6f62))
+            (i32.eq (i32.load8_u offset=4 (local.get $at)) (i32.const 0x21)))
+        (then (return (i32.const 1))))
+      (local.set $at (i32.add (local.get $at) (i32.const 1)))
+      (br $next))
+    (unreachable))
+  (func (export "pp_merge") (param $at i32) (param $length i32) (result i64)
+    (if (call $boom (local.get $at) (i32.add (local.get $at) (local.get $length))) (then {misdeed}))
+    (i64.const 0)))"#
+    );
+    wat::parse_str(text).expect("the text of a test policy is right")
+}
+
+/// `(return pointer << 32 | length)`.
+fn answers(pointer: u32, length: u32) -> String {
+    format!("(return (i64.const {}))", (u64::from(pointer) << 32 | u64::from(length)) as i64)
+}
+
+fn misdeeds() -> Vec<(&'static str, String)> {
+    vec![
+        ("loops for ever", "(loop $l (br $l))".into()),
+        ("traps", "(unreachable)".into()),
+        ("recurses without end", "(drop (call $deep (i32.const 0)))".into()),
+        ("grows its memory until that fails", "(loop $l (drop (memory.grow (i32.const 1))) (br $l))".into()),
+        ("reads beyond its memory", "(drop (i32.load (i32.const 0x7ffffff0)))".into()),
+        ("answers what is no JSON", answers(0, 15)),
+        ("names an entity-tag that is not there", answers(64, 74)),
+        ("answers an error of its own", answers(256, 57)),
+        ("sets an activity that is markup", answers(400, 63)),
+        ("answers more than is allowed", answers(0, 100_000)),
+        ("points outside its memory", answers(0xffff_0000, 100)),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bad_policy_costs_its_owner_and_nobody_else() {
+    let mut server = Server::start(&[]).unwrap();
+    let address = server.address();
+    for (n, (what, misdeed)) in misdeeds().into_iter().enumerate() {
+        let user = format!("victim{n}");
+        let mut device = Client::connect(address, &user).await.unwrap();
+        let mut watcher = Client::connect(address, "watcher").await.unwrap();
+        let aor = device.aor();
+        watcher.subscribe(&aor).await.unwrap();
+        watcher.notified(|_| true).await.unwrap();
+
+        let (status, uploaded) = call(
+            address,
+            "POST",
+            &format!("/api/v1/policies?name=bad-{n}"),
+            "application/wasm",
+            &policy(&misdeed),
+        )
+        .await
+        .unwrap();
+        assert_eq!(status, 201, "{what}: the upload was answered {uploaded}");
+        let id = uploaded["id"].as_str().expect("an id").to_owned();
+        let scope = format!("/api/v1/assignments/user:{aor}");
+        let body = json!({"policy": id, "params": {}}).to_string();
+        let (status, answer) =
+            call(address, "PUT", &scope, "application/json", body.as_bytes()).await.unwrap();
+        assert!((200..300).contains(&status), "{what}: the assignment was answered {status} {answer}");
+
+        // Calm: the policy has no opinion. Then it misbehaves: the built-in merge is served. Then calm again.
+        let mut etag = None;
+        for note in ["calm", "boom!", "calm again"] {
+            let note = format!("{n} {note}");
+            let published =
+                device.publish(Some(&document(&aor, "d", &note)), etag.as_deref(), 600).await.unwrap();
+            assert_eq!(published.status, 200, "{what}: PUBLISH of `{note}`");
+            etag = Some(published.etag);
+            let shown = format!(">{note}<");
+            let body = watcher.notified(|body| body.contains(&shown)).await;
+            let body = body.unwrap_or_else(|e| panic!("{what}: the watcher did not see `{note}`: {e}"));
+            let told =
+                pidf::read(&body).unwrap_or_else(|e| panic!("{what}: not a PIDF document, {e}: {body}"));
+            assert_eq!(told.entity, aor, "{what}: {body}");
+            assert!(told.tuples.iter().any(|(_, basic)| basic == "open"), "{what}: {body}");
+            assert!(told.notes.contains(&note) && !body.contains("script"), "{what}: {body}");
+        }
+        assert!(server.is_running(), "{what}: the server ended");
+
+        let (status, list) = call(address, "GET", "/api/v1/policies", "application/json", b"").await.unwrap();
+        assert_eq!(status, 200);
+        assert!(failures(&list, &id) >= 1, "{what}: the failure is not counted in {list}");
+        let named =
+            server.log().iter().any(|line| line.contains(&id[..12]) || line.contains(&format!("bad-{n}")));
+        assert!(named, "{what}: the log does not name the policy");
+        let (status, _) = call(address, "DELETE", &scope, "application/json", b"").await.unwrap();
+        assert!((200..300).contains(&status), "{what}: taking the assignment back was answered {status}");
+    }
+}
+
+/// The failures that the list of policies counts for `id`.
+fn failures(list: &Value, id: &str) -> u64 {
+    let policies = list["policies"].as_array().cloned().unwrap_or_default();
+    let found = policies.iter().find(|policy| policy["id"] == id);
+    let by_code = found.and_then(|policy| policy["figures"]["failures"].as_object());
+    by_code.map_or(0, |codes| codes.values().filter_map(Value::as_u64).sum())
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_policy_is_refused_with_all_its_errors() {
+    let server = Server::start(&[]).unwrap();
+    let clock = r#"(module (import "wasi_snapshot_preview1" "clock_time_get" (func (param i32 i64 i32) (result i32)))
+        (memory (export "memory") 1))"#;
+    for (what, file, codes) in [
+        ("not wasm", b"hello".to_vec(), vec!["E101"]),
+        ("a component", b"\0asm\x0d\0\x01\0".to_vec(), vec!["E102"]),
+        ("wasi", wat::parse_str(clock).unwrap(), vec!["E120", "E130", "E132", "E133"]),
+    ] {
+        let (status, report) =
+            call(server.address(), "POST", "/api/v1/policies?name=x", "application/wasm", &file)
+                .await
+                .unwrap();
+        assert_eq!(status, 422, "{what}: {report}");
+        for code in codes {
+            assert!(report.to_string().contains(code), "{what}: no {code} in {report}");
+        }
+    }
+}

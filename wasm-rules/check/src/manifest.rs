@@ -1,0 +1,261 @@
+//! The manifest: what a policy says about itself, in a custom section of its own.
+
+use merge_core::json::{self, Value, Writer};
+use merge_core::policy::limits;
+
+use crate::report::{Finding, Hooks};
+
+/// The name of the custom section.
+pub const SECTION: &str = "presence-policy";
+
+/// The newest `minor` of the input that this host writes.
+pub const INPUT_MINOR: i64 = 0;
+
+/// The members of `pp_merge`'s input that a policy may ask for by name.
+pub const INPUT_MEMBERS: &[&str] = &[
+    "now_ms",
+    "reason",
+    "changed_etag",
+    "presentity",
+    "publications",
+    "registrations",
+    "dialogs",
+    "local_time",
+    "builtin",
+    "params",
+];
+
+/// A manifest that was read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Manifest {
+    /// A label for people: lower-case letters, digits, `-`, `_` and `.`, at most 64 characters.
+    pub name: String,
+    /// The author's version, any text. What the host goes by is the file's SHA-256.
+    pub version: Option<String>,
+    /// The ABI version that the author had in mind.
+    pub abi: Option<i64>,
+    /// The oldest `minor` of the input that has all the policy needs.
+    pub input_minor: i64,
+    /// The hooks the author meant to export.
+    pub hooks: Vec<String>,
+    /// The input members that are used. `None`: all of them.
+    pub needs: Option<Vec<String>>,
+    /// `class` or `identity`: whether `pp_view` is called per class of watchers or per watcher.
+    pub view_key: Option<String>,
+    /// Whether the policy hides things, so that a failure must not fail open.
+    pub privacy: bool,
+    /// One sentence for the person who chooses a policy.
+    pub summary: Option<String>,
+    /// An SPDX expression.
+    pub license: Option<String>,
+    /// A JSON schema of the parameters, as JSON text.
+    pub params_schema: Option<String>,
+    /// How the file was built, any text.
+    pub build: Option<String>,
+}
+
+/// Reads the manifest sections of a file: none is a warning, two are an error.
+pub(crate) fn read(
+    sections: &[(&[u8], u64)],
+    hooks: Hooks,
+    errors: &mut Vec<Finding>,
+    warnings: &mut Vec<Finding>,
+) -> Option<Manifest> {
+    let (bytes, offset) = match sections {
+        [] => {
+            warnings.push(Finding::new(
+                "W301",
+                "file",
+                format!("no manifest (custom section `{SECTION}`)"),
+                "say at least what the policy is called: `policy!{ name: \"...\", summary: \"...\" }`",
+            ));
+            return None;
+        }
+        [(bytes, offset)] => (*bytes, *offset),
+        [_, (_, second), ..] => {
+            errors.push(Finding::new(
+                "E160",
+                format!("section {SECTION}, offset {second:#x}"),
+                format!("{} manifests, allowed is one", sections.len()),
+                "link the manifest once",
+            ));
+            return None;
+        }
+    };
+    let mut reader = Reader { errors, offset };
+    let manifest = reader.manifest(bytes)?;
+    reader.cross_check(&manifest, hooks);
+    Some(manifest)
+}
+
+struct Reader<'e> {
+    errors: &'e mut Vec<Finding>,
+    offset: u64,
+}
+
+impl Reader<'_> {
+    fn refuse(&mut self, message: String, fix: &str) {
+        let place = format!("section {SECTION}, offset {:#x}", self.offset);
+        self.errors.push(Finding::new("E160", place, message, fix));
+    }
+
+    fn manifest(&mut self, bytes: &[u8]) -> Option<Manifest> {
+        if bytes.len() > limits::MANIFEST_BYTES {
+            let allowed = limits::MANIFEST_BYTES;
+            self.refuse(format!("{} bytes, allowed are {allowed}", bytes.len()), "shorten it");
+            return None;
+        }
+        let value = match json::read(bytes) {
+            Ok(value @ Value::Object(_)) => value,
+            Ok(other) => {
+                self.refuse(
+                    format!("the manifest is {}, and has to be an object", other.kind()),
+                    "write an object",
+                );
+                return None;
+            }
+            Err(error) => {
+                self.refuse(
+                    format!("not JSON: {error}"),
+                    "write strict JSON: integers only, no member twice",
+                );
+                return None;
+            }
+        };
+        let before = self.errors.len();
+        let name = self.text(&value, "name", 64).unwrap_or_default();
+        if name.is_empty()
+            || !name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_.".contains(c))
+        {
+            self.refuse(
+                "`name` is missing or not a name".into(),
+                "use lower-case letters, digits, `-`, `_` and `.`",
+            );
+        }
+        let manifest = Manifest {
+            name,
+            version: self.text(&value, "version", 64),
+            abi: self.int(&value, "abi"),
+            input_minor: self.int(&value, "input_minor").unwrap_or(0),
+            hooks: self.list(&value, "hooks", &["pp_merge", "pp_view", "pp_params"]).unwrap_or_default(),
+            needs: self.list(&value, "needs", INPUT_MEMBERS),
+            view_key: self.text(&value, "view_key", 16),
+            privacy: self.flag(&value, "privacy"),
+            summary: self.text(&value, "summary", 512),
+            license: self.text(&value, "license", 128),
+            params_schema: self.object(&value, "params_schema"),
+            build: self.build(&value),
+        };
+        (self.errors.len() == before).then_some(manifest)
+    }
+
+    fn cross_check(&mut self, manifest: &Manifest, hooks: Hooks) {
+        if manifest.abi.is_some_and(|abi| abi != i64::from(crate::ABI)) {
+            self.refuse(
+                format!("`abi` is {}, the file exports version {}", manifest.abi.unwrap_or(0), crate::ABI),
+                "let the two agree",
+            );
+        }
+        if manifest.input_minor > INPUT_MINOR {
+            self.errors.push(Finding::new(
+                "E212",
+                format!("section {SECTION}, offset {:#x}", self.offset),
+                format!(
+                    "the policy needs input minor {}, this host writes {INPUT_MINOR}",
+                    manifest.input_minor
+                ),
+                "update the server, or build against an older SDK",
+            ));
+        }
+        let found = hooks.names();
+        for hook in &manifest.hooks {
+            if !found.contains(&hook.as_str()) {
+                self.refuse(
+                    format!("`hooks` names {hook}, which the file does not export"),
+                    "export it, or leave it out",
+                );
+            }
+        }
+        if let Some(key) = &manifest.view_key
+            && key != "class"
+            && key != "identity"
+        {
+            self.refuse(format!("`view_key` is {key:?}"), "use \"class\" or \"identity\"");
+        }
+    }
+
+    fn text(&mut self, value: &Value<'_>, member: &str, longest: usize) -> Option<String> {
+        match value.get(member)? {
+            Value::String(text) if text.chars().count() <= longest && !text.chars().any(char::is_control) => {
+                Some(text.clone().into_owned())
+            }
+            _ => {
+                self.refuse(format!("`{member}` is not a line of text"), "use a short string");
+                None
+            }
+        }
+    }
+
+    fn int(&mut self, value: &Value<'_>, member: &str) -> Option<i64> {
+        match value.get(member)? {
+            Value::Int(number) if *number >= 0 => Some(*number),
+            _ => {
+                self.refuse(format!("`{member}` is not a number"), "use an integer, 0 or more");
+                None
+            }
+        }
+    }
+
+    fn flag(&mut self, value: &Value<'_>, member: &str) -> bool {
+        match value.get(member) {
+            None => false,
+            Some(Value::Bool(flag)) => *flag,
+            Some(_) => {
+                self.refuse(format!("`{member}` is neither true nor false"), "use true or false");
+                false
+            }
+        }
+    }
+
+    fn list(&mut self, value: &Value<'_>, member: &str, known: &[&str]) -> Option<Vec<String>> {
+        let value = value.get(member)?;
+        let words: Option<Vec<String>> = value.as_array().and_then(|items| {
+            items
+                .iter()
+                .map(|item| item.as_str().filter(|word| known.contains(word)).map(str::to_owned))
+                .collect()
+        });
+        if words.is_none() {
+            self.refuse(
+                format!("`{member}` is not a list of known names"),
+                &format!("choose among {}", known.join(", ")),
+            );
+        }
+        words
+    }
+
+    fn object(&mut self, value: &Value<'_>, member: &str) -> Option<String> {
+        match value.get(member)? {
+            object @ Value::Object(_) => {
+                let mut out = Writer::new();
+                out.value(object);
+                Some(out.into_string())
+            }
+            _ => {
+                self.refuse(format!("`{member}` is not an object"), "write a JSON schema");
+                None
+            }
+        }
+    }
+
+    fn build(&mut self, value: &Value<'_>) -> Option<String> {
+        match value.get("build")? {
+            Value::String(text) => Some(text.clone().into_owned()),
+            other => {
+                let mut out = Writer::new();
+                out.value(other);
+                Some(out.into_string())
+            }
+        }
+    }
+}

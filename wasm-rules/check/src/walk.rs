@@ -1,0 +1,455 @@
+//! One walk over a module's sections: what is in it, and everything that is too much.
+//!
+//! Nothing here compiles. Counts are compared with the limits table, each function is looked at
+//! for size, locals, nesting and instructions outside the closed feature set, and the parser's own
+//! validator runs beside the walk, twice: with our feature set, and with every feature there is.
+//! What only the first refuses is a forbidden feature (E110); what both refuse is broken (E101).
+
+use std::collections::BTreeMap;
+
+use merge_core::policy::limits;
+use wasmparser::{
+    CompositeInnerType, ElementItems, ExternalKind, FuncType, FunctionBody, KnownCustom, MemoryType, Name,
+    Operator, Parser, Payload, TypeRef, ValidPayload, Validator, WasmFeatures,
+};
+
+use crate::features::{FEATURES, Forbidden, forbidden_feature, forbidden_operator};
+use crate::report::Finding;
+
+/// Functions that are named for one kind of mistake; the rest are counted.
+const NAMED_PER_KIND: usize = 5;
+
+/// What the later steps need to know about a module.
+#[derive(Default)]
+pub(crate) struct Facts<'a> {
+    pub(crate) types: Vec<Option<FuncType>>,
+    pub(crate) function_types: Vec<u32>,
+    pub(crate) imports: Vec<Imported<'a>>,
+    pub(crate) exports: Vec<(&'a str, ExternalKind, u32)>,
+    /// Memories the module defines, imported ones not counted.
+    pub(crate) memories: Vec<MemoryType>,
+    /// The manifest's custom sections, with their offsets.
+    pub(crate) manifests: Vec<(&'a [u8], u64)>,
+}
+
+pub(crate) struct Imported<'a> {
+    pub(crate) module: &'a str,
+    pub(crate) name: &'a str,
+    pub(crate) kind: TypeRef,
+}
+
+impl Facts<'_> {
+    /// The type of a function by its index, imported functions first.
+    pub(crate) fn function_type(&self, index: u32) -> Option<&FuncType> {
+        let type_index = *self.function_types.get(index as usize)?;
+        self.types.get(type_index as usize)?.as_ref()
+    }
+}
+
+/// Walks the module. Everything wrong goes to `errors`; the facts hold what could be read.
+pub(crate) fn walk<'a>(bytes: &'a [u8], errors: &mut Vec<Finding>) -> Facts<'a> {
+    let mut walk = Walk {
+        facts: Facts::default(),
+        errors,
+        ours: Some(Validator::new_with_features(FEATURES)),
+        lax: Some(Validator::new_with_features(WasmFeatures::all())),
+        names: function_names(bytes),
+        imported_functions: 0,
+        bodies: 0,
+        elements: 0,
+        repeated: BTreeMap::new(),
+    };
+    for payload in Parser::new(0).parse_all(bytes) {
+        match payload {
+            Ok(payload) => {
+                let function = walk.validate(&payload);
+                walk.section(&payload, function);
+            }
+            Err(error) => {
+                walk.broken("file", error.message(), error.offset());
+                break;
+            }
+        }
+    }
+    walk.finish()
+}
+
+struct Walk<'a, 'e> {
+    facts: Facts<'a>,
+    errors: &'e mut Vec<Finding>,
+    /// With our features; gone once a section was refused, since later ones build on it.
+    ours: Option<Validator>,
+    /// With all features; gone once the file proved to be broken.
+    lax: Option<Validator>,
+    names: BTreeMap<u32, &'a str>,
+    imported_functions: u32,
+    bodies: u32,
+    elements: u64,
+    /// How often each kind of mistake in functions was met: (code, detail) -> (count, first places).
+    repeated: BTreeMap<(&'static str, &'static str), usize>,
+}
+
+type FunctionToValidate = wasmparser::FuncToValidate<wasmparser::ValidatorResources>;
+
+/// The same function as each validator sees it.
+#[derive(Default)]
+struct Pending {
+    ours: Option<FunctionToValidate>,
+    lax: Option<FunctionToValidate>,
+}
+
+impl<'a> Walk<'a, '_> {
+    fn validate(&mut self, payload: &Payload<'a>) -> Pending {
+        let mut pending = Pending::default();
+        if let Some(validator) = &mut self.lax {
+            match validator.payload(payload) {
+                Ok(ValidPayload::Func(function, _)) => pending.lax = Some(function),
+                Ok(_) => {}
+                Err(error) => {
+                    self.lax = None;
+                    self.ours = None;
+                    self.broken(section_name(payload), error.message(), error.offset());
+                    return pending;
+                }
+            }
+        }
+        if let Some(validator) = &mut self.ours {
+            match validator.payload(payload) {
+                Ok(ValidPayload::Func(function, _)) => pending.ours = Some(function),
+                Ok(_) => {}
+                Err(error) => {
+                    self.ours = None;
+                    let place = format!("{}, offset {:#x}", section_name(payload), error.offset());
+                    let feature = error
+                        .missing_wasm_feature()
+                        .map_or_else(|| guess_feature(error.message()), forbidden_feature);
+                    self.forbidden(place, feature, error.message());
+                }
+            }
+        }
+        pending
+    }
+
+    fn section(&mut self, payload: &Payload<'a>, function: Pending) {
+        match payload {
+            Payload::TypeSection(types) => {
+                for group in types.clone().into_iter().map_while(Result::ok) {
+                    for sub_type in group.types() {
+                        self.facts.types.push(match &sub_type.composite_type.inner {
+                            CompositeInnerType::Func(function) => Some(function.clone()),
+                            _ => None,
+                        });
+                    }
+                }
+                self.count("E147", "type section", "types", self.facts.types.len() as u64, limits::TYPES);
+            }
+            Payload::ImportSection(imports) => {
+                for import in imports.clone().into_imports().map_while(Result::ok) {
+                    if let TypeRef::Func(index) | TypeRef::FuncExact(index) = import.ty {
+                        self.facts.function_types.push(index);
+                        self.imported_functions += 1;
+                    }
+                    self.facts.imports.push(Imported {
+                        module: import.module,
+                        name: import.name,
+                        kind: import.ty,
+                    });
+                }
+                let count = self.facts.imports.len() as u64;
+                self.count("E148", "import section", "imports", count, limits::IMPORTS);
+            }
+            Payload::FunctionSection(functions) => {
+                self.count(
+                    "E144",
+                    "function section",
+                    "functions",
+                    u64::from(functions.count()),
+                    limits::FUNCTIONS,
+                );
+                self.facts.function_types.extend(functions.clone().into_iter().map_while(Result::ok));
+            }
+            Payload::TableSection(tables) => {
+                self.count("E140", "table section", "tables", u64::from(tables.count()), limits::TABLES);
+                for table in tables.clone().into_iter().map_while(Result::ok) {
+                    let largest = table.ty.maximum.unwrap_or(table.ty.initial).max(table.ty.initial);
+                    self.count(
+                        "E140",
+                        "table section",
+                        "elements in a table",
+                        largest,
+                        limits::TABLE_ELEMENTS,
+                    );
+                }
+            }
+            Payload::MemorySection(memories) => {
+                self.facts.memories.extend(memories.clone().into_iter().map_while(Result::ok));
+            }
+            Payload::GlobalSection(globals) => {
+                self.count("E145", "global section", "globals", u64::from(globals.count()), limits::GLOBALS);
+            }
+            Payload::ExportSection(exports) => {
+                self.count("E148", "export section", "exports", u64::from(exports.count()), limits::EXPORTS);
+                for export in exports.clone().into_iter().map_while(Result::ok) {
+                    self.facts.exports.push((export.name, export.kind, export.index));
+                }
+            }
+            Payload::ElementSection(elements) => {
+                for element in elements.clone().into_iter().map_while(Result::ok) {
+                    self.elements += u64::from(match &element.items {
+                        ElementItems::Functions(items) => items.count(),
+                        ElementItems::Expressions(_, items) => items.count(),
+                    });
+                }
+                let what = "elements in element segments";
+                self.count("E140", "element section", what, self.elements, limits::TABLE_ELEMENTS);
+            }
+            Payload::DataSection(data) => {
+                let count = u64::from(data.count());
+                self.count("E146", "data section", "data segments", count, limits::DATA_SEGMENTS);
+            }
+            Payload::CodeSectionEntry(body) => self.function(body, function),
+            Payload::CustomSection(custom) if custom.name() == crate::manifest::SECTION => {
+                self.facts.manifests.push((custom.data(), custom.data_offset()));
+            }
+            _ => {}
+        }
+    }
+
+    fn function(&mut self, body: &FunctionBody<'a>, pending: Pending) {
+        let index = self.imported_functions + self.bodies;
+        self.bodies += 1;
+        let start = body.range().start;
+
+        let size = body.as_bytes().len();
+        if size > limits::BODY_BYTES {
+            self.in_function(index, start, "E142", "body", || {
+                (
+                    format!("the body has {size} bytes, allowed are {}", limits::BODY_BYTES),
+                    "split the function, or build for size (`opt-level = \"s\"`, `-Os`)".into(),
+                )
+            });
+        }
+
+        let parameters = self.facts.function_type(index).map_or(0, |ty| ty.params().len()) as u64;
+        let locals = body.get_locals_reader().map_or(0, |reader| {
+            reader.into_iter().map_while(Result::ok).map(|(count, _)| u64::from(count)).sum::<u64>()
+        }) + parameters;
+        if locals > limits::LOCALS {
+            self.in_function(index, start, "E141", "locals", || {
+                (
+                    format!("{locals} locals, allowed are {}", limits::LOCALS),
+                    "split the function; large arrays belong in memory".into(),
+                )
+            });
+        }
+
+        let named_feature = self.instructions(index, body);
+
+        let check =
+            |function: FunctionToValidate| function.into_validator(Default::default()).validate(body).err();
+        let refused = match pending.ours.map(check) {
+            Some(None) => return,
+            Some(Some(error)) => Some(error),
+            None => None,
+        };
+        if let Some(error) = pending.lax.and_then(check) {
+            let message = error.message().to_owned();
+            self.in_function(index, error.offset(), "E101", "invalid", || (message, REBUILD.into()));
+        } else if let Some(error) = refused
+            && !named_feature
+        {
+            let feature = error
+                .missing_wasm_feature()
+                .map_or_else(|| guess_feature(error.message()), forbidden_feature);
+            let message = error.message().to_owned();
+            self.in_function(index, error.offset(), "E110", feature.name, || {
+                (format!("{}: {message}", feature.name), feature.fix.into())
+            });
+        }
+    }
+
+    /// Nesting, jump tables and forbidden instructions. True when a forbidden feature was named.
+    fn instructions(&mut self, index: u32, body: &FunctionBody<'a>) -> bool {
+        let Ok(reader) = body.get_operators_reader() else { return false };
+        let (mut depth, mut deepest) = (0_u64, (0_u64, 0_u64));
+        let mut longest = (0_u64, 0_u64);
+        let mut features: Vec<(Forbidden, u64)> = Vec::new();
+        for (operator, offset) in reader.into_iter_with_offsets().map_while(Result::ok) {
+            match &operator {
+                Operator::Block { .. }
+                | Operator::Loop { .. }
+                | Operator::If { .. }
+                | Operator::Try { .. }
+                | Operator::TryTable { .. } => {
+                    depth += 1;
+                    if depth > deepest.0 {
+                        deepest = (depth, offset);
+                    }
+                }
+                Operator::End => depth = depth.saturating_sub(1),
+                Operator::BrTable { targets } => {
+                    let length = u64::from(targets.len()) + 1;
+                    if length > longest.0 {
+                        longest = (length, offset);
+                    }
+                }
+                _ => {}
+            }
+            if let Some(feature) = forbidden_operator(&operator)
+                && features.iter().all(|(known, _)| known.name != feature.name)
+            {
+                features.push((feature, offset));
+            }
+        }
+        if deepest.0 > limits::NESTING {
+            self.in_function(index, deepest.1, "E143", "nesting", || {
+                (
+                    format!("blocks are nested {} deep, allowed are {}", deepest.0, limits::NESTING),
+                    "split the function, or turn nested conditions into early returns".into(),
+                )
+            });
+        }
+        if longest.0 > limits::BR_TABLE {
+            self.in_function(index, longest.1, "E143", "br_table", || {
+                (
+                    format!("a br_table with {} targets, allowed are {}", longest.0, limits::BR_TABLE),
+                    "split the match, or use a table in memory".into(),
+                )
+            });
+        }
+        for (feature, offset) in &features {
+            self.in_function(index, *offset, "E110", feature.name, || {
+                (format!("{} is not available to policies", feature.name), feature.fix.into())
+            });
+        }
+        !features.is_empty()
+    }
+
+    /// Reports a mistake in a function; after the first few of a kind only their number is kept.
+    fn in_function(
+        &mut self,
+        index: u32,
+        offset: u64,
+        code: &'static str,
+        kind: &'static str,
+        text: impl FnOnce() -> (String, String),
+    ) {
+        let count = self.repeated.entry((code, kind)).or_default();
+        *count += 1;
+        if *count > NAMED_PER_KIND {
+            return;
+        }
+        let name = self.names.get(&index).map_or_else(String::new, |name| format!(" ({})", one_line(name)));
+        let (message, fix) = text();
+        self.errors.push(Finding::new(
+            code,
+            format!("function {index}{name}, offset {offset:#x}"),
+            message,
+            fix,
+        ));
+    }
+
+    fn count(&mut self, code: &'static str, place: &str, what: &str, found: u64, allowed: u64) {
+        if found > allowed {
+            self.errors.push(Finding::new(
+                code,
+                place,
+                format!("{found} {what}, allowed are {allowed}"),
+                "leave out what the policy does not need: link-time optimisation and `wasm-opt -Os` remove a lot",
+            ));
+        }
+    }
+
+    fn forbidden(&mut self, place: String, feature: Forbidden, message: &str) {
+        self.errors.push(Finding::new(
+            "E110",
+            place,
+            format!("{} is not available to policies: {message}", feature.name),
+            feature.fix,
+        ));
+    }
+
+    fn broken(&mut self, place: &str, message: &str, offset: u64) {
+        self.errors.push(Finding::new(
+            "E101",
+            format!("{place}, offset {offset:#x}"),
+            message.to_owned(),
+            REBUILD,
+        ));
+    }
+
+    fn finish(self) -> Facts<'a> {
+        for ((code, kind), count) in self.repeated {
+            if count > NAMED_PER_KIND {
+                self.errors.push(Finding::new(
+                    code,
+                    "file",
+                    format!("{kind}: the same in {} more functions", count - NAMED_PER_KIND),
+                    "see the first ones",
+                ));
+            }
+        }
+        self.facts
+    }
+}
+
+const REBUILD: &str = "the file is damaged, or its compiler is at fault: build it again";
+
+/// Memories and tables that only a proposal allows are told by their message alone.
+fn guess_feature(message: &str) -> Forbidden {
+    let feature = [
+        ("multiple memories", WasmFeatures::MULTI_MEMORY),
+        ("64-bit", WasmFeatures::MEMORY64),
+        ("memory64", WasmFeatures::MEMORY64),
+        ("threads", WasmFeatures::THREADS),
+        ("shared", WasmFeatures::THREADS),
+        ("SIMD", WasmFeatures::SIMD),
+        ("exception", WasmFeatures::EXCEPTIONS),
+        ("page size", WasmFeatures::CUSTOM_PAGE_SIZES),
+        ("reference", WasmFeatures::REFERENCE_TYPES),
+        ("table", WasmFeatures::REFERENCE_TYPES),
+        ("bulk", WasmFeatures::BULK_MEMORY),
+        ("gc", WasmFeatures::GC),
+    ]
+    .into_iter()
+    .find_map(|(word, feature)| message.contains(word).then_some(feature));
+    forbidden_feature(feature.unwrap_or(WasmFeatures::empty()))
+}
+
+fn section_name(payload: &Payload<'_>) -> &'static str {
+    match payload {
+        Payload::TypeSection(_) => "type section",
+        Payload::ImportSection(_) => "import section",
+        Payload::FunctionSection(_) => "function section",
+        Payload::TableSection(_) => "table section",
+        Payload::MemorySection(_) => "memory section",
+        Payload::TagSection(_) => "tag section",
+        Payload::GlobalSection(_) => "global section",
+        Payload::ExportSection(_) => "export section",
+        Payload::StartSection { .. } => "start section",
+        Payload::ElementSection(_) => "element section",
+        Payload::DataCountSection { .. } | Payload::DataSection(_) => "data section",
+        Payload::CodeSectionStart { .. } | Payload::CodeSectionEntry(_) => "code section",
+        _ => "file",
+    }
+}
+
+/// Names of functions, for places; a file without them still gets indices.
+fn function_names(bytes: &[u8]) -> BTreeMap<u32, &str> {
+    let mut names = BTreeMap::new();
+    for payload in Parser::new(0).parse_all(bytes).map_while(Result::ok) {
+        let Payload::CustomSection(custom) = payload else { continue };
+        let KnownCustom::Name(sections) = custom.as_known() else { continue };
+        for section in sections.map_while(Result::ok) {
+            if let Name::Function(map) = section {
+                names.extend(map.into_iter().map_while(Result::ok).map(|naming| (naming.index, naming.name)));
+            }
+        }
+    }
+    names
+}
+
+/// A name from the file, fit for one line of a report.
+fn one_line(name: &str) -> String {
+    name.chars().filter(|c| !c.is_control()).take(80).collect()
+}

@@ -1,0 +1,13 @@
+;; Logs without end.
+;; expect: call E204
+(module
+  (import "presence" "log" (func $log (param i32 i32)))
+  (memory (export "memory") 1 4)
+  (func (export "presence_policy_abi_1"))
+  (func (export "pp_alloc") (param i32) (result i32) (i32.const 1024))
+  (func (export "pp_merge") (param i32 i32) (result i64)
+    (loop $again
+      (call $log (i32.const 0) (i32.const 65536))
+      (br $again))
+    (i64.const 0))
+)

@@ -1,0 +1,10 @@
+;; Never comes back from pp_alloc.
+;; expect: call E204
+(module
+  (memory (export "memory") 1 4)
+  (func (export "presence_policy_abi_1"))
+  (func (export "pp_merge") (param i32 i32) (result i64) (i64.const 0))
+  (func (export "pp_alloc") (param i32) (result i32)
+    (loop $again (br $again))
+    (i32.const 0))
+)

@@ -1,0 +1,9 @@
+;; Needs an input that this host does not write yet.
+;; expect: check E212
+(module
+  (memory (export "memory") 1 4)
+  (func (export "presence_policy_abi_1"))
+  (func (export "pp_alloc") (param i32) (result i32) (i32.const 1024))
+  (func (export "pp_merge") (param i32 i32) (result i64) (i64.const 0))
+  (@custom "presence-policy" "{\22name\22:\22new\22,\22input_minor\22:7}")
+)

@@ -1,0 +1,7 @@
+;; Has no pp_merge.
+;; expect: check E130
+(module
+  (memory (export "memory") 1 4)
+  (func (export "presence_policy_abi_1"))
+  (func (export "pp_alloc") (param i32) (result i32) (i32.const 1024))
+)

@@ -1,0 +1,9 @@
+;; Answers from behind the end of its memory.
+;; expect: call E208
+(module
+  (memory (export "memory") 1 4)
+  (func (export "presence_policy_abi_1"))
+  (func (export "pp_alloc") (param i32) (result i32) (i32.const 1024))
+  (func (export "pp_merge") (param i32 i32) (result i64)
+    (i64.or (i64.shl (i64.const 65530) (i64.const 32)) (i64.const 100)))
+)

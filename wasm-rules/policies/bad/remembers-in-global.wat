@@ -1,0 +1,12 @@
+;; The same with a global.
+;; expect: call none
+(module
+  (memory (export "memory") 1 4)
+  (func (export "presence_policy_abi_1"))
+  (func (export "pp_alloc") (param i32) (result i32) (i32.const 1024))
+  (global $calls (mut i32) (i32.const 0))
+  (func (export "pp_merge") (param i32 i32) (result i64)
+    (if (global.get $calls) (then (unreachable)))
+    (global.set $calls (i32.const 1))
+    (i64.const 0))
+)

@@ -1,0 +1,9 @@
+;; Uses vectors.
+;; expect: check E110
+(module
+  (memory (export "memory") 1 4)
+  (func (export "presence_policy_abi_1"))
+  (func (export "pp_alloc") (param i32) (result i32) (i32.const 1024))
+  (func (export "pp_merge") (param i32 i32) (result i64)
+    (i64x2.extract_lane 0 (i64x2.splat (i64.const 0))))
+)

@@ -1,0 +1,9 @@
+;; Calls at the end without coming back.
+;; expect: check E110
+(module
+  (memory (export "memory") 1 4)
+  (func (export "presence_policy_abi_1"))
+  (func (export "pp_alloc") (param i32) (result i32) (i32.const 1024))
+  (func $zero (result i64) (i64.const 0))
+  (func (export "pp_merge") (param i32 i32) (result i64) (return_call $zero))
+)

@@ -1,0 +1,8 @@
+;; Declares more memory than there is.
+;; expect: check E149
+(module
+  (memory (export "memory") 1 65)
+  (func (export "presence_policy_abi_1"))
+  (func (export "pp_alloc") (param i32) (result i32) (i32.const 1024))
+  (func (export "pp_merge") (param i32 i32) (result i64) (i64.const 0))
+)

@@ -1,0 +1,132 @@
+// Runs a policy by the contract (wasm-rules/CONTRACT.md, version 1) in any JavaScript engine:
+// a page's Worker, Node, a test.
+//
+//   import { compilePolicy, runHook, PolicyFailure, LIMITS } from "./policy-runner.mjs";
+//   const policy = await compilePolicy(bytes);              // WebAssembly.Module, once
+//   const { output, log } = runHook(policy, "pp_merge", inputBytes);
+//   // output: Uint8Array with the policy's JSON, or null for "no opinion"
+//   // throws PolicyFailure { code: "E201", message, log }
+//
+// One call is one fresh instance, as on the server, so nothing survives from call to call. What a
+// page does not have is fuel: a policy that loops does not return. Run it in a Worker and end the
+// Worker when it takes longer than you allow. The bytes of the output are the same as the
+// server's; whether the output may be *used* is decided by merge-core on both sides, not here.
+
+/** The limits of the contract that matter while running. A test compares them with the code's table. */
+export const LIMITS = Object.freeze({
+  memoryPages: 64,
+  inputBytes: 64 * 1024,
+  outputBytes: 16 * 1024,
+  logBytes: 2 * 1024,
+  logLines: 32,
+  paramsBytes: 4 * 1024,
+});
+
+/** A policy that did not give an answer: `code` is one of the contract's error codes. */
+export class PolicyFailure extends Error {
+  constructor(code, message, log = []) {
+    super(message);
+    this.name = "PolicyFailure";
+    this.code = code;
+    this.log = log;
+  }
+}
+
+/** Compiles a policy's bytes. Check them first with policy-check: this only knows WebAssembly's own rules. */
+export async function compilePolicy(bytes) {
+  return WebAssembly.compile(bytes);
+}
+
+/** What ended a guest on purpose, so that it can be told apart from a fault of the engine. */
+class GuestAbort extends Error {}
+
+/**
+ * Runs one hook ("pp_merge", "pp_params", "pp_view") in a fresh instance.
+ * Synchronous, so that a Worker that is ended in the middle has nothing half done.
+ */
+export function runHook(module, hook, input) {
+  const log = [];
+  const fail = (code, message) => new PolicyFailure(code, message, log);
+  if (input.length > LIMITS.inputBytes) {
+    throw fail("E200", `the input has ${input.length} bytes, a policy is given at most ${LIMITS.inputBytes}`);
+  }
+
+  let memory = null;
+  let logBytes = 0;
+  const imports = {
+    presence: {
+      log(pointer, length) {
+        const text = readUtf8(memory, pointer >>> 0, Math.min(length >>> 0, LIMITS.logBytes));
+        if (text === null || log.length >= LIMITS.logLines || logBytes >= LIMITS.logBytes) return;
+        const line = plainText(text);
+        logBytes += line.length;
+        log.push(line);
+      },
+    },
+    env: {
+      abort(message, file, line, column) {
+        const text = readUtf16(memory, message >>> 0) ?? "no message";
+        const where = readUtf16(memory, file >>> 0);
+        throw new GuestAbort(plainText(where === null ? text : `${text} (${where}:${line >>> 0}:${column >>> 0})`));
+      },
+    },
+  };
+
+  const guarded = (what, call) => {
+    try {
+      return call();
+    } catch (error) {
+      if (error instanceof PolicyFailure) throw error;
+      const why = error instanceof GuestAbort ? `aborted: ${error.message}` : String(error?.message ?? error);
+      throw fail("E201", `${what}: ${why}`);
+    }
+  };
+
+  const exports = guarded("instantiation", () => new WebAssembly.Instance(module, imports)).exports;
+  memory = exports.memory;
+  if (!(memory instanceof WebAssembly.Memory)) throw fail("E130", "the policy exports no memory");
+  if (typeof exports[hook] !== "function") throw fail("E130", `the policy has no ${hook}`);
+  if (typeof exports._initialize === "function") guarded("_initialize", () => exports._initialize());
+
+  const pointer = guarded("pp_alloc", () => exports.pp_alloc(input.length)) >>> 0;
+  if (pointer === 0) throw fail("E208", `pp_alloc refused ${input.length} bytes`);
+  if (pointer % 8 !== 0) throw fail("E208", `pp_alloc returned ${pointer}, which is not a multiple of 8`);
+  if (pointer + input.length > memory.buffer.byteLength) {
+    throw fail("E208", `pp_alloc returned ${pointer}, and ${input.length} bytes from there leave the memory`);
+  }
+  new Uint8Array(memory.buffer).set(input, pointer);
+
+  const packed = BigInt.asUintN(64, BigInt(guarded(hook, () => exports[hook](pointer, input.length))));
+  if (packed === 0n) return { output: null, log };
+  const start = Number(packed >> 32n);
+  const length = Number(packed & 0xffffffffn);
+  if (length > LIMITS.outputBytes) {
+    throw fail("E208", `the output has ${length} bytes, allowed are ${LIMITS.outputBytes}`);
+  }
+  // The buffer is looked up again: the guest may have grown its memory, which detaches the old one.
+  if (start + length > memory.buffer.byteLength) {
+    throw fail("E208", `the output (${length} bytes at ${start}) leaves the memory`);
+  }
+  return { output: new Uint8Array(memory.buffer, start, length).slice(), log };
+}
+
+function readUtf8(memory, pointer, length) {
+  if (!memory || pointer + length > memory.buffer.byteLength) return null;
+  return new TextDecoder("utf-8").decode(new Uint8Array(memory.buffer, pointer, length).slice());
+}
+
+/** AssemblyScript's strings: UTF-16, with their length in bytes in the four bytes before them. */
+function readUtf16(memory, pointer) {
+  if (!memory || pointer < 4 || pointer > memory.buffer.byteLength) return null;
+  const view = new DataView(memory.buffer);
+  const length = Math.min(view.getUint32(pointer - 4, true), 2 * LIMITS.logBytes) & ~1;
+  if (pointer + length > memory.buffer.byteLength) return null;
+  let text = "";
+  for (let at = pointer; at < pointer + length; at += 2) text += String.fromCharCode(view.getUint16(at, true));
+  return text;
+}
+
+/** Control characters and bidirectional overrides out: a line of a guest's text stays one line of text. */
+function plainText(text) {
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, "");
+}

@@ -1,0 +1,44 @@
+//! Compiles and runs merge policies in wasmtime, under every limit of the contract.
+//!
+//! ```text
+//!   file ── policy-check ── trial compile (child process) ── compile ──> Policy
+//!                                                                          │ merge(input)
+//!   ┌── one call, one fresh instance ──────────────────────────────────────▼──────────────┐
+//!   │ instantiate, _initialize (own fuel) ─ pp_alloc ─ copy in ─ pp_merge ─ copy out ─ drop │
+//!   └──────────────────────────────────────────────────────────────────────┬──────────────┘
+//!                      Outcome { bytes | no opinion | failure, fuel, log } ──▼
+//! ```
+//!
+//! A policy is a pure function of its input, and this crate is what makes that true: no clock, no
+//! randomness, no memory of earlier calls, the same fuel for the same work everywhere. Whatever a
+//! policy does comes back as a value with a code and a place; nothing it does can panic, block or
+//! stop the host. Whether an answer may be *used* is decided by `merge_core::policy`.
+//!
+//! ```
+//! use policy_sandbox::{Sandbox, Settings};
+//! let sandbox = Sandbox::new(Settings::default()).unwrap();
+//! let findings = sandbox.compile(b"not wasm").unwrap_err();
+//! assert_eq!(findings[0].code, "E101");
+//! ```
+#![forbid(unsafe_code)]
+
+mod child;
+mod cost;
+mod dry_run;
+mod engine;
+mod imports;
+mod outcome;
+mod policy;
+mod recorded;
+mod sandbox;
+mod vector;
+
+pub use child::{Compile, compile_child};
+pub use cost::COST_VERSION;
+pub use dry_run::{Sample, builtin_samples, dry_run};
+pub use outcome::{CallFailure, Fault, Outcome, plain_text};
+pub use policy::Policy;
+pub use policy_check::{Finding, Manifest, Owner, Report};
+pub use recorded::RecordedInput;
+pub use sandbox::{Sandbox, SandboxError, Settings};
+pub use vector::{Expect, Vector, VectorError};

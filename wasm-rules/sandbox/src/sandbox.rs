@@ -1,0 +1,125 @@
+//! The sandbox: an engine, its settings, and the way from bytes to a policy.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Condvar, Mutex, PoisonError};
+
+use merge_core::policy::limits;
+use policy_check::{Finding, Owner, check_as};
+use sha2::{Digest, Sha256};
+use wasmtime::{Engine, Linker, Module};
+
+use crate::child::{self, Compile};
+use crate::engine;
+use crate::imports::{Host, linker};
+use crate::policy::Policy;
+
+/// How the sandbox is set up.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Calls that can run at the same moment. Each reserves 4 MiB of address space and keeps at most
+    /// 128 KiB of memory once used. More calls than that fail as the host's fault.
+    pub instances: u32,
+    /// Where files are compiled.
+    pub compile: Compile,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { instances: 64, compile: Compile::InProcess }
+    }
+}
+
+/// The sandbox could not be set up: the platform lacks something that the engine needs.
+#[derive(Debug, thiserror::Error)]
+#[error("the policy engine cannot start: {0}")]
+pub struct SandboxError(String);
+
+/// Compiles policies and holds what they share. One a process is enough.
+pub struct Sandbox {
+    engine: Engine,
+    linker: Linker<Host>,
+    compile: Compile,
+    compiling: Gate,
+}
+
+impl Sandbox {
+    /// Sets up the engine.
+    ///
+    /// # Errors
+    /// The platform is one that the engine does not know, or the address space is too small for the
+    /// pool.
+    pub fn new(settings: Settings) -> Result<Self, SandboxError> {
+        let error = |error: wasmtime::Error| SandboxError(format!("{error:#}"));
+        let engine = engine::running(settings.instances.max(1)).map_err(error)?;
+        let linker = linker(&engine).map_err(error)?;
+        Ok(Self { engine, linker, compile: settings.compile, compiling: Gate::new() })
+    }
+
+    /// Checks and compiles a tenant's or a user's file. Blocks for as long as that takes, which may
+    /// be seconds for a hostile one: not for an asynchronous task.
+    ///
+    /// # Errors
+    /// All findings of the static check, or what the compiler said (E150).
+    pub fn compile(&self, bytes: &[u8]) -> Result<Policy, Vec<Finding>> {
+        self.compile_as(bytes, Owner::Tenant)
+    }
+
+    /// As [`compile`](Self::compile), with the owner's limit of size.
+    ///
+    /// # Errors
+    /// All findings of the static check, or what the compiler said (E150).
+    pub fn compile_as(&self, bytes: &[u8], owner: Owner) -> Result<Policy, Vec<Finding>> {
+        let report = check_as(bytes, owner);
+        if !report.is_ok() {
+            return Err(report.errors);
+        }
+        let _turn = self.compiling.enter();
+        child::trial(&self.compile, bytes).map_err(|finding| vec![finding])?;
+        // A compiler is a large program; should it ever panic on a file, the file is refused.
+        let module = catch_unwind(AssertUnwindSafe(|| Module::from_binary(&self.engine, bytes)))
+            .map_err(|_| vec![child::refused("the compiler failed on this file".into())])?
+            .map_err(|error| vec![child::refused(format!("{error:#}"))])?;
+        let start = self
+            .linker
+            .instantiate_pre(&module)
+            .map_err(|error| vec![child::refused(format!("{error:#}"))])?;
+        Policy::new(Sha256::digest(bytes).into(), report, &module, start).map_err(|finding| vec![finding])
+    }
+}
+
+impl std::fmt::Debug for Sandbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sandbox").field("compile", &self.compile).finish_non_exhaustive()
+    }
+}
+
+/// Lets as many compiles in at once as the contract allows.
+struct Gate {
+    inside: Mutex<u64>,
+    left: Condvar,
+}
+
+struct Turn<'a>(&'a Gate);
+
+impl Gate {
+    fn new() -> Self {
+        Self { inside: Mutex::new(0), left: Condvar::new() }
+    }
+
+    fn enter(&self) -> Turn<'_> {
+        let inside = self.inside.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut inside = self
+            .left
+            .wait_while(inside, |inside| *inside >= limits::COMPILES_AT_ONCE)
+            .unwrap_or_else(PoisonError::into_inner);
+        *inside += 1;
+        Turn(self)
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        *self.0.inside.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        self.0.left.notify_one();
+    }
+}

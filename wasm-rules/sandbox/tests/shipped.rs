@@ -1,0 +1,148 @@
+//! The policies that ship: built from source, checked, dry-run, held against their vectors, and
+//! compared to the byte with another engine (Node's), which runs them by `runner/policy-runner.mjs`.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where something is missing")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use policy_sandbox::{Compile, Policy, Sample, Sandbox, Settings, Vector, builtin_samples, dry_run};
+
+const IN_RUST: [&str; 4] =
+    ["most-recent-device", "dnd-overrides", "on-the-phone-wins", "desk-first-in-hours"];
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+fn run(command: &mut Command, hint: &str) {
+    let output = command.stdin(Stdio::null()).output().unwrap_or_else(|error| panic!("{hint}: {error}"));
+    assert!(
+        output.status.success(),
+        "{command:?}\n{}{}\n{hint}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+/// Builds the policies in Rust; a second call finds everything built.
+fn build_rust() {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.args(["build", "--release", "--locked", "--quiet"]).current_dir(folder().join("policies"));
+    // The settings of the build that runs this test are not those of the policies.
+    for name in ["CARGO_ENCODED_RUSTFLAGS", "RUSTFLAGS", "CARGO_BUILD_TARGET", "CARGO_TARGET_DIR"] {
+        command.env_remove(name);
+    }
+    run(
+        &mut command,
+        "if the target is missing: `rustup target add wasm32-unknown-unknown`, or `cargo xtask setup`",
+    );
+}
+
+fn rust_wasm(name: &str) -> Vec<u8> {
+    let file = format!("target/wasm32-unknown-unknown/release/{}.wasm", name.replace('-', "_"));
+    fs::read(folder().join(file)).unwrap()
+}
+
+fn assembly_script_wasm() -> Vec<u8> {
+    let source = folder().join("policies/shift-roster");
+    if !source.join("node_modules/assemblyscript").is_dir() {
+        run(
+            Command::new("npm").args(["ci", "--no-audit", "--no-fund"]).current_dir(&source),
+            "Node 20 and its npm are needed, with a registry in reach, for the policy in AssemblyScript",
+        );
+    }
+    run(Command::new("node").arg("build.mjs").current_dir(&source), "Node 20 is needed");
+    fs::read(source.join("build/shift-roster.wasm")).unwrap()
+}
+
+fn all() -> Vec<(&'static str, Vec<u8>)> {
+    build_rust();
+    let mut all: Vec<_> = IN_RUST.into_iter().map(|name| (name, rust_wasm(name))).collect();
+    all.push(("shift-roster", assembly_script_wasm()));
+    all
+}
+
+fn vectors(name: &str) -> Vec<(PathBuf, Vector)> {
+    let folder = folder().join("policies").join(name).join("vectors");
+    let mut files: Vec<PathBuf> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files.into_iter().map(|file| (file.clone(), Vector::load(&file).unwrap())).collect()
+}
+
+fn compile(name: &str, wasm: &[u8]) -> Policy {
+    let sandbox = Sandbox::new(Settings { instances: 4, compile: Compile::InProcess }).unwrap();
+    sandbox.compile(wasm).unwrap_or_else(|findings| panic!("{name}: {findings:#?}"))
+}
+
+#[test]
+fn each_shipped_policy_keeps_the_contract_and_its_vectors_and_gives_the_same_bytes_in_node() {
+    let mut runs: Vec<(String, Vec<u8>, Vec<Sample>, Policy)> = Vec::new();
+    for (name, wasm) in all() {
+        assert!(wasm.len() <= 40 * 1024, "{name}: {} bytes", wasm.len());
+        let policy = compile(name, &wasm);
+        assert_eq!(policy.name(), Some(name));
+        assert_eq!(policy.report().warnings, [], "{name}");
+        assert_eq!(dry_run(&policy, &builtin_samples()), [], "{name}");
+
+        let vectors = vectors(name);
+        assert!(vectors.len() >= 4, "{name}: {} vectors", vectors.len());
+        let mut inputs = builtin_samples();
+        for (file, vector) in vectors {
+            let fuel = vector.run(&policy).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+            println!("{name}: {} ({fuel} fuel)", vector.name);
+            if vector.hook == "pp_merge" {
+                inputs.push(Sample { name: file.display().to_string(), input: vector.input });
+            }
+        }
+        runs.push((name.to_owned(), wasm, inputs, policy));
+    }
+    same_bytes_in_node(&runs);
+}
+
+fn same_bytes_in_node(runs: &[(String, Vec<u8>, Vec<Sample>, Policy)]) {
+    let scratch = folder().join("target/compare-with-node");
+    fs::create_dir_all(&scratch).unwrap();
+    for (name, wasm, inputs, policy) in runs {
+        let module = scratch.join(format!("{name}.wasm"));
+        fs::write(&module, wasm).unwrap();
+        let mut files = Vec::new();
+        for (at, sample) in inputs.iter().enumerate() {
+            let file = scratch.join(format!("{name}-{at}.json"));
+            fs::write(&file, &sample.input).unwrap();
+            files.push(file);
+        }
+        let mut node = Command::new("node");
+        node.arg(folder().join("runner/compare.mjs")).arg(&module).args(&files);
+        run(&mut node, "Node 20 is needed to compare the outputs of two engines");
+        for (file, sample) in files.iter().zip(inputs) {
+            let theirs = fs::read(file.with_extension("out")).unwrap();
+            let ours = policy.merge(&sample.input).result.unwrap().unwrap_or_default();
+            assert_eq!(
+                String::from_utf8_lossy(&ours),
+                String::from_utf8_lossy(&theirs),
+                "{name}, {}",
+                sample.name
+            );
+        }
+    }
+}
+
+#[test]
+fn the_runners_limits_are_those_of_the_table() {
+    let script = fs::read_to_string(folder().join("runner/policy-runner.mjs")).unwrap();
+    for (key, name) in [
+        ("memoryPages", "memory"),
+        ("inputBytes", "input"),
+        ("outputBytes", "output"),
+        ("logBytes", "log"),
+        ("logLines", "log-lines"),
+        ("paramsBytes", "params"),
+    ] {
+        let line = script.lines().find_map(|line| line.trim().strip_prefix(&format!("{key}: "))).unwrap();
+        let value: u64 = line.trim_end_matches(',').split(" * ").map(|n| n.parse::<u64>().unwrap()).product();
+        let limit = merge_core::policy::limits::TABLE.iter().find(|limit| limit.name == name).unwrap();
+        assert_eq!(value, limit.value, "{key}");
+    }
+}

@@ -1,0 +1,89 @@
+//! The merge core for a page.
+//!
+//! ```text
+//!   live set (JSON) ──> merge ────────────> {"pidf", "json", "explanation"}
+//!                  └──> policyInput ──> bytes ──> a policy, in a Worker ──> bytes ─┐
+//!                  ┌───────────────────────────────────────────────────────────────┘
+//!                  └──> applyPolicy ──────> {"pidf", "json", "explanation", "explain"} or {"error"}
+//!   a document that came over the wire ──> readPidf ──> its JSON form
+//! ```
+//! The same code that the server merges with, so the bytes are the same. JSON text crosses the border in
+//! both directions: one mapping, the one that the API and the policies use, and no glue per type. What is
+//! refused is thrown as a JavaScript `Error` with the reason.
+
+#![forbid(unsafe_code)]
+
+mod answer;
+mod wall_clock;
+
+use merge_core::compose::compose;
+use merge_core::live::Snapshot;
+use merge_core::model::Document;
+use merge_core::policy::{self, Call, Reason};
+use merge_core::presence_json;
+use wasm_bindgen::JsError;
+use wasm_bindgen::prelude::wasm_bindgen;
+
+/// The built-in merge of a live set, at its `now_ms`, in its `composition`.
+///
+/// # Errors
+/// The live set's first member that is missing, of the wrong kind, or holds a document that cannot be read.
+#[wasm_bindgen]
+pub fn merge(live: &str) -> Result<String, JsError> {
+    let snapshot = read(live)?;
+    let composed = compose(&snapshot.set, snapshot.now, snapshot.composition);
+    Ok(answer::of(&composed, &[]))
+}
+
+/// The input that a policy is given for a live set, byte for byte as the contract says. `params` is the
+/// operator's JSON object.
+///
+/// # Errors
+/// As for [`merge`].
+#[wasm_bindgen(js_name = policyInput)]
+pub fn policy_input(live: &str, params: &str) -> Result<Vec<u8>, JsError> {
+    let snapshot = read(live)?;
+    let builtin = compose(&snapshot.set, snapshot.now, snapshot.composition);
+    Ok(policy::write_input(&call(&snapshot, params), &builtin))
+}
+
+/// What the host makes of a policy's output: the same checks and the same writing as on the server. An
+/// output that breaks the contract is an `"error"` with its code, since the built-in merge then stands.
+///
+/// # Errors
+/// As for [`merge`].
+#[wasm_bindgen(js_name = applyPolicy)]
+pub fn apply_policy(live: &str, params: &str, output: &[u8]) -> Result<String, JsError> {
+    let snapshot = read(live)?;
+    let builtin = compose(&snapshot.set, snapshot.now, snapshot.composition);
+    let call = call(&snapshot, params);
+    Ok(match policy::read_output(output, &call) {
+        Ok(output) => answer::of(&policy::apply(&call, &builtin, &output), &output.explain),
+        Err(error) => answer::refused(&error),
+    })
+}
+
+/// The JSON form of a document.
+///
+/// # Errors
+/// What is wrong with the document, with line and column where it is no XML.
+#[wasm_bindgen(js_name = readPidf)]
+pub fn read_pidf(xml: &str) -> Result<String, JsError> {
+    let document = Document::read(xml.as_bytes()).map_err(|error| JsError::new(&error.to_string()))?;
+    Ok(presence_json::write(&document))
+}
+
+fn read(live: &str) -> Result<Snapshot, JsError> {
+    Snapshot::read_json(live.as_bytes()).map_err(|error| JsError::new(&error.to_string()))
+}
+
+fn call<'a>(snapshot: &'a Snapshot, params: &'a str) -> Call<'a> {
+    Call {
+        set: &snapshot.set,
+        now: snapshot.now,
+        reason: Reason::Publish,
+        changed_etag: None,
+        params,
+        local_time: Some(wall_clock::utc(snapshot.now)),
+    }
+}

@@ -1,0 +1,157 @@
+import type { MergeEngine } from "../engine/merge.ts";
+import type { LiveSet, Merged } from "../engine/types.ts";
+import { History } from "../model/history.ts";
+import { assemble } from "../model/live-set.ts";
+import type { PolicyRunner } from "../policy/run.ts";
+import type { ActivePolicy, Agreement, App, Preview } from "../state/app.ts";
+
+/** How long page and server may differ before the badge says so: a NOTIFY or a /live answer may be under way. */
+const SETTLE_MS = 1500;
+
+/** A policy's bytes with the parameters it is run with. */
+export interface Loaded {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly params: unknown;
+}
+
+/**
+ * Merges in the page whenever anything that counts has changed, runs the active policy and the chosen
+ * one on the result, and compares with what the server sent Bob.
+ */
+export class Confluence {
+  readonly history = new History();
+  #engine: MergeEngine | null = null;
+  #active: Loaded | null = null;
+  #turn = 0;
+  #settle: ReturnType<typeof setTimeout> | undefined;
+  #expiry: ReturnType<typeof setTimeout> | undefined;
+  #differsSince = 0;
+
+  constructor(
+    private readonly app: App,
+    private readonly runner: PolicyRunner,
+    private readonly chosenParams: () => unknown,
+  ) {
+    app.listen((state, before) => {
+      const inputs = ["published", "live", "pinned", "server", "choice", "active", "devices"] as const;
+      if (inputs.some((key) => state[key] !== before[key])) void this.run();
+      else if (state.notified !== before.notified) this.#compare();
+    });
+  }
+
+  async load(make: () => Promise<MergeEngine>): Promise<void> {
+    try {
+      this.#engine = await make();
+      this.app.set({ engine: "ready" });
+      await this.run();
+    } catch (error) {
+      console.error("the merge engine did not load:", error);
+      this.app.set({ engine: "failed" });
+    }
+  }
+
+  get engine(): MergeEngine | null {
+    return this.#engine;
+  }
+
+  /** The policy in force, which the page must run too if it is to agree with the server. */
+  setActive(active: ActivePolicy | null, loaded: Loaded | null): void {
+    this.#active = loaded;
+    this.app.set({ active });
+    void this.run();
+  }
+
+  async run(): Promise<void> {
+    const engine = this.#engine;
+    if (engine === null) return;
+    const turn = ++this.#turn;
+    const state = this.app.value;
+    const present = assemble(state, Date.now());
+    this.history.add(present);
+    this.#wakeAtExpiry(present);
+    const set = state.pinned === null ? present : (this.history.at(state.pinned) ?? { ...present, now_ms: state.pinned });
+    const inForceHere = state.active?.where === "page" && state.active.source === "builtin" ? { ...set, composition: state.active.name } : set;
+    const builtin = engine.merge(inForceHere);
+    const active = this.#active;
+    if (active === null) {
+      this.app.set({ builtin, merged: builtin });
+      this.#compare();
+    }
+    const chosen = state.choice.bytes === null ? null : { bytes: state.choice.bytes, params: this.chosenParams() };
+    const other = state.choice.source === "builtin" && state.choice.name !== inForceHere.composition ? engine.merge({ ...set, composition: state.choice.name }) : null;
+    const [inForce, preview] = await Promise.all([
+      active === null ? null : this.#apply(engine, set, builtin, active),
+      chosen === null || state.report === null || state.report.errors.length > 0 ? null : this.#apply(engine, set, builtin, chosen),
+    ]);
+    if (turn !== this.#turn) return; // something newer is on its way
+    if (inForce !== null) {
+      // A policy that fails never costs a watcher more than the policy: the built-in merge stands.
+      this.app.set({ builtin, merged: inForce.kind === "done" ? inForce.merged : builtin });
+      this.#compare();
+    }
+    if (other !== null) this.app.set({ preview: { kind: "done", merged: other, opinion: true, micros: 0, log: [], explain: [] } });
+    else this.app.set({ preview: preview ?? { kind: "none" } });
+  }
+
+  async #apply(engine: MergeEngine, set: LiveSet, builtin: Merged, policy: Loaded): Promise<Preview> {
+    let input: Uint8Array<ArrayBuffer>;
+    try {
+      input = engine.policyInput(set, policy.params);
+    } catch (error) {
+      return { kind: "failed", code: "", message: String(error) };
+    }
+    const run = await this.runner.run(policy.bytes, input);
+    if ("code" in run) return { kind: "failed", ...run };
+    const base = { kind: "done", micros: run.micros, log: run.log } as const;
+    if (run.output === null) return { ...base, merged: builtin, opinion: false, explain: [] };
+    const applied = engine.apply(set, policy.params, run.output);
+    if ("code" in applied) return { kind: "failed", ...applied };
+    return { ...base, merged: applied.merged, opinion: true, explain: applied.explain };
+  }
+
+  /** Page against server: the page's bytes against the body of the NOTIFY that Bob got. */
+  #compare(): void {
+    clearTimeout(this.#settle);
+    const agreement = this.#agreement();
+    if (agreement.kind !== "differ") {
+      this.#differsSince = 0;
+      this.app.set({ agreement });
+      return;
+    }
+    const now = Date.now();
+    if (this.#differsSince === 0) this.#differsSince = now;
+    const left = this.#differsSince + SETTLE_MS - now;
+    if (left <= 0) {
+      this.app.set({ agreement });
+    } else {
+      this.app.set({ agreement: { kind: "checking" } });
+      this.#settle = setTimeout(() => this.#compare(), left + 10);
+    }
+  }
+
+  #agreement(): Agreement {
+    const { server, pinned, notified, merged, published, live, watching } = this.app.value;
+    if (server.phase === "gone") return { kind: "alone" };
+    if (pinned !== null) return { kind: "pinned" };
+    if (server.phase !== "up" || notified === null || merged === null || !watching) return { kind: "waiting" };
+    if (notified.body === merged.pidf) {
+      const own = Object.keys(published).length;
+      const others = Math.max(0, (live?.publications.length ?? own) - own);
+      return { kind: "agree", bytes: new TextEncoder().encode(merged.pidf).length, own, others, at: notified.at };
+    }
+    return { kind: "differ", ...firstDifference(merged.pidf, notified.body) };
+  }
+
+  #wakeAtExpiry(set: LiveSet): void {
+    clearTimeout(this.#expiry);
+    const next = Math.min(...set.publications.map((p) => p.expires_ms));
+    if (Number.isFinite(next)) this.#expiry = setTimeout(() => void this.run(), Math.max(50, next - Date.now() + 20));
+  }
+}
+
+function firstDifference(page: string, server: string): { offset: number; page: string; server: string } {
+  let offset = 0;
+  while (offset < page.length && page[offset] === server[offset]) offset++;
+  const around = (s: string) => s.slice(Math.max(0, offset - 30), offset + 60);
+  return { offset, page: around(page), server: around(server) };
+}

@@ -1,0 +1,109 @@
+import { KINDS, type DeviceKind } from "../model/device.ts";
+import { instanceOf } from "../model/instances.ts";
+import { aorOf } from "../model/live-set.ts";
+import { Api, type LiveAnswer } from "../server/api.ts";
+import type { Account } from "../sip/agent.ts";
+import type { Trace } from "../sip/trace.ts";
+import type { App } from "../state/app.ts";
+import type { Cards } from "./cards.ts";
+
+const LOOK_AGAIN_MS = 4000;
+
+/**
+ * Whether a server is there, and what it says is live. The SIP connections tell first when it goes:
+ * Bob's socket closing starts a look at /demo.json.
+ */
+export class ServerLink {
+  #api: Api | null = null;
+  #look: ReturnType<typeof setTimeout> | undefined;
+  #sipStarted = false;
+  #asking = false;
+  #askAgain = false;
+
+  constructor(
+    private readonly app: App,
+    private readonly cards: Cards,
+    private readonly trace: Trace,
+    private readonly onLive: (answer: LiveAnswer) => void,
+  ) {}
+
+  get api(): Api | null {
+    return this.app.value.server.phase === "up" ? this.#api : null;
+  }
+
+  /** Looks for the server now, and goes on looking while it is away. */
+  async look(): Promise<void> {
+    clearTimeout(this.#look);
+    const demo = await Api.demo();
+    if (demo === null) {
+      if (this.app.value.server.phase !== "gone") this.#gone();
+      this.#look = setTimeout(() => void this.look(), LOOK_AGAIN_MS);
+      return;
+    }
+    const wsUrl = new URL(demo.wsPath, document.baseURI);
+    wsUrl.protocol = wsUrl.protocol === "https:" ? "wss:" : "ws:";
+    this.#api = new Api(demo.token);
+    const { server } = this.app.value;
+    if (server.phase !== "up") {
+      this.app.set({ server: { phase: "up", domain: demo.domain, wsUrl: wsUrl.href, token: demo.token } });
+    }
+    await this.#startSip(wsUrl.href, demo.domain);
+    await this.ask();
+  }
+
+  /** Asks what is live; asked while an answer is under way, it asks once more after that. */
+  async ask(): Promise<void> {
+    if (this.#asking) {
+      this.#askAgain = true;
+      return;
+    }
+    const api = this.api;
+    if (api === null) return;
+    this.#asking = true;
+    try {
+      do {
+        this.#askAgain = false;
+        const answer = await api.live(aorOf(this.app.value.server.domain));
+        this.app.set({ live: answer.live });
+        const live = new Set(answer.live.publications.map((p) => p.etag));
+        this.cards.endedOnServer((etag) => live.has(etag));
+        this.onLive(answer);
+      } while (this.#askAgain);
+    } catch (error) {
+      console.warn("the server did not say what is live:", error);
+    } finally {
+      this.#asking = false;
+    }
+  }
+
+  #gone(): void {
+    this.app.set({ server: { ...this.app.value.server, phase: "gone" }, live: null, notified: null, watching: false });
+  }
+
+  async #startSip(wsUrl: string, domain: string): Promise<void> {
+    if (this.#sipStarted) return;
+    this.#sipStarted = true;
+    const { DeviceLink, Watcher } = await import("../sip/sip.ts");
+    const account = (user: string, name: string, hint: string): Account => ({ server: wsUrl, aor: `sip:${user}@${domain}`, name, hint, trace: this.trace });
+    const watcher = new Watcher(
+      account("bob", "Bob", "watcher"),
+      aorOf(domain),
+      (notified) => {
+        this.app.set({ notified });
+        void this.ask();
+      },
+      (watching) => {
+        this.app.set({ watching });
+        if (!watching) void this.look();
+      },
+    );
+    watcher.start();
+    this.cards.connect((kind: DeviceKind, onLink, onAccepted) => {
+      const askLater = (accepted: Parameters<typeof onAccepted>[0]) => {
+        onAccepted(accepted);
+        void this.ask();
+      };
+      return new DeviceLink(account("alice", KINDS[kind].name, kind === "phone" ? "mobile phone" : KINDS[kind].name.toLowerCase()), instanceOf(kind), onLink, askLater);
+    });
+  }
+}

@@ -1,0 +1,81 @@
+import { Cards } from "./app/cards.ts";
+import { Confluence } from "./app/confluence.ts";
+import { BUILTIN, COMPOSITIONS, Policies } from "./app/policies.ts";
+import { ServerLink } from "./app/server-link.ts";
+import { MergeEngine } from "./engine/merge.ts";
+import { PolicyRunner } from "./policy/run.ts";
+import { Trace } from "./sip/trace.ts";
+import { makeApp, type Choice } from "./state/app.ts";
+import { readFragment, writeFragment } from "./state/fragment.ts";
+import { caseButtons } from "./ui/cases.ts";
+import { ConfluencePanel } from "./ui/confluence-panel.ts";
+import { Devices } from "./ui/devices.ts";
+import { Streams } from "./ui/streams.ts";
+import { TopBar } from "./ui/top-bar.ts";
+import { WatcherPanel } from "./ui/watcher-panel.ts";
+
+const place = (id: string): HTMLElement => {
+  const element = document.getElementById(id);
+  if (element === null) throw new Error(`index.html has no #${id}`);
+  return element;
+};
+
+const start = readFragment(location.hash, Date.now());
+const choice: Choice = start.policy === "" ? BUILTIN : COMPOSITIONS.some(([name]) => name === start.policy) ? { ...BUILTIN, name: start.policy } : { source: "shipped", name: start.policy, bytes: null };
+const app = makeApp({ devices: start.devices, tab: start.tab, theme: start.theme, pinned: start.pinned, choice });
+
+const trace = new Trace();
+const runner = new PolicyRunner();
+const cards = new Cards(app);
+const policies: Policies = new Policies(app, () => server.api, () => confluence, () => server.ask());
+const confluence = new Confluence(app, runner, () => policies.params);
+const server = new ServerLink(app, cards, trace, (answer) => void policies.follow(answer));
+
+const bar = new TopBar(place("bar"), app, () => confluence.history.start);
+const devices = new Devices(cards);
+const middle = new ConfluencePanel(app, policies);
+const watcher = new WatcherPanel(app, trace, () => confluence.engine);
+const map = place("map");
+map.replaceChildren(devices.element, middle.element, watcher.element);
+const streams = new Streams({
+  map,
+  card: (kind) => map.querySelector<HTMLElement>(`.card[data-kind="${kind}"]`),
+  bed: middle.bed,
+  mouth: watcher.mouth,
+});
+map.prepend(streams.element);
+place("cases").replaceChildren(caseButtons(cards));
+
+const render = () => {
+  for (const part of [bar, devices, middle, watcher, streams]) part.update(app.value);
+};
+render();
+
+let fragment: ReturnType<typeof setTimeout>;
+app.listen((state) => {
+  render();
+  clearTimeout(fragment);
+  fragment = setTimeout(() => history.replaceState(null, "", writeFragment(state)), 200);
+});
+addEventListener("hashchange", () => {
+  const next = readFragment(location.hash, Date.now());
+  app.set({ tab: next.tab, theme: next.theme, pinned: next.pinned });
+  cards.replace(next.devices);
+  void policies.choose(next.policy);
+});
+
+// The engine and the server are waited for side by side; what is only needed later comes when all is quiet.
+const engine = confluence.load(() => MergeEngine.load());
+const list = policies.load();
+const found = server.look();
+void Promise.allSettled([engine, list, found]).then(async () => {
+  runner.warm();
+  await policies.warm();
+  document.documentElement.dataset["ready"] = "true"; // tests and screenshots wait for it
+});
+setInterval(() => {
+  const { links, active, pinned } = app.value;
+  if (Object.values(links).some((l) => l?.phase === "pulled")) void server.ask();
+  if (active?.where === "server" && document.visibilityState === "visible") void policies.counters();
+  if (pinned !== null) bar.update(app.value);
+}, 2000);

@@ -1,0 +1,26 @@
+import { readReport, type Report } from "./report.ts";
+
+interface Glue {
+  default(options: { module_or_path: URL }): Promise<unknown>;
+  checkPolicy(bytes: Uint8Array): string;
+}
+
+let glue: Promise<Glue> | null = null;
+
+/** Loads policy-check's wasm: a second module, fetched when it is first needed or when the page has nothing to do. */
+export function loadCheck(): Promise<Glue> {
+  glue ??= (async () => {
+    const base = new URL("./engine/", document.baseURI);
+    const module = (await import(new URL("web_check.js", base).href)) as Glue;
+    await module.default({ module_or_path: new URL("web_check_bg.wasm", base) });
+    return module;
+  })();
+  glue.catch(() => (glue = null)); // the next try loads anew
+  return glue;
+}
+
+/** The static check of a policy file: every error at once, as the server would find them. */
+export async function checkPolicy(bytes: Uint8Array): Promise<Report> {
+  const module = await loadCheck();
+  return readReport(JSON.parse(module.checkPolicy(bytes)) as Record<string, unknown>);
+}

@@ -1,0 +1,42 @@
+/** One thing a policy file does wrong, as policy-check words it. */
+export interface Finding {
+  readonly code: string;
+  readonly place: string;
+  readonly message: string;
+  readonly fix: string;
+}
+
+/** The outcome of the static check: no errors means it may be uploaded. */
+export interface Report {
+  readonly errors: readonly Finding[];
+  readonly warnings: readonly Finding[];
+  readonly name: string;
+  readonly version: string;
+  readonly summary: string;
+  readonly abi: number | null;
+  readonly hooks: readonly string[];
+}
+
+type Json = Record<string, unknown>;
+const text = (v: unknown) => (typeof v === "string" ? v : "");
+const list = (v: unknown): Json[] => (Array.isArray(v) ? (v as Json[]) : []);
+
+const readFinding = (json: Json): Finding => ({
+  code: text(json["code"]),
+  place: text(json["place"]),
+  message: text(json["message"]),
+  fix: text(json["fix"]),
+});
+
+export function readReport(json: Json): Report {
+  const manifest = (json["manifest"] ?? {}) as Json;
+  return {
+    errors: list(json["errors"]).map(readFinding),
+    warnings: list(json["warnings"]).map(readFinding),
+    name: text(manifest["name"]),
+    version: text(manifest["version"]),
+    summary: text(manifest["summary"]),
+    abi: typeof json["abi"] === "number" ? json["abi"] : null,
+    hooks: Array.isArray(json["hooks"]) ? json["hooks"].filter((h): h is string => typeof h === "string") : [],
+  };
+}

@@ -1,0 +1,12 @@
+declare module "*/policy-runner.mjs" {
+  export class PolicyFailure extends Error {
+    readonly code: string;
+    readonly log: readonly string[];
+  }
+  export function compilePolicy(bytes: Uint8Array<ArrayBuffer>): Promise<WebAssembly.Module>;
+  export function runHook(
+    module: WebAssembly.Module,
+    hook: "pp_merge" | "pp_params" | "pp_view",
+    input: Uint8Array,
+  ): { output: Uint8Array | null; log: string[] };
+}

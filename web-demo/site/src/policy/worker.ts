@@ -1,0 +1,31 @@
+// Runs policies away from the page: a policy that loops is ended by ending this Worker.
+import { compilePolicy, PolicyFailure, runHook } from "../../../../wasm-rules/runner/policy-runner.mjs";
+
+export interface Job {
+  readonly id: number;
+  readonly wasm: Uint8Array<ArrayBuffer>;
+  readonly input: Uint8Array<ArrayBuffer>;
+}
+
+export type Outcome =
+  | { readonly id: number; readonly output: Uint8Array<ArrayBuffer> | null; readonly log: readonly string[]; readonly micros: number }
+  | { readonly id: number; readonly code: string; readonly message: string };
+
+let last: { wasm: Uint8Array; policy: WebAssembly.Module } | null = null;
+const same = (a: Uint8Array, b: Uint8Array) => a.length === b.length && a.every((byte, i) => byte === b[i]);
+
+addEventListener("message", async ({ data }: MessageEvent<Job>) => {
+  const { id, wasm, input } = data;
+  let outcome: Outcome;
+  try {
+    if (last === null || !same(last.wasm, wasm)) last = { wasm, policy: await compilePolicy(wasm) };
+    const started = performance.now();
+    const { output, log } = runHook(last.policy, "pp_merge", input);
+    outcome = { id, output: output as Uint8Array<ArrayBuffer> | null, log, micros: (performance.now() - started) * 1000 };
+  } catch (error) {
+    outcome = error instanceof PolicyFailure
+      ? { id, code: error.code, message: error.message }
+      : { id, code: "E101", message: error instanceof Error ? error.message : String(error) };
+  }
+  postMessage(outcome);
+});

@@ -1,0 +1,151 @@
+import type { LiveSet } from "../engine/types.ts";
+import { readReport, type Report } from "../policy/report.ts";
+
+/** What /demo.json tells the page. */
+export interface Demo {
+  readonly domain: string;
+  readonly wsPath: string;
+  readonly token: string;
+}
+
+/** The server's answer to "what is live": the set, what it sends, the policy in force. */
+export interface LiveAnswer {
+  readonly live: LiveSet;
+  readonly policy: { readonly id: string; readonly name: string; readonly params: unknown } | null;
+}
+
+export interface ServerPolicies {
+  readonly policies: readonly ServerPolicy[];
+}
+
+export interface ServerPolicy {
+  readonly id: string;
+  readonly name: string;
+  readonly calls: number;
+  readonly failures: number;
+  /** Fuel used in all calls. */
+  readonly fuel: number;
+  readonly lastFailure: string | null;
+}
+
+/** A refusal of the API, in its own words. */
+export class ApiError extends Error {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    message: string,
+    readonly fix: string,
+    readonly body: unknown,
+  ) {
+    super(message);
+  }
+}
+
+type Json = Record<string, unknown>;
+
+const TIMEOUT_MS = 5000;
+
+/** The HTTP API of the server, as much of it as the page uses. */
+export class Api {
+  constructor(private readonly token: string) {}
+
+  /** Asks whether a demo server is there; null if none answers. */
+  static async demo(): Promise<Demo | null> {
+    try {
+      const response = await fetch("./demo.json", { cache: "no-store", signal: AbortSignal.timeout(TIMEOUT_MS) });
+      if (!response.ok) return null;
+      const json = (await response.json()) as Json;
+      return { domain: String(json["domain"] ?? "example.com"), wsPath: String(json["ws_path"] ?? "/ws"), token: String(json["api_token"] ?? "") };
+    } catch {
+      return null;
+    }
+  }
+
+  async live(aor: string): Promise<LiveAnswer> {
+    const json = (await this.#call("GET", `presentities/${encodeURIComponent(aor)}/live`)) as Json;
+    const policy = json["policy"] as Json | null | undefined;
+    return {
+      live: json as unknown as LiveSet,
+      policy: policy == null ? null : { id: String(policy["id"]), name: String(policy["name"] ?? ""), params: policy["params"] ?? {} },
+    };
+  }
+
+  async policies(): Promise<ServerPolicies> {
+    const json = (await this.#call("GET", "policies")) as Json;
+    const list = Array.isArray(json["policies"]) ? (json["policies"] as Json[]) : [];
+    return { policies: list.map(readPolicy) };
+  }
+
+  async upload(bytes: Uint8Array<ArrayBuffer>, name: string): Promise<{ id: string } | { refused: Report }> {
+    try {
+      const json = (await this.#call("POST", `policies?name=${encodeURIComponent(name)}`, bytes)) as Json;
+      return { id: String(json["id"]) };
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 422) {
+        const body = error.body as Json;
+        return { refused: readReport((body["report"] ?? body) as Json) };
+      }
+      throw error;
+    }
+  }
+
+  async wasm(id: string): Promise<Uint8Array<ArrayBuffer>> {
+    const response = await this.#fetch("GET", `policies/${id}/wasm`);
+    return new Uint8Array(await response.arrayBuffer());
+  }
+
+  async assign(aor: string, what: { policy: string; params: unknown } | { built_in: string }): Promise<void> {
+    await this.#call("PUT", `assignments/${encodeURIComponent(`user:${aor}`)}`, what);
+  }
+
+  async unassign(aor: string): Promise<void> {
+    await this.#call("DELETE", `assignments/${encodeURIComponent(`user:${aor}`)}`);
+  }
+
+  async rollback(aor: string): Promise<void> {
+    await this.#call("POST", `assignments/${encodeURIComponent(`user:${aor}`)}/rollback`);
+  }
+
+  async #call(method: string, path: string, body?: Uint8Array<ArrayBuffer> | object): Promise<unknown> {
+    const response = await this.#fetch(method, path, body);
+    const text = await response.text();
+    return text === "" ? {} : JSON.parse(text);
+  }
+
+  async #fetch(method: string, path: string, body?: Uint8Array<ArrayBuffer> | object): Promise<Response> {
+    const headers: Record<string, string> = { Authorization: `Bearer ${this.token}` };
+    const init: RequestInit = { method, headers, cache: "no-store", signal: AbortSignal.timeout(TIMEOUT_MS * (method === "GET" ? 1 : 12)) };
+    if (body instanceof Uint8Array) {
+      headers["Content-Type"] = "application/wasm";
+      init.body = body;
+    } else if (body !== undefined) {
+      headers["Content-Type"] = "application/json";
+      init.body = JSON.stringify(body);
+    }
+    const response = await fetch(`./api/v1/${path}`, init);
+    if (response.ok) return response;
+    const text = await response.text();
+    let json: Json = {};
+    try {
+      json = JSON.parse(text) as Json;
+    } catch {
+      // not the API's own answer; the status says enough
+    }
+    const error = (json["error"] ?? {}) as Json;
+    throw new ApiError(response.status, String(error["code"] ?? ""), String(error["message"] ?? `the server answered ${response.status}`), String(error["fix"] ?? ""), json);
+  }
+}
+
+function readPolicy(json: Json): ServerPolicy {
+  const figures = (json["figures"] ?? {}) as Json;
+  const number = (v: unknown) => (typeof v === "number" ? v : 0);
+  const last = figures["last_failure"] as Json | null | undefined;
+  return {
+    id: String(json["id"]),
+    name: String(json["name"] ?? ""),
+    calls: number(figures["calls"]),
+    failures: Object.values((figures["failures"] ?? {}) as Json).reduce((sum: number, v) => sum + number(v), 0),
+    fuel: number(figures["fuel"]),
+    lastFailure: last == null ? null : `${String(last["code"])} ${String(last["message"])}`,
+  };
+}

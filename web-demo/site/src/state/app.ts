@@ -1,0 +1,114 @@
+import type { LiveSet, Merged } from "../engine/types.ts";
+import type { Device, DeviceKind } from "../model/device.ts";
+import type { Report } from "../policy/report.ts";
+import type { ServerPolicies } from "../server/api.ts";
+import type { Link } from "../sip/device-link.ts";
+import type { Notified } from "../sip/watcher.ts";
+import { Store } from "./store.ts";
+
+/** A document of this page that counts in the merge. */
+export interface Published {
+  readonly pidf: string;
+  readonly etag: string;
+  readonly at: number;
+  readonly first: number;
+  readonly expires: number;
+  /** Who gave the entity-tag: the server answered 200, or the page is alone. */
+  readonly by: "server" | "page";
+}
+
+/** The server as the page knows it. "none": this page was opened without one. */
+export interface Server {
+  readonly phase: "looking" | "up" | "gone";
+  readonly domain: string;
+  readonly wsUrl: string;
+  readonly token: string;
+}
+
+/** What comparing the page's bytes with the server's found. */
+export type Agreement =
+  | { readonly kind: "alone" | "pinned" | "waiting" | "checking" }
+  | { readonly kind: "agree"; readonly bytes: number; readonly own: number; readonly others: number; readonly at: number }
+  | { readonly kind: "differ"; readonly offset: number; readonly page: string; readonly server: string };
+
+/** A policy as a person chose it. */
+export interface Choice {
+  readonly source: "builtin" | "shipped" | "file";
+  /** The shipped policy's or the file's name, or a built-in composition's. */
+  readonly name: string;
+  readonly bytes: Uint8Array<ArrayBuffer> | null;
+}
+
+export type Preview =
+  | { readonly kind: "none" }
+  | { readonly kind: "running" }
+  | { readonly kind: "done"; readonly merged: Merged; readonly opinion: boolean; readonly micros: number; readonly log: readonly string[]; readonly explain: readonly string[] }
+  | { readonly kind: "failed"; readonly code: string; readonly message: string };
+
+export type Tab = "card" | "why" | "pidf" | "json" | "sip";
+export type Theme = "system" | "light" | "dark";
+
+/** What is in force instead of the default merge: on the server, or, when the page is alone, in the page. */
+export interface ActivePolicy {
+  readonly source: "policy" | "builtin";
+  /** The policy's SHA-256 in hex; "" for a built-in composition, or when the page is alone. */
+  readonly id: string;
+  readonly name: string;
+  readonly where: "server" | "page";
+}
+
+export interface AppState {
+  readonly devices: readonly Device[];
+  readonly links: Readonly<Partial<Record<DeviceKind, Link>>>;
+  readonly published: Readonly<Partial<Record<DeviceKind, Published>>>;
+  readonly server: Server;
+  /** The server's live set, for what the page cannot know: other devices, receipt times. */
+  readonly live: LiveSet | null;
+  readonly notified: Notified | null;
+  readonly watching: boolean;
+  /** The page's built-in merge of its live set, at `pinned` or now. */
+  readonly builtin: Merged | null;
+  /** The page's result: the built-in merge, or what the active policy made of it. */
+  readonly merged: Merged | null;
+  readonly engine: "loading" | "ready" | "failed";
+  readonly agreement: Agreement;
+  /** The time the in-page merge is made for, null for now. */
+  readonly pinned: number | null;
+  readonly choice: Choice;
+  readonly report: Report | null;
+  readonly preview: Preview;
+  readonly active: ActivePolicy | null;
+  readonly policies: ServerPolicies | null;
+  /** A sentence on the last step taken with a policy, and whether it went well. */
+  readonly policyWord: { readonly ok: boolean; readonly text: string } | null;
+  readonly busy: boolean;
+  readonly tab: Tab;
+  readonly theme: Theme;
+  /** The publication whose stream stands out now, by entity-tag. */
+  readonly lit: string | null;
+}
+
+export type App = Store<AppState>;
+
+export function makeApp(initial: Pick<AppState, "devices" | "tab" | "theme" | "pinned" | "choice">): App {
+  return new Store<AppState>({
+    ...initial,
+    links: {},
+    published: {},
+    server: { phase: "looking", domain: "example.com", wsUrl: "", token: "" },
+    live: null,
+    notified: null,
+    watching: false,
+    builtin: null,
+    merged: null,
+    engine: "loading",
+    agreement: { kind: "waiting" },
+    report: null,
+    preview: { kind: "none" },
+    active: null,
+    policies: null,
+    policyWord: null,
+    busy: false,
+    lit: null,
+  });
+}

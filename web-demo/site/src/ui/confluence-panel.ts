@@ -1,0 +1,176 @@
+import { COMPOSITIONS, type Policies } from "../app/policies.ts";
+import { activityWords, KIND_ORDER, KINDS } from "../model/device.ts";
+import { instanceOf } from "../model/instances.ts";
+import type { Merged } from "../engine/types.ts";
+import type { App, AppState } from "../state/app.ts";
+import { CheckResult } from "./check-result.ts";
+import { fill, h, setText } from "./dom.ts";
+import { DropZone } from "./drop-zone.ts";
+import { icon } from "./icons.ts";
+
+/** Region 2: where the streams meet. The policy that decides, and all one can do with one. */
+export class ConfluencePanel {
+  readonly element: HTMLElement;
+  /** Where the drawing lets the streams join. */
+  readonly bed: HTMLElement;
+  readonly #title = h("span");
+  readonly #power: HTMLButtonElement;
+  readonly #pick: HTMLSelectElement;
+  readonly #summary = h("p", { class: "summary" });
+  readonly #check = new CheckResult();
+  readonly #preview = h("div", { class: "preview" });
+  readonly #activate: HTMLButtonElement;
+  readonly #rollback: HTMLButtonElement;
+  readonly #word = h("p", { class: "word", role: "status" });
+  readonly #meter = h("div", { class: "meter" });
+  #listed = -1;
+
+  constructor(app: App, private readonly policies: Policies) {
+    this.#power = h("button", {
+      type: "button", role: "switch", class: "switch", "aria-label": "Policy in force", "aria-checked": "false",
+      onclick: () => void (app.value.active === null ? policies.activate() : policies.deactivate()),
+    }, h("span", { class: "switch-knob" }));
+    this.bed = h("div", { class: "bed" }, h("p", { class: "bed-name" }, icon("merge"), this.#title));
+    this.#pick = h("select", { id: "policy", onchange: () => void policies.choose(this.#pick.value) });
+    const drop = new DropZone((file) => void policies.takeFile(file));
+    this.#activate = h("button", { type: "button", class: "primary", onclick: () => void policies.activate() }, "Activate");
+    this.#rollback = h("button", { type: "button", class: "quiet", onclick: () => void policies.rollback() }, "Roll back");
+    this.element = h(
+      "section", { class: "region confluence", "aria-labelledby": "confluence-title" },
+      h("h2", { id: "confluence-title" }, "Confluence"),
+      h("div", { class: "panel" },
+        this.bed,
+        h("div", { class: "panel-body" },
+          h("div", { class: "row" }, h("label", { for: "policy", class: "label" }, "Policy"), h("span", { class: "switch-words", "aria-hidden": "true" }, "in force"), this.#power),
+          this.#pick, this.#summary, drop.element, this.#check.element,
+          h("div", { class: "row buttons" }, this.#activate, this.#rollback), this.#word, this.#preview, this.#meter,
+        ),
+      ),
+    );
+  }
+
+  update(state: AppState): void {
+    const { active, choice, server, report, busy } = state;
+    this.#list(state);
+    setText(this.#title, inForce(active));
+    this.bed.classList.toggle("has-policy", active !== null);
+    const usable = choice.source === "builtin" ? choice.name !== "compose" : choice.bytes !== null && report !== null && report.errors.length === 0;
+    this.#power.setAttribute("aria-checked", String(active !== null));
+    this.#power.disabled = busy || (active === null && !usable);
+    const already = active !== null && active.name === choice.name;
+    this.#activate.hidden = !usable || already;
+    this.#activate.disabled = busy;
+    const verb = choice.source === "builtin" ? "Activate for Alice" : "Upload and activate for Alice";
+    setText(this.#activate, server.phase === "up" ? verb : "Use in this page");
+    this.#rollback.hidden = active?.where !== "server" || server.phase !== "up";
+    this.#rollback.disabled = busy;
+    setText(this.#summary, this.#words(state));
+    this.#check.update(state);
+    fill(this.#preview, ...preview(state));
+    this.#word.classList.toggle("is-bad", state.policyWord?.ok === false);
+    setText(this.#word, state.policyWord?.text ?? "");
+    fill(this.#meter, ...meter(state));
+  }
+
+  #list(state: AppState): void {
+    const { shipped } = this.policies;
+    const size = shipped.length + (state.choice.source === "file" ? 1000 : 0);
+    if (size !== this.#listed) {
+      this.#listed = size;
+      this.#pick.replaceChildren(h("optgroup", { label: "Built in" }, ...COMPOSITIONS.map(([name, words]) => h("option", { value: name }, words))));
+      if (shipped.length > 0) this.#pick.append(h("optgroup", { label: "Shipped with Tributary" }, ...shipped.map((p) => h("option", { value: p.name }, p.name))));
+      if (state.choice.source === "file") this.#pick.append(h("optgroup", { label: "Your file" }, h("option", { value: FILE }, "")));
+    }
+    const own = this.#pick.querySelector('optgroup[label="Your file"] option');
+    if (own !== null) setText(own, `${state.choice.name}.wasm`);
+    this.#pick.value = state.choice.source === "file" ? FILE : state.choice.name;
+  }
+
+  #words(state: AppState): string {
+    const { choice, report } = state;
+    if (choice.source === "builtin") return COMPOSITIONS.find(([name]) => name === choice.name)?.[2] ?? "";
+    return report?.summary || this.policies.shipped.find((p) => p.name === choice.name)?.summary || "";
+  }
+}
+
+/** The value of the option that stands for a dropped file; no policy can have this name. */
+const FILE = "\u0000file";
+
+function inForce(active: AppState["active"]): string {
+  if (active === null) return "Built-in merge";
+  return active.source === "policy" ? `${active.name} decides` : (COMPOSITIONS.find(([name]) => name === active.name)?.[1] ?? active.name);
+}
+
+/** What the chosen policy would change, beside what the built-in merge says. */
+function preview(state: AppState): Node[] {
+  const { preview, builtin, choice } = state;
+  if (preview.kind === "none" || (choice.bytes === null && choice.source !== "builtin")) return [];
+  if (preview.kind === "running") return [h("p", { class: "hint" }, "Running the policy on what is live.")];
+  if (preview.kind === "failed")
+    return [h("div", { class: "finding" }, h("p", {}, h("strong", { class: "code" }, preview.code), " The policy gave no answer"), h("p", {}, preview.message), h("p", { class: "fix" }, "On the server the built-in merge answers instead, and the failure is counted."))];
+  const before = rows(builtin);
+  const after = rows(preview.merged);
+  const table = h(
+    "table", { class: "compare" },
+    h("caption", { class: "unseen" }, "Built-in merge beside the policy"),
+    h("thead", {}, h("tr", {}, h("td"), h("th", { scope: "col" }, "Built-in"), h("th", { scope: "col" }, COMPOSITIONS.find(([name]) => choice.source === "builtin" && name === choice.name)?.[1] ?? choice.name))),
+    h("tbody", {}, ...after.map(([name, value], i) => {
+      const old = before[i]?.[1] ?? "";
+      const changed = old !== value;
+      return h("tr", { class: changed ? "is-changed" : "" }, h("th", { scope: "row" }, name), h("td", {}, old), h("td", {}, value, changed && h("span", { class: "unseen" }, " (changed)")));
+    })),
+  );
+  const lines = [...preview.explain, ...preview.log].map(withNames);
+  return [
+    table,
+    !preview.opinion ? h("p", { class: "hint" }, "No opinion on this: the built-in merge stands.") : null,
+    lines.length > 0 ? h("ul", { class: "says" }, ...lines.map((l) => h("li", {}, l))) : null,
+  ].filter((e) => e !== null);
+}
+
+/** A policy knows devices by their instance ids; a person by their names. */
+function withNames(line: string): string {
+  return KIND_ORDER.reduce((text, kind) => text.replaceAll(`urn:uuid:${instanceOf(kind)}`, KINDS[kind].name), line);
+}
+
+function rows(merged: Merged | null): [string, string][] {
+  const presence = merged?.presence;
+  const first = presence?.tuples[0];
+  return [
+    ["State", first?.basic ?? "nothing"],
+    ["Activity", presence?.person?.activities.map(activityWords).join(", ") || "none"],
+    ["Note", [...(presence?.person?.notes ?? []), ...(presence?.notes ?? [])].map((note) => note.text).join(" · ") || "none"],
+    ["Reach first", first === undefined ? "nobody" : deviceOf(first.id)],
+    ["Ways to reach", String(presence?.tuples.length ?? 0)],
+  ];
+}
+
+/** A card's tuple ids begin with its letter: d-service is the desktop's. */
+function deviceOf(id: string): string {
+  const names: Record<string, string> = { d: "Desktop", p: "Phone", w: "Web", k: "Desk phone", r: "Meeting room" };
+  return /-service$/.test(id) ? (names[id.charAt(0)] ?? id) : id;
+}
+
+const FUEL_BASE = 2_000_000;
+const FUEL_PER_BYTE = 128;
+/** The fuel allowed for a typical input; the meter's full length. */
+const FUEL_SHOWN = FUEL_BASE + FUEL_PER_BYTE * 3500;
+
+/** How much of its allowance the active policy uses: fuel where the server counts it, time in the page. */
+function meter(state: AppState): Node[] {
+  const { active, policies, preview } = state;
+  const out: Node[] = [];
+  if (preview.kind === "done" && state.choice.bytes !== null) out.push(h("p", { class: "hint" }, `In this page: ${preview.micros < 1000 ? "under a millisecond" : `${(preview.micros / 1000).toFixed(0)} ms`} in a Worker, ended after 1 s.`));
+  const known = active === null ? undefined : policies?.policies.find((p) => p.id === active.id);
+  if (known === undefined) return out;
+  if (known.calls > 0) {
+    const fuel = Math.round(known.fuel / known.calls);
+    const share = fuel / FUEL_SHOWN;
+    out.push(
+      h("p", { class: "row" }, h("span", { class: "label", id: "fuel-label" }, "Fuel a call, on average"), h("span", { class: "number" }, `${fuel.toLocaleString("en")} of ${FUEL_SHOWN.toLocaleString("en")} (${(share * 100).toFixed(1)} %)`)),
+      h("meter", { "aria-labelledby": "fuel-label", min: 0, max: 1, value: Math.min(1, share) }),
+    );
+  }
+  out.push(h("p", { class: "hint" }, `On the server: ${known.calls.toLocaleString("en")} calls, ${known.failures.toLocaleString("en")} failures${known.lastFailure === null ? "" : `; last: ${known.lastFailure}`}.`));
+  return out;
+}

@@ -1,0 +1,26 @@
+import type { MergeEngine } from "../engine/merge.ts";
+import type { ExplainedField, Presence } from "../engine/types.ts";
+import type { AppState } from "../state/app.ts";
+
+/** The document on show: what Bob was sent, or, where there is no server to ask, the page's own merge. */
+export interface Shown {
+  readonly from: "notify" | "page" | "nothing";
+  readonly pidf: string;
+  readonly presence: Presence | null;
+  readonly explanation: readonly ExplainedField[];
+}
+
+let last: { pidf: string; presence: Presence | null } = { pidf: "", presence: null };
+
+export function shown(state: AppState, engine: MergeEngine | null): Shown {
+  const explanation = state.merged?.explanation ?? [];
+  const { notified, pinned, server } = state;
+  if (notified !== null && pinned === null && server.phase === "up") {
+    if (last.pidf !== notified.body) last = { pidf: notified.body, presence: engine?.read(notified.body) ?? null };
+    // Without the engine (still loading) nothing can be read; the next update will.
+    if (last.presence === null && engine !== null && notified.body !== "") last = { pidf: notified.body, presence: engine.read(notified.body) };
+    return { from: "notify", pidf: notified.body, presence: last.presence, explanation };
+  }
+  if (state.merged === null) return { from: "nothing", pidf: "", presence: null, explanation: [] };
+  return { from: "page", pidf: state.merged.pidf, presence: state.merged.presence, explanation };
+}

@@ -1,0 +1,80 @@
+import type { App, AppState, Tab } from "../state/app.ts";
+import type { Trace } from "../sip/trace.ts";
+import { CardView } from "./card-view.ts";
+import { h, setText } from "./dom.ts";
+import { JsonView } from "./json-view.ts";
+import { PidfView } from "./pidf-view.ts";
+import { TraceView } from "./trace-view.ts";
+import { clock } from "./time.ts";
+import { WhyView } from "./why-view.ts";
+import { shown, type Shown } from "./shown.ts";
+import type { MergeEngine } from "../engine/merge.ts";
+
+interface View {
+  readonly element: HTMLElement;
+  update(state: AppState, what: Shown): void;
+}
+
+const TABS: readonly (readonly [Tab, string])[] = [["card", "Card"], ["why", "Why"], ["pidf", "PIDF"], ["json", "JSON"], ["sip", "SIP"]];
+
+/** Region 3: what Bob, who watches Alice, is sent. */
+export class WatcherPanel {
+  readonly element: HTMLElement;
+  /** Where the river ends. */
+  readonly mouth: HTMLElement;
+  readonly #source = h("p", { class: "hint source", role: "status" });
+  readonly #tabs = new Map<Tab, HTMLButtonElement>();
+  readonly #views: Map<Tab, View>;
+
+  constructor(private readonly app: App, trace: Trace, private readonly engine: () => MergeEngine | null) {
+    const card = new CardView(app);
+    this.mouth = card.face;
+    this.#views = new Map<Tab, View>([["card", card], ["why", new WhyView(app)], ["pidf", new PidfView()], ["json", new JsonView()], ["sip", new TraceView(trace)]]);
+    const list = h("div", { class: "tabs", role: "tablist", "aria-label": "What Bob is sent, as", onkeydown: (e: KeyboardEvent) => this.#arrow(e) });
+    for (const [tab, words] of TABS) {
+      const button = h("button", { type: "button", role: "tab", id: `tab-${tab}`, "aria-controls": `view-${tab}`, onclick: () => app.set({ tab }) }, words);
+      this.#tabs.set(tab, button);
+      list.append(button);
+    }
+    const bodies = [...this.#views].map(([tab, view]) => {
+      view.element.id = `view-${tab}`;
+      view.element.setAttribute("role", "tabpanel");
+      view.element.setAttribute("aria-labelledby", `tab-${tab}`);
+      view.element.classList.add("view");
+      return view.element;
+    });
+    this.element = h("section", { class: "region watcher", "aria-labelledby": "watcher-title" }, h("h2", { id: "watcher-title" }, "What Bob sees"), h("div", { class: "panel" }, card.head, list, ...bodies, this.#source));
+  }
+
+  update(state: AppState): void {
+    for (const [tab, button] of this.#tabs) {
+      const on = tab === state.tab;
+      button.setAttribute("aria-selected", String(on));
+      button.tabIndex = on ? 0 : -1;
+    }
+    const what = shown(state, this.engine());
+    setText(this.#source, sourceWords(state, what));
+    for (const [tab, view] of this.#views) {
+      view.element.hidden = tab !== state.tab;
+      if (tab === state.tab || tab === "card") view.update(state, what);
+    }
+  }
+
+  #arrow(e: KeyboardEvent): void {
+    const step = e.key === "ArrowRight" ? 1 : e.key === "ArrowLeft" ? -1 : 0;
+    if (step === 0) return;
+    const at = TABS.findIndex(([tab]) => tab === this.app.value.tab);
+    const next = TABS[(at + step + TABS.length) % TABS.length];
+    if (next === undefined) return;
+    e.preventDefault();
+    this.app.set({ tab: next[0] });
+    this.#tabs.get(next[0])?.focus();
+  }
+}
+
+function sourceWords(state: AppState, what: Shown): string {
+  if (what.from === "notify" && state.notified !== null) return `Sent to Bob in NOTIFY at ${clock(state.notified.at)}, subscription ${state.notified.state.replace(/;.*/, "")}.`;
+  if (state.pinned !== null) return `Merged in this page for ${clock(state.pinned)}. Bob is not asked.`;
+  if (state.server.phase === "gone") return "The server is away. This is merged in this page: what Bob would be sent.";
+  return "Merged in this page while Bob’s subscription is being set up.";
+}
