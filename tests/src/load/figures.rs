@@ -44,18 +44,8 @@ impl Processes {
     }
 
     /// CPU time used so far, in user and kernel mode, of all threads.
-    ///
-    /// From `schedstat`, in nanoseconds; `stat` counts in ticks of 10 ms.
     pub(crate) fn cpu(&self) -> Duration {
-        let mut nanoseconds = 0;
-        for pid in self.all() {
-            let tasks = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
-            for task in tasks {
-                let text = fs::read_to_string(task.path().join("schedstat")).unwrap_or_default();
-                nanoseconds += text.split(' ').next().and_then(|n| n.parse::<u64>().ok()).unwrap_or(0);
-            }
-        }
-        Duration::from_nanos(nanoseconds)
+        self.all().into_iter().map(|pid| by_scheduler(pid).unwrap_or_else(|| by_ticks(pid))).sum()
     }
 
     /// Memory in bytes: proportional set size where the kernel tells it, so that what processes
@@ -68,6 +58,26 @@ impl Processes {
         };
         self.all().iter().map(of).sum()
     }
+}
+
+/// From each thread's `schedstat`, in nanoseconds; not every kernel is built with it.
+fn by_scheduler(pid: u32) -> Option<Duration> {
+    let mut nanoseconds = 0;
+    for task in fs::read_dir(format!("/proc/{pid}/task")).ok()?.flatten() {
+        let text = fs::read_to_string(task.path().join("schedstat")).ok()?;
+        nanoseconds += text.split(' ').next()?.parse::<u64>().ok()?;
+    }
+    Some(Duration::from_nanos(nanoseconds))
+}
+
+/// From the process's `stat`, in ticks of 10 ms: `utime` and `stime`, the 14th and 15th field (proc(5)).
+///
+/// The second field is a name in brackets that may hold blanks and brackets itself.
+fn by_ticks(pid: u32) -> Duration {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let after_name = text.rsplit(')').next().unwrap_or_default();
+    let ticks = after_name.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<u64>().ok());
+    Duration::from_millis(ticks.sum::<u64>() * 10)
 }
 
 #[cfg(test)]
@@ -89,6 +99,7 @@ mod tests {
         // The kernel may bring the count up to date only at its next tick: reading is work enough
         // until then, and the bound is for a machine that never counts.
         assert!((0..1_000_000).any(|_| me.cpu() > before));
+        assert!((0..1_000_000).any(|_| by_ticks(me.0) > Duration::ZERO));
         assert!(me.memory() > 100_000);
     }
 }
