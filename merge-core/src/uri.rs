@@ -114,8 +114,14 @@ impl fmt::Display for Entity {
     }
 }
 
+/// Bytes of a contact's URI. A longer one equals only the very same text.
+const CONTACT_BYTES: usize = 512;
+/// Parameters and headers of a contact's URI, which are compared each with each. A URI with more equals only the
+/// very same text.
+const CONTACT_PARAMETERS: usize = 16;
+
 /// Whether two contact URIs are one under RFC 3261 section 19.1.4. URIs of other schemes are one when they are the
-/// same text, the scheme's case excepted.
+/// same text, the scheme's case excepted; so are SIP URIs of more than 512 bytes or 16 parameters and headers.
 ///
 /// Mind that this relation is not transitive: a parameter that only one URI has is ignored, so that the public
 /// GRUUs of two devices (`;gr=...`) differ, and each equals the plain address of record (RFC 5627 section 3.1.1).
@@ -140,7 +146,7 @@ pub fn same_contact(a: &str, b: &str) -> bool {
         return a == b;
     }
     // Most pairs differ in the host, which shows before anything is taken apart.
-    if !host_bytes(a).eq(host_bytes(b)) {
+    if !host_and_port(a).eq_ignore_ascii_case(host_and_port(b)) || is_long(a) || is_long(b) {
         return false;
     }
     let (a, b) = (SipUri::split(a), SipUri::split(b));
@@ -174,7 +180,6 @@ struct SipUri<'a> {
 
 impl<'a> SipUri<'a> {
     fn split(rest: &'a str) -> SipUri<'a> {
-        // A user part may hold ; and ?, so the @ is looked for first.
         let (userinfo, rest) = match cut(rest, b'@') {
             Some((userinfo, rest)) => (Some(userinfo), rest),
             None => (None, rest),
@@ -193,12 +198,18 @@ impl<'a> SipUri<'a> {
     }
 }
 
-/// The bytes of the host in lower case, or of its first part when it is in brackets.
-fn host_bytes(rest: &str) -> impl Iterator<Item = u8> + '_ {
-    let bytes = rest.as_bytes();
-    let start = bytes.iter().position(|byte| *byte == b'@').map_or(0, |at| at + 1);
-    let host = bytes.get(start..).unwrap_or_default();
-    host.iter().take_while(|byte| !matches!(byte, b':' | b';' | b'?')).map(u8::to_ascii_lowercase)
+/// Whether comparing it part by part could take long.
+fn is_long(rest: &str) -> bool {
+    let separators = rest.bytes().filter(|byte| matches!(byte, b';' | b'?' | b'&'));
+    rest.len() > CONTACT_BYTES || separators.count() > CONTACT_PARAMETERS
+}
+
+/// `host [":" port]` of what stands after the scheme: the same in all contacts that could be equal, but for case.
+pub(crate) fn host_and_port(rest: &str) -> &str {
+    // A user part may hold ; and ?, so the @ is looked for first.
+    let (_, rest) = cut(rest, b'@').unwrap_or(("", rest));
+    let end = rest.bytes().position(|byte| matches!(byte, b';' | b'?')).unwrap_or(rest.len());
+    rest.get(..end).unwrap_or(rest)
 }
 
 /// What stands before and after the first of an ASCII character. For texts as short as these, faster than
@@ -430,6 +441,30 @@ mod tests {
         check_same("sip:a%3Bb@x", "sip:a;b@x", false);
         check_same("tel:+1", "tel:+2", false);
         check_same("bob", "alice", false);
+    }
+
+    #[test]
+    fn contacts_too_long_to_be_taken_apart_are_equal_only_as_text() {
+        let many = |count: usize, tail: &str| format!("sip:a@h{}{tail}", ";p=1".repeat(count));
+        check_same(&many(16, ""), "sip:a@h;p=1", true);
+        check_same(&many(17, ""), "sip:a@h;p=1", false);
+        check_same(&many(17, ""), &many(17, ""), true);
+        check_same(&many(15, "?s=1"), "sip:a@h?s=1", true);
+        check_same(&many(15, "?s=1&s=1"), "sip:a@h?s=1", false);
+        let long = |bytes: usize| format!("sip:a@h;x={}", "y".repeat(bytes - 6));
+        check_same(&long(512), "sip:a@h", true);
+        check_same(&long(513), "sip:a@h", false);
+        check_same(&long(513), &long(513), true);
+    }
+
+    #[test]
+    fn a_host_is_found_after_the_user_and_before_parameters_and_headers() {
+        let check = |rest, expect| assert_eq!(host_and_port(rest), expect, "{rest}");
+        check("alice@example.com:5060;transport=tcp?x=y", "example.com:5060");
+        check("a;b?c@example.com", "example.com");
+        check("[::1]:5060;x", "[::1]:5060");
+        check("+4930;ext=1", "+4930");
+        check("", "");
     }
 
     fn uri() -> impl Strategy<Value = String> {

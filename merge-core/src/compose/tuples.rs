@@ -9,7 +9,7 @@ use super::candidates::TupleCandidate;
 use super::fields::Fields;
 use super::{Composed, Composition, ContactOut, TupleOut, duplicates, whole};
 use crate::model::Basic;
-use crate::uri::same_contact;
+use crate::uri::{host_and_port, same_contact};
 use crate::xml::{Element, Namespace};
 
 /// Up to how many contacts are compared each with each; above, only those at the same host.
@@ -162,22 +162,7 @@ fn root(candidates: &mut [TupleCandidate<'_>], mut at: usize) -> usize {
 
 /// The host and port as written: the same for all contacts that could be equal, but for case.
 fn host(uri: &str) -> &str {
-    // After the user, if there is one, and before parameters and headers.
-    let bytes = uri.as_bytes();
-    let mut start = bytes.iter().position(|byte| *byte == b':').map_or(0, |colon| colon + 1);
-    let mut end = bytes.len();
-    for (at, byte) in bytes.iter().enumerate().skip(start) {
-        match byte {
-            b'@' => start = at + 1,
-            // A user part may hold both; the host begins after the last at-sign before the headers.
-            b';' | b'?' if !bytes[at..].contains(&b'@') => {
-                end = at;
-                break;
-            }
-            _ => {}
-        }
-    }
-    uri.get(start..end).unwrap_or(uri)
+    host_and_port(uri.split_once(':').map_or(uri, |(_, rest)| rest))
 }
 
 /// A sum that is equal for hosts that differ in case only.

@@ -336,11 +336,23 @@ fn hostile_sets_are_composed_in_time() {
     let tuple = |device: usize, number: usize| {
         format!("<tuple id='t'><status/><contact>sip:a@h;p{number}={device}</contact></tuple>")
     };
+    // Contacts of one host that would have to be taken apart parameter by parameter, or searched for their host.
+    let parameters = |device: usize, number: usize| match (device, number) {
+        (0..12, 0) => {
+            let all: String = (device..8000).map(|at| format!(";p{at}")).collect();
+            format!("<tuple id='t'><status/><contact>sip:a@h{all}</contact></tuple>")
+        }
+        (12..24, 0) => {
+            let user = ";".repeat(60_000 + device);
+            format!("<tuple id='t'><status/><contact>sip:{user}@h</contact></tuple>")
+        }
+        _ => String::new(),
+    };
     let notes = |device: usize, number: usize| format!("<note>{device} {number}</note>");
     let fields =
         |device: usize, number: usize| format!("<e:f{number} xmlns:e='urn:e'>{device}</e:f{number}>");
     for how in Composition::ALL {
-        for set in [hostile(&tuple), hostile(&notes), hostile(&fields)] {
+        for set in [hostile(&tuple), hostile(&parameters), hostile(&notes), hostile(&fields)] {
             Document::read_with(
                 &compose(&set, NOW, how).write_pidf(),
                 &merge_core::xml::Limits {
