@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::cmp::Ordering;
 
 use crate::model::Note;
-use crate::xml::{AttributeView, Element};
+use crate::xml::{AttributeView, Content, Element};
 
 /// Up to how many things are compared each with each.
 const FEW: usize = 8;
@@ -83,13 +83,24 @@ pub(super) fn compare(a: Element<'_>, b: Element<'_>) -> Ordering {
         let order = x
             .name()
             .cmp(&y.name())
-            .then_with(|| x.children().count().cmp(&y.children().count()))
-            .then_with(|| x.value().cmp(&y.value()))
+            .then_with(|| inside(x).cmp(inside(y)))
             .then_with(|| attributes(x).cmp(&attributes(y)));
         if order != Ordering::Equal {
             return order;
         }
     }
+}
+
+/// What is directly inside an element: text, and where its children stand in it (`None`). White space between
+/// elements does not count, nor around the text of an element without any.
+fn inside(element: Element<'_>) -> impl Iterator<Item = Option<Cow<'_, str>>> {
+    let leaf = element.children().next().is_none();
+    element.content().filter_map(move |content| match content {
+        Content::Element(_) => Some(None),
+        Content::Text(text) if text.trim_ascii().is_empty() => None,
+        Content::Text(_) if leaf => Some(Some(element.value())),
+        Content::Text(text) => Some(Some(text)),
+    })
 }
 
 fn attributes(element: Element<'_>) -> Vec<(crate::xml::Name<'_>, Cow<'_, str>)> {

@@ -53,7 +53,7 @@ use crate::xml::Element;
 
 pub(crate) use activities::{Class, classify};
 pub(crate) use candidates::{PartCandidate, TupleCandidate};
-pub(crate) use sources::Source;
+pub(crate) use sources::{Source, current};
 
 /// Which of the built-in compositions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -324,13 +324,12 @@ impl<'a> Composed<'a> {
         self.sources.iter().map(|source| source.publication)
     }
 
-    /// The index of the source with that entity-tag; a live publication that was superseded or passed over
-    /// becomes a source, the last one, so that a policy can still choose from it.
+    /// The index of the source with that entity-tag; a live publication that was passed over (not one that was
+    /// superseded) becomes a source, the last one, so that a policy can still choose from it.
     pub(crate) fn source_with(&mut self, etag: &str) -> Option<usize> {
         let known = self.sources.iter().position(|source| source.publication.etag == etag);
         known.or_else(|| {
-            let now = self.now;
-            let publication = self.set.publications.iter().find(|p| p.etag == etag && p.expires > now)?;
+            let publication = current(self.set, self.now).find(|publication| publication.etag == etag)?;
             let steady = u16::try_from(self.sources.len()).unwrap_or(u16::MAX);
             self.sources.push(Source { publication, steady, idle: false, active: false, reach: 0 });
             Some(self.sources.len() - 1)

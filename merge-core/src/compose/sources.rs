@@ -22,6 +22,11 @@ pub(crate) struct Source<'a> {
     pub(crate) reach: u8,
 }
 
+/// The live publications that no newer one of their device supersedes, newest first.
+pub(crate) fn current(set: &LiveSet, now: Millis) -> impl Iterator<Item = &Publication> {
+    live(set, now, Composition::Union).into_iter().map(|source| source.publication)
+}
+
 /// The live sources, first the one whose word counts most.
 pub(super) fn live<'a>(set: &'a LiveSet, now: Millis, how: Composition) -> Vec<Source<'a>> {
     let mut sources: Vec<Source<'a>> = Vec::with_capacity(set.publications.len());

@@ -5,6 +5,7 @@
 //! itself, is copied the same way.
 
 use super::{PartCandidate, PartOut, TupleCandidate, TupleOut};
+use crate::model::Device;
 use crate::xml::{Element, Namespace};
 
 /// Counts children, as long as they stand in the order of the schema.
@@ -97,6 +98,9 @@ pub(super) fn device(out: &PartOut<'_>, group: &[PartCandidate<'_>], pieces: &[E
         _ => 0,
     };
     let Some(seen) = InOrder::of(first.element, rank) else { return false };
+    // A deviceID that is there and empty is not what the result says: a stand-in takes its place.
+    let named = || !Device { element: first.element }.device_id().is_empty();
     seen.counts == [out.fields.len(), 1, out.notes.len(), 1, 0]
+        && named()
         && others.iter().all(|other| has_only_an_id(other.element))
 }

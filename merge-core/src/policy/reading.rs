@@ -9,7 +9,9 @@ use super::Call;
 use super::limits;
 use super::output::{Base, Drop, Finding, NoteText, Output, OutputError, Select, Set};
 use super::tokens::{is_activity, is_mood, is_place, safe_text};
+use crate::compose;
 use crate::json::{self, Member, Value};
+use crate::live::Publication;
 use crate::model::Basic;
 use crate::time::Millis;
 
@@ -18,10 +20,10 @@ use crate::time::Millis;
 /// # Errors
 /// E202, E203 or E207 with all their findings, or the failure that the policy reports itself.
 pub fn read_output(bytes: &[u8], call: &Call<'_>) -> Result<Output, OutputError> {
-    read_output_for(bytes, call)
+    read_output_for(bytes, &Shown::to(call))
 }
 
-/// What an output may name: the call's live set, or an input that was recorded as JSON.
+/// What an output may name: what the policy was shown of the live set, or an input that was recorded as JSON.
 pub trait Known {
     /// The moment of the call.
     fn now(&self) -> Millis;
@@ -31,18 +33,30 @@ pub trait Known {
     fn has_tuple(&self, etag: &str, tuple: &str) -> bool;
 }
 
-impl Known for Call<'_> {
+/// The publications of a call's input: neither expired ones nor superseded ones.
+struct Shown<'a> {
+    now: Millis,
+    publications: Vec<&'a Publication>,
+}
+
+impl<'a> Shown<'a> {
+    fn to(call: &Call<'a>) -> Shown<'a> {
+        Shown { now: call.now, publications: compose::current(call.set, call.now).collect() }
+    }
+}
+
+impl Known for Shown<'_> {
     fn now(&self) -> Millis {
         self.now
     }
 
     fn has_publication(&self, etag: &str) -> bool {
-        self.set.publications.iter().any(|p| p.expires > self.now && p.etag == etag)
+        self.publications.iter().any(|publication| publication.etag == etag)
     }
 
     fn has_tuple(&self, etag: &str, tuple: &str) -> bool {
-        let mut live = self.set.publications.iter().filter(|p| p.expires > self.now && p.etag == etag);
-        live.any(|p| p.document.tuples().any(|other| other.id() == tuple))
+        let mut named = self.publications.iter().filter(|publication| publication.etag == etag);
+        named.any(|publication| publication.document.tuples().any(|other| other.id() == tuple))
     }
 }
 
@@ -67,7 +81,7 @@ pub fn read_output_for(bytes: &[u8], known: &dyn Known) -> Result<Output, Output
 /// Everything that is wrong with an output, unknown members (E206) included.
 #[must_use]
 pub fn check_output(bytes: &[u8], call: &Call<'_>) -> Vec<Finding> {
-    check_output_for(bytes, call)
+    check_output_for(bytes, &Shown::to(call))
 }
 
 /// Everything that is wrong with an output to an input of which only the names are known.
@@ -413,13 +427,14 @@ fn join(place: &str, member: &str) -> String {
     if place.is_empty() { member.to_owned() } else { format!("{place}.{member}") }
 }
 
-/// A language tag, loosely (RFC 5646 section 2.1): subtags of 1 to 8 letters and digits.
+/// A language tag, loosely (RFC 5646 section 2.1): a first subtag of letters and others of letters and digits,
+/// each of 1 to 8.
 fn is_language(tag: &str) -> bool {
+    let mut parts = tag.split('-');
     tag.len() <= 35
-        && tag
-            .split('-')
-            .all(|part| (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric()))
-        && tag.starts_with(|c: char| c.is_ascii_alphabetic())
+        && parts.next().is_some_and(|primary| primary.bytes().all(|b| b.is_ascii_alphabetic()))
+        && parts.all(|part| part.bytes().all(|b| b.is_ascii_alphanumeric()))
+        && tag.split('-').all(|part| (1..=8).contains(&part.len()))
 }
 
 /// The known name that is at most two edits away.

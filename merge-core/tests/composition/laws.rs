@@ -97,7 +97,7 @@ prop_compose! {
 prop_compose! {
     fn device()(
         id in prop::sample::select(IDS),
-        urn in prop::option::weighted(0.8, prop::sample::select(vec!["urn:d:1", "urn:d:2"])),
+        urn in prop::option::weighted(0.8, prop::sample::select(vec!["urn:d:1", "urn:d:2", "", " "])),
         input in prop::sample::select(vec![None, Some("active"), Some("idle")]),
         at in timestamp(),
     ) -> String {

@@ -133,6 +133,54 @@ fn outputs_are_checked_word_by_word() {
 }
 
 #[test]
+fn a_policy_can_name_only_what_it_was_shown() {
+    // The phone was rebooted: its old publication lives on, superseded. The web page's has expired.
+    let tuple = |id: &str| document(&format!("<tuple id=\"{id}\"><status/></tuple>"));
+    let mut ghost = publication("phone", minutes(-9), &tuple("old"));
+    ghost.etag = "e-ghost".into();
+    let mut gone = publication("web", minutes(-1), &tuple("w"));
+    gone.expires = NOW;
+    let set = set(vec![ghost, publication("phone", minutes(-2), &tuple("new")), gone]);
+    let say = |etag: &str, tuple: &str| {
+        format!(
+            r#"{{"abi":1,"base":"empty","select":[{{"etag":"{etag}","tuple":"{tuple}"}}],"drop":["note:{etag}"]}}"#
+        )
+    };
+    for how in Composition::ALL {
+        let builtin = compose(&set, NOW, how);
+        let input = String::from_utf8(write_input(&call(&set, "{}"), &builtin)).unwrap();
+        assert!(input.contains("e-phone") && !input.contains("e-ghost"), "{input}");
+        for (etag, tuple) in [("e-ghost", "old"), ("e-web", "w")] {
+            let error = read_output(say(etag, tuple).as_bytes(), &call(&set, "{}")).unwrap_err();
+            let found: Vec<_> = error.findings.iter().map(|f| (f.code, f.place.as_str())).collect();
+            assert_eq!(found, [("E203", "select[0].etag"), ("E203", "drop[0].etag")]);
+        }
+        let output = read_output(say("e-phone", "new").as_bytes(), &call(&set, "{}")).unwrap();
+        assert!(apply(&call(&set, "{}"), &builtin, &output).write_json().contains("\"new\""));
+        // Not even an output that was made up gets it.
+        let mut ghostly = output;
+        ghostly.select.as_mut().unwrap()[0].etag = "e-ghost".into();
+        ghostly.select.as_mut().unwrap()[0].tuple = "old".into();
+        assert!(!apply(&call(&set, "{}"), &builtin, &ghostly).write_json().contains("\"old\""));
+    }
+}
+
+#[test]
+fn the_language_of_a_note_is_a_tag_that_a_document_may_hold() {
+    let set = full();
+    let check = |lang: &str, good: bool| {
+        let output = format!(r#"{{"abi":1,"set":{{"note":[{{"text":"x","lang":"{lang}"}}]}}}}"#);
+        assert_eq!(check_output(output.as_bytes(), &call(&set, "{}")).is_empty(), good, "{lang}");
+    };
+    for good in ["en", "pt-BR", "zh-Hans-CN", "de-1996", "x-own", "abcdefgh"] {
+        check(good, true);
+    }
+    for bad in ["", "e1", "1", "en-", "-en", "en--x", "abcdefghi", "en-abcdefghi", "e n"] {
+        check(bad, false);
+    }
+}
+
+#[test]
 fn unknown_members_are_named_with_the_nearest_known_one_and_passed_over() {
     let set = full();
     let output = read_output(br#"{"abi":1,"selct":[]}"#, &call(&set, "{}")).unwrap();

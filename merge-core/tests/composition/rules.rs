@@ -41,6 +41,23 @@ fn tokens(document: &Document) -> Vec<String> {
 }
 
 #[test]
+fn extensions_are_one_only_when_text_and_elements_stand_in_the_same_places() {
+    let check = |one: &str, other: &str, expect: usize| {
+        let extension = |inside: &str| document(&format!("<e:x xmlns:e='urn:example'>{inside}</e:x>"));
+        let result = composed(&devices(&[extension(one), extension(other)]), Composition::Compose);
+        assert_eq!(result.extensions().count(), expect, "{one} and {other}");
+    };
+    check("a<e:b/>c", "a<e:b/>c", 1);
+    check("a<e:b/>c", "ac<e:b/>", 2);
+    check("a<e:b/>c", "a <e:b/>c", 2);
+    check("a<e:b/><e:b/>c", "a<e:b/>c<e:b/>", 2);
+    check("<e:b>x</e:b><e:b/>", "<e:b/><e:b>x</e:b>", 2);
+    check(" <e:b/>\n<e:b/>", "<e:b/><e:b/>", 1);
+    check(" a ", "<![CDATA[a]]>", 1);
+    check(" ", "", 1);
+}
+
+#[test]
 fn the_newest_explicit_activity_wins_over_newer_plain_ones() {
     let check = |newest_last: &[&str], expect: &str| {
         let texts: Vec<String> = newest_last.iter().map(|inside| person(inside)).collect();

@@ -17,8 +17,10 @@ pub(crate) fn ours(root: Element<'_>) -> String {
             Step::Leave => out.push_str("</>\n"),
             Step::Visit(Content::Text(text)) => writeln!(out, "{text:?}").expect("a String takes all"),
             Step::Visit(Content::Element(element)) => {
+                // roxmltree takes p:xmlns for a declaration and leaves it out; it is an attribute like any other.
                 let attributes = element
                     .attributes()
+                    .filter(|each| each.name.local != "xmlns")
                     .map(|each| {
                         (
                             each.name.namespace.uri().to_owned(),
