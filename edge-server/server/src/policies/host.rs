@@ -1,7 +1,8 @@
 //! The door between a shard and the sandbox.
 
 use super::counters::Failure;
-use super::library::{Entry, Library, Snapshot};
+use super::library::Library;
+use super::snapshot::{Entry, Snapshot};
 use crate::clock::Clock;
 use crate::metrics::{Metrics, count};
 use merge_core::compose::Composition;
@@ -48,6 +49,8 @@ impl PolicyHost for Host {
             name: Arc::clone(&policy.name),
             id: policy.id(),
             params: Arc::clone(&generation.params),
+            needs: policy.policy.needs(),
+            privacy: policy.policy.privacy(),
         })
     }
 
@@ -57,7 +60,12 @@ impl PolicyHost for Host {
         assignment: &Assignment,
         input: &[u8],
     ) -> Result<Option<Vec<u8>>, PolicyFailure> {
-        let Some(entry) = Self::entry(&self.library.snapshot(), assignment) else { return Ok(None) };
+        let Some(entry) = Self::entry(&self.library.snapshot(), assignment) else {
+            // Removed between the question and the call. To say "no opinion" in its place would show
+            // what it may have been there to hide.
+            let message = "the policy is gone".to_owned();
+            return Err(PolicyFailure { code: "E200".to_owned(), message });
+        };
         let outcome = entry.policy.merge(input);
         for line in &outcome.log {
             tracing::debug!(policy = %entry.name, line, "a policy logged");

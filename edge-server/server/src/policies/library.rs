@@ -1,203 +1,23 @@
-//! All policies and all assignments, as one immutable value that is swapped.
+//! The policies of this server: uploaded, assigned, rolled back, forgotten.
 
-use super::counters::{Counters, Figures};
+use super::load::{add_shipped, load};
+use super::refusal::{AssignError, RemoveError, UploadError};
+use super::snapshot::{Assigned, Entry, Generation, KEPT_GENERATIONS, Snapshot, Source, hex};
 use super::stored::{StoredGeneration, StoredPolicy, StoredScope, built_in, built_in_name};
-use super::{read_scope, write_scope};
+use super::write_scope;
 use crate::clock::Clock;
 use crate::store::{Op, Store, StoreError, StoreFailed, Table, Writer};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use merge_core::compose::Composition;
 use merge_core::live::Presentity;
 use merge_core::policy::LocalTime;
 use merge_core::time::Millis;
-use policy_sandbox::{Finding, Policy, Sandbox};
-use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
+use policy_sandbox::Sandbox;
 use std::sync::Arc;
 use tributary_engine::Scope;
 
-/// Generations kept of each scope; rolling back goes at most so far.
-pub const KEPT_GENERATIONS: usize = 10;
-
 /// Characters of a policy's name.
 const NAME_CHARS: usize = 64;
-
-/// Where a policy came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// It ships with the server.
-    Shipped,
-    /// Somebody uploaded it.
-    Uploaded,
-}
-
-/// One policy that can be assigned.
-#[derive(Debug)]
-pub struct Entry {
-    /// The compiled policy.
-    pub policy: Policy,
-    /// What people call it.
-    pub name: Arc<str>,
-    /// Where it came from.
-    pub source: Source,
-    /// The file.
-    pub file: Bytes,
-    /// Since when it is here.
-    pub since: Millis,
-    pub(super) counters: Counters,
-}
-
-impl Entry {
-    /// The SHA-256 of the file.
-    pub fn id(&self) -> [u8; 32] {
-        self.policy.sha256()
-    }
-
-    /// What was counted since the server started.
-    pub fn figures(&self) -> Figures {
-        self.counters.figures()
-    }
-}
-
-/// What was in force for a scope at one time.
-#[derive(Clone, Debug)]
-pub struct Generation {
-    /// Counts up within the scope, never back.
-    pub number: u64,
-    /// The policy, if any.
-    pub policy: Option<Arc<Entry>>,
-    /// The built-in merge chosen instead of the server's default, if any.
-    pub built_in: Option<Composition>,
-    /// The policy's parameters, a JSON object.
-    pub params: Arc<str>,
-    /// Since when.
-    pub since: Millis,
-}
-
-impl Generation {
-    /// Whether anything is assigned.
-    pub fn is_empty(&self) -> bool {
-        self.policy.is_none() && self.built_in.is_none()
-    }
-}
-
-/// The generations of one scope, the last one in force.
-#[derive(Clone, Debug, Default)]
-pub struct Assigned {
-    /// At least one, at most [`KEPT_GENERATIONS`], the last one in force.
-    pub generations: Vec<Generation>,
-}
-
-impl Assigned {
-    /// What is in force.
-    pub fn current(&self) -> Option<&Generation> {
-        self.generations.last().filter(|generation| !generation.is_empty())
-    }
-}
-
-/// All policies and assignments at one moment.
-#[derive(Clone, Debug, Default)]
-pub struct Snapshot {
-    policies: BTreeMap<[u8; 32], Arc<Entry>>,
-    users: HashMap<String, Assigned>,
-    domains: HashMap<String, Assigned>,
-}
-
-impl Snapshot {
-    /// The policy of that id.
-    pub fn policy(&self, id: &[u8; 32]) -> Option<Arc<Entry>> {
-        self.policies.get(id).cloned()
-    }
-
-    /// All policies, by id.
-    pub fn policies(&self) -> impl Iterator<Item = &Arc<Entry>> {
-        self.policies.values()
-    }
-
-    /// All scopes that ever had an assignment, in order of their name.
-    pub fn scopes(&self) -> Vec<(Scope, &Assigned)> {
-        let domains = self.domains.iter().map(|(name, assigned)| (Scope::Domain(name.clone()), assigned));
-        let users = self.users.iter().map(|(name, assigned)| (Scope::User(name.clone()), assigned));
-        let mut all: Vec<_> = domains.chain(users).collect();
-        all.sort_by_key(|(scope, _)| write_scope(scope));
-        all
-    }
-
-    /// What is in force for a user: the user's own assignment, else the domain's.
-    pub fn in_force(&self, presentity: &Presentity) -> Option<&Generation> {
-        self.users
-            .get(&presentity.aor)
-            .and_then(Assigned::current)
-            .or_else(|| self.domains.get(&presentity.domain).and_then(Assigned::current))
-    }
-
-    /// What is assigned to a scope.
-    pub fn assigned(&self, scope: &Scope) -> Option<&Assigned> {
-        match scope {
-            Scope::All => None,
-            Scope::Domain(name) => self.domains.get(name),
-            Scope::User(aor) => self.users.get(aor),
-        }
-    }
-
-    fn assign(&mut self, scope: &Scope, assigned: Assigned) {
-        match scope {
-            Scope::All => {}
-            Scope::Domain(name) => drop(self.domains.insert(name.clone(), assigned)),
-            Scope::User(aor) => drop(self.users.insert(aor.clone(), assigned)),
-        }
-    }
-
-    fn uses(&self, id: &[u8; 32]) -> Option<Scope> {
-        let current =
-            |assigned: &Assigned| assigned.current().and_then(|now| now.policy.as_ref()).map(|p| p.id());
-        self.scopes()
-            .into_iter()
-            .find(|(_, assigned)| current(assigned).as_ref() == Some(id))
-            .map(|(scope, _)| scope)
-    }
-}
-
-/// Why an upload is refused.
-#[derive(Debug, thiserror::Error)]
-pub enum UploadError {
-    /// The file is no policy, or one that fails; everything that was found.
-    #[error("the policy was refused")]
-    Refused(Vec<Finding>),
-    /// Another file has this name.
-    #[error("another policy is called {0}")]
-    NameTaken(String),
-    /// The name is empty, too long, or has characters that cannot be shown.
-    #[error("a name has 1 to 64 printable characters")]
-    BadName,
-    /// As many files are kept as may be.
-    #[error("{0} policies are kept already")]
-    Full(usize),
-    /// It could not be stored.
-    #[error(transparent)]
-    Store(#[from] StoreFailed),
-}
-
-/// Why an assignment is refused.
-#[derive(Debug, thiserror::Error)]
-pub enum AssignError {
-    /// There is no policy of that id.
-    #[error("there is no policy {0}")]
-    NoPolicy(String),
-    /// There is no built-in merge of that name.
-    #[error("there is no built-in merge {0}")]
-    NoBuiltIn(String),
-    /// The policy does not take these parameters.
-    #[error("the parameters were refused: {0}")]
-    Params(String),
-    /// There is nothing to roll back to, or nothing assigned.
-    #[error("the scope has no earlier generation")]
-    NoEarlier,
-    /// It could not be stored.
-    #[error(transparent)]
-    Store(#[from] StoreFailed),
-}
 
 /// Why the library cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -299,7 +119,7 @@ impl Library {
         if uploaded >= self.most {
             return Err(UploadError::Full(uploaded));
         }
-        let entry = Arc::new(entry(policy, &name, Source::Uploaded, file.clone(), self.clock.now()));
+        let entry = Arc::new(Entry::new(policy, &name, Source::Uploaded, file.clone(), self.clock.now()));
         let value = StoredPolicy { name, since: entry.since, file }.encode();
         let key = Bytes::copy_from_slice(&entry.id());
         self.commit(Op::Put { table: Table::Policies, key, value }).await?;
@@ -410,110 +230,4 @@ impl Library {
         change(&mut snapshot);
         self.snapshot.store(Arc::new(snapshot));
     }
-}
-
-/// Why a policy cannot be removed.
-#[derive(Debug, thiserror::Error)]
-pub enum RemoveError {
-    /// There is no uploaded policy of that id.
-    #[error("there is no uploaded policy of that id")]
-    Unknown,
-    /// It is in force for this scope.
-    #[error("it is in force for {0}")]
-    InUse(String),
-    /// It could not be stored.
-    #[error(transparent)]
-    Store(#[from] StoreFailed),
-}
-
-fn entry(policy: Policy, name: &str, source: Source, file: Bytes, since: Millis) -> Entry {
-    Entry { policy, name: name.into(), source, file, since, counters: Counters::default() }
-}
-
-fn add_shipped(sandbox: &Sandbox, snapshot: &mut Snapshot, name: &str, file: Bytes, now: Millis) {
-    match sandbox.compile(&file) {
-        Ok(policy) => {
-            let entry = entry(policy, name, Source::Shipped, file, now);
-            snapshot.policies.insert(entry.id(), Arc::new(entry));
-        }
-        Err(findings) => {
-            let first = findings.first().map(ToString::to_string).unwrap_or_default();
-            tracing::warn!(name, first, "a shipped policy was refused");
-        }
-    }
-}
-
-/// The `*.wasm` files of a folder, under their file names.
-pub fn shipped(folder: &Path) -> std::io::Result<Vec<(String, Bytes)>> {
-    let mut found = Vec::new();
-    for file in std::fs::read_dir(folder)? {
-        let path = file?.path();
-        if let Some(name) = path.file_name().and_then(|name| name.to_str()?.strip_suffix(".wasm")) {
-            found.push((name.to_owned(), std::fs::read(&path)?.into()));
-        }
-    }
-    found.sort();
-    Ok(found)
-}
-
-fn load(sandbox: &Sandbox, stored: &dyn Store, snapshot: &mut Snapshot) -> Result<(), StoreError> {
-    for (key, value) in crate::store::rows(stored, Table::Policies)? {
-        let Some(policy) = StoredPolicy::decode(&value) else {
-            tracing::error!(id = hex(&key), "a stored policy could not be read; it stays in the store");
-            continue;
-        };
-        match sandbox.compile(&policy.file) {
-            Ok(compiled) => {
-                let entry = entry(compiled, &policy.name, Source::Uploaded, policy.file, policy.since);
-                snapshot.policies.insert(entry.id(), Arc::new(entry));
-            }
-            Err(findings) => {
-                let first = findings.first().map(ToString::to_string).unwrap_or_default();
-                tracing::error!(policy = policy.name, first, "a stored policy is refused by this release");
-            }
-        }
-    }
-    for (key, value) in crate::store::rows(stored, Table::Assignments)? {
-        let scope = std::str::from_utf8(&key).ok().and_then(read_scope);
-        let (Some(scope), Some(record)) = (scope, StoredScope::decode(&value)) else {
-            tracing::error!("a stored assignment could not be read; it stays in the store");
-            continue;
-        };
-        let generations = record
-            .generations
-            .into_iter()
-            .map(|generation| Generation {
-                number: generation.number,
-                policy: generation.policy.and_then(|id| {
-                    let policy = snapshot.policy(&unhex(&id)?);
-                    if policy.is_none() {
-                        tracing::error!(id, scope = write_scope(&scope), "an assigned policy is missing");
-                    }
-                    policy
-                }),
-                built_in: generation.built_in.as_deref().and_then(built_in),
-                params: generation.params.into(),
-                since: Millis(generation.since_ms),
-            })
-            .collect();
-        snapshot.assign(&scope, Assigned { generations });
-    }
-    Ok(())
-}
-
-/// Bytes in lower-case hexadecimal digits.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// 64 hexadecimal digits as the 32 bytes of an id.
-pub fn unhex(text: &str) -> Option<[u8; 32]> {
-    let mut id = [0; 32];
-    if text.len() != 64 || !text.is_ascii() {
-        return None;
-    }
-    for (place, pair) in id.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-        *place = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
-    }
-    Some(id)
 }

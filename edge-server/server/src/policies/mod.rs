@@ -13,14 +13,17 @@
 mod counters;
 mod host;
 mod library;
+mod load;
+mod refusal;
+mod snapshot;
 mod stored;
 
 pub use self::counters::{Failure, Figures};
 pub use self::host::Host;
-pub use self::library::{
-    AssignError, Assigned, Entry, Generation, KEPT_GENERATIONS, Library, LibraryError, RemoveError, Snapshot,
-    Source, UploadError, hex, shipped, unhex,
-};
+pub use self::library::{Library, LibraryError};
+pub use self::load::shipped;
+pub use self::refusal::{AssignError, RemoveError, UploadError};
+pub use self::snapshot::{Assigned, Entry, Generation, KEPT_GENERATIONS, Snapshot, Source, hex, unhex};
 
 use merge_core::compose::Composition;
 use tributary_engine::Scope;

@@ -1,0 +1,82 @@
+//! What is there at the start: the policies that ship, and what is stored.
+
+use super::snapshot::{Assigned, Entry, Generation, Snapshot, Source, hex, unhex};
+use super::stored::{StoredPolicy, StoredScope, built_in};
+use super::{read_scope, write_scope};
+use crate::store::{Store, StoreError, Table};
+use bytes::Bytes;
+use merge_core::time::Millis;
+use policy_sandbox::Sandbox;
+use std::path::Path;
+use std::sync::Arc;
+
+pub(super) fn add_shipped(sandbox: &Sandbox, snapshot: &mut Snapshot, name: &str, file: Bytes, now: Millis) {
+    match sandbox.compile(&file) {
+        Ok(policy) => {
+            let entry = Entry::new(policy, name, Source::Shipped, file, now);
+            snapshot.policies.insert(entry.id(), Arc::new(entry));
+        }
+        Err(findings) => {
+            let first = findings.first().map(ToString::to_string).unwrap_or_default();
+            tracing::warn!(name, first, "a shipped policy was refused");
+        }
+    }
+}
+
+/// The `*.wasm` files of a folder, under their file names.
+pub fn shipped(folder: &Path) -> std::io::Result<Vec<(String, Bytes)>> {
+    let mut found = Vec::new();
+    for file in std::fs::read_dir(folder)? {
+        let path = file?.path();
+        if let Some(name) = path.file_name().and_then(|name| name.to_str()?.strip_suffix(".wasm")) {
+            found.push((name.to_owned(), std::fs::read(&path)?.into()));
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+pub(super) fn load(sandbox: &Sandbox, stored: &dyn Store, snapshot: &mut Snapshot) -> Result<(), StoreError> {
+    for (key, value) in crate::store::rows(stored, Table::Policies)? {
+        let Some(policy) = StoredPolicy::decode(&value) else {
+            tracing::error!(id = hex(&key), "a stored policy could not be read; it stays in the store");
+            continue;
+        };
+        match sandbox.compile(&policy.file) {
+            Ok(compiled) => {
+                let entry = Entry::new(compiled, &policy.name, Source::Uploaded, policy.file, policy.since);
+                snapshot.policies.insert(entry.id(), Arc::new(entry));
+            }
+            Err(findings) => {
+                let first = findings.first().map(ToString::to_string).unwrap_or_default();
+                tracing::error!(policy = policy.name, first, "a stored policy is refused by this release");
+            }
+        }
+    }
+    for (key, value) in crate::store::rows(stored, Table::Assignments)? {
+        let scope = std::str::from_utf8(&key).ok().and_then(read_scope);
+        let (Some(scope), Some(record)) = (scope, StoredScope::decode(&value)) else {
+            tracing::error!("a stored assignment could not be read; it stays in the store");
+            continue;
+        };
+        let generations = record
+            .generations
+            .into_iter()
+            .map(|generation| Generation {
+                number: generation.number,
+                policy: generation.policy.and_then(|id| {
+                    let policy = snapshot.policy(&unhex(&id)?);
+                    if policy.is_none() {
+                        tracing::error!(id, scope = write_scope(&scope), "an assigned policy is missing");
+                    }
+                    policy
+                }),
+                built_in: generation.built_in.as_deref().and_then(built_in),
+                params: generation.params.into(),
+                since: Millis(generation.since_ms),
+            })
+            .collect();
+        snapshot.assign(&scope, Assigned { generations });
+    }
+    Ok(())
+}

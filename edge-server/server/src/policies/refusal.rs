@@ -1,0 +1,58 @@
+//! Why a change of the policies is refused.
+
+use crate::store::StoreFailed;
+use policy_sandbox::Finding;
+
+/// Why an upload is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum UploadError {
+    /// The file is no policy, or one that fails; everything that was found.
+    #[error("the policy was refused")]
+    Refused(Vec<Finding>),
+    /// Another file has this name.
+    #[error("another policy is called {0}")]
+    NameTaken(String),
+    /// The name is empty, too long, or has characters that cannot be shown.
+    #[error("a name has 1 to 64 printable characters")]
+    BadName,
+    /// As many files are kept as may be.
+    #[error("{0} policies are kept already")]
+    Full(usize),
+    /// It could not be stored.
+    #[error(transparent)]
+    Store(#[from] StoreFailed),
+}
+
+/// Why an assignment is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum AssignError {
+    /// There is no policy of that id.
+    #[error("there is no policy {0}")]
+    NoPolicy(String),
+    /// There is no built-in merge of that name.
+    #[error("there is no built-in merge {0}")]
+    NoBuiltIn(String),
+    /// The policy does not take these parameters.
+    #[error("the parameters were refused: {0}")]
+    Params(String),
+    /// There is nothing to roll back to, or nothing assigned.
+    #[error("the scope has no earlier generation")]
+    NoEarlier,
+    /// It could not be stored.
+    #[error(transparent)]
+    Store(#[from] StoreFailed),
+}
+
+/// Why a policy cannot be removed.
+#[derive(Debug, thiserror::Error)]
+pub enum RemoveError {
+    /// There is no uploaded policy of that id.
+    #[error("there is no uploaded policy of that id")]
+    Unknown,
+    /// It is in force for this scope.
+    #[error("it is in force for {0}")]
+    InUse(String),
+    /// It could not be stored.
+    #[error(transparent)]
+    Store(#[from] StoreFailed),
+}

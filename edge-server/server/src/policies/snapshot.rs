@@ -1,0 +1,172 @@
+//! All policies and all assignments at one moment, as one immutable value.
+
+use super::counters::{Counters, Figures};
+use super::write_scope;
+use bytes::Bytes;
+use merge_core::compose::Composition;
+use merge_core::live::Presentity;
+use merge_core::time::Millis;
+use policy_sandbox::Policy;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use tributary_engine::Scope;
+
+/// Generations kept of each scope; rolling back goes at most so far.
+pub const KEPT_GENERATIONS: usize = 10;
+
+/// Where a policy came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// It ships with the server.
+    Shipped,
+    /// Somebody uploaded it.
+    Uploaded,
+}
+
+/// One policy that can be assigned.
+#[derive(Debug)]
+pub struct Entry {
+    /// The compiled policy.
+    pub policy: Policy,
+    /// What people call it.
+    pub name: Arc<str>,
+    /// Where it came from.
+    pub source: Source,
+    /// The file.
+    pub file: Bytes,
+    /// Since when it is here.
+    pub since: Millis,
+    pub(super) counters: Counters,
+}
+
+impl Entry {
+    pub(super) fn new(policy: Policy, name: &str, source: Source, file: Bytes, since: Millis) -> Self {
+        Self { policy, name: name.into(), source, file, since, counters: Counters::default() }
+    }
+
+    /// The SHA-256 of the file.
+    pub fn id(&self) -> [u8; 32] {
+        self.policy.sha256()
+    }
+
+    /// What was counted since the server started.
+    pub fn figures(&self) -> Figures {
+        self.counters.figures()
+    }
+}
+
+/// What was in force for a scope at one time.
+#[derive(Clone, Debug)]
+pub struct Generation {
+    /// Counts up within the scope, never back.
+    pub number: u64,
+    /// The policy, if any.
+    pub policy: Option<Arc<Entry>>,
+    /// The built-in merge chosen instead of the server's default, if any.
+    pub built_in: Option<Composition>,
+    /// The policy's parameters, a JSON object.
+    pub params: Arc<str>,
+    /// Since when.
+    pub since: Millis,
+}
+
+impl Generation {
+    /// Whether anything is assigned.
+    pub fn is_empty(&self) -> bool {
+        self.policy.is_none() && self.built_in.is_none()
+    }
+}
+
+/// The generations of one scope, the last one in force.
+#[derive(Clone, Debug, Default)]
+pub struct Assigned {
+    /// At least one, at most [`KEPT_GENERATIONS`], the last one in force.
+    pub generations: Vec<Generation>,
+}
+
+impl Assigned {
+    /// What is in force.
+    pub fn current(&self) -> Option<&Generation> {
+        self.generations.last().filter(|generation| !generation.is_empty())
+    }
+}
+
+/// All policies and assignments at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    pub(super) policies: BTreeMap<[u8; 32], Arc<Entry>>,
+    users: HashMap<String, Assigned>,
+    domains: HashMap<String, Assigned>,
+}
+
+impl Snapshot {
+    /// The policy of that id.
+    pub fn policy(&self, id: &[u8; 32]) -> Option<Arc<Entry>> {
+        self.policies.get(id).cloned()
+    }
+
+    /// All policies, by id.
+    pub fn policies(&self) -> impl Iterator<Item = &Arc<Entry>> {
+        self.policies.values()
+    }
+
+    /// All scopes that ever had an assignment, in order of their name.
+    pub fn scopes(&self) -> Vec<(Scope, &Assigned)> {
+        let domains = self.domains.iter().map(|(name, assigned)| (Scope::Domain(name.clone()), assigned));
+        let users = self.users.iter().map(|(name, assigned)| (Scope::User(name.clone()), assigned));
+        let mut all: Vec<_> = domains.chain(users).collect();
+        all.sort_by_key(|(scope, _)| write_scope(scope));
+        all
+    }
+
+    /// What is in force for a user: the user's own assignment, else the domain's.
+    pub fn in_force(&self, presentity: &Presentity) -> Option<&Generation> {
+        self.users
+            .get(&presentity.aor)
+            .and_then(Assigned::current)
+            .or_else(|| self.domains.get(&presentity.domain).and_then(Assigned::current))
+    }
+
+    /// What is assigned to a scope.
+    pub fn assigned(&self, scope: &Scope) -> Option<&Assigned> {
+        match scope {
+            Scope::All => None,
+            Scope::Domain(name) => self.domains.get(name),
+            Scope::User(aor) => self.users.get(aor),
+        }
+    }
+
+    pub(super) fn assign(&mut self, scope: &Scope, assigned: Assigned) {
+        match scope {
+            Scope::All => {}
+            Scope::Domain(name) => drop(self.domains.insert(name.clone(), assigned)),
+            Scope::User(aor) => drop(self.users.insert(aor.clone(), assigned)),
+        }
+    }
+
+    pub(super) fn uses(&self, id: &[u8; 32]) -> Option<Scope> {
+        let current =
+            |assigned: &Assigned| assigned.current().and_then(|now| now.policy.as_ref()).map(|p| p.id());
+        self.scopes()
+            .into_iter()
+            .find(|(_, assigned)| current(assigned).as_ref() == Some(id))
+            .map(|(scope, _)| scope)
+    }
+}
+
+/// Bytes in lower-case hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// 64 hexadecimal digits as the 32 bytes of an id.
+pub fn unhex(text: &str) -> Option<[u8; 32]> {
+    let mut id = [0; 32];
+    if text.len() != 64 || !text.is_ascii() {
+        return None;
+    }
+    for (place, pair) in id.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+        *place = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(id)
+}

@@ -1,0 +1,135 @@
+//! The state machines: what the configuration means to them, and their start from what is stored.
+
+use super::StartError;
+use super::secrets::random;
+use crate::clock::Clock;
+use crate::config::{Config, Merge};
+use crate::policies::{Host, Library};
+use crate::shards::{Inbox, Performer, ShardSetup, Shards};
+use crate::store::{Store, StoreError, Table};
+use crate::users::Directory;
+use merge_core::compose::Composition;
+use std::sync::Arc;
+use tokio::task::JoinSet;
+use tributary_engine::route::aor_hash;
+use tributary_engine::{
+    Auth, Effects, Everybody, Input, Lifetime, Limits, Record, RouteKey, Shard, Timing, Users,
+};
+use tributary_sip::digest::DigestServer;
+
+pub(super) fn engine_config(
+    config: &Config,
+    secret: [u8; 32],
+) -> Result<tributary_engine::Config, StartError> {
+    let presence = &config.presence;
+    let users: Arc<dyn Users> =
+        if config.server.open { Arc::new(Everybody) } else { Arc::new(Directory::new(config)?) };
+    let auth = if config.server.open {
+        Auth::Open
+    } else {
+        Auth::Digest(Arc::new(DigestServer::new(config.realm(), secret, presence.nonce_seconds)))
+    };
+    let mut limits = Limits::default();
+    for (name, value) in &config.limits {
+        limits.set(name, *value);
+    }
+    let lifetime = |min, default, max| Lifetime { min, max, default };
+    let milliseconds = |seconds: u32| seconds.saturating_mul(1_000);
+    Ok(tributary_engine::Config {
+        domains: config.server.domains.iter().map(|domain| domain.to_ascii_lowercase()).collect(),
+        auth,
+        users,
+        switches: merge_core::live::Switches {
+            presence_uses_registration_state: presence.use_registrations,
+            notify_closed_state_for_non_published_users: presence.notify_closed,
+        },
+        composition: match presence.merge {
+            Merge::Compose => Composition::Compose,
+            Merge::Union => Composition::Union,
+            Merge::Newest => Composition::Newest,
+            Merge::MostAvailable => Composition::MostAvailable,
+        },
+        timing: Timing {
+            register: lifetime(
+                presence.min_registration_seconds,
+                presence.default_registration_seconds,
+                presence.max_registration_seconds,
+            ),
+            publish: lifetime(
+                presence.min_publication_seconds,
+                presence.default_publication_seconds,
+                presence.max_publication_seconds,
+            ),
+            subscribe: lifetime(
+                presence.min_subscription_seconds,
+                presence.default_subscription_seconds,
+                presence.max_subscription_seconds,
+            ),
+            publication_grace_ms: milliseconds(presence.grace_seconds),
+            subscription_grace_ms: milliseconds(presence.watcher_grace_seconds),
+            restart_grace_ms: milliseconds(presence.restart_grace_seconds),
+            ..Timing::default()
+        },
+        limits,
+        shards: shard_count(config.server.shards),
+    })
+}
+
+fn shard_count(configured: usize) -> u16 {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let count = if configured == 0 { cores } else { configured };
+    u16::try_from(count).unwrap_or(u16::MAX).max(1)
+}
+
+/// The stored records, each with its shard. One that cannot be read is logged and stays stored.
+pub(super) fn restored(store: Option<&dyn Store>, shards: &Shards) -> Result<Vec<Vec<Record>>, StoreError> {
+    let mut records: Vec<Vec<Record>> = (0..shards.count()).map(|_| Vec::new()).collect();
+    let Some(store) = store else { return Ok(records) };
+    for (table, engine_table) in [
+        (Table::Registrations, tributary_engine::Table::Registrations),
+        (Table::Publications, tributary_engine::Table::Publications),
+        (Table::Subscriptions, tributary_engine::Table::Subscriptions),
+    ] {
+        store.scan(table, &mut |_, value| match Record::decode(engine_table, value) {
+            Ok(record) => {
+                let index = RouteKey::Aor(aor_hash(record.aor())).shard(shards.count());
+                if let Some(shard) = records.get_mut(usize::from(index)) {
+                    shard.push(record);
+                }
+            }
+            Err(error) => {
+                tracing::error!(table = table.name(), %error, "a stored record cannot be read; it stays in the store");
+            }
+        })?;
+    }
+    Ok(records)
+}
+
+pub(super) fn start_shards(
+    engine: &tributary_engine::Config,
+    inboxes: Vec<Inbox>,
+    restored: Vec<Vec<Record>>,
+    library: &Arc<Library>,
+    clock: Clock,
+    performer: &dyn Fn(u16) -> Performer,
+) -> Result<JoinSet<()>, StartError> {
+    let engine = Arc::new(engine.clone());
+    let mut tasks = JoinSet::new();
+    for (index, (inbox, records)) in (0_u16..).zip(inboxes.into_iter().zip(restored)) {
+        let performer = performer(index);
+        let mut policies = Host::new(Arc::clone(library), performer.metrics.clone(), clock);
+        let mut shard = Shard::new(Arc::clone(&engine), random()?, index);
+        let mut effects = Effects::new();
+        let count = records.len();
+        for record in records {
+            shard.handle(clock.now(), Input::Restore(Box::new(record)), &mut policies, &mut effects);
+        }
+        shard.handle(clock.now(), Input::Restored, &mut policies, &mut effects);
+        if count > 0 {
+            tracing::info!(shard = index, records = count, "state restored");
+        }
+        let setup = ShardSetup { shard, index, inbox, policies, performer, clock, effects };
+        tasks.spawn(crate::shards::run(setup));
+    }
+    Ok(tasks)
+}

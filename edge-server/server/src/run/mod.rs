@@ -1,0 +1,224 @@
+//! Puts the server together, runs it, and takes it down in order.
+//!
+//! ```text
+//!   up:    store -> policies -> shards, restored -> port
+//!   down:  port closed -> shards told -> requests answered, close frames sent -> shards stop -> last commit -> store closed
+//! ```
+
+mod down;
+mod engine;
+mod error;
+mod secrets;
+
+pub use self::error::StartError;
+
+use self::down::Parts;
+use self::engine::{engine_config, restored, start_shards};
+use self::secrets::{api_token, identity};
+use crate::api::{Api, Demo, Token};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::metrics::{Exposition, Metrics};
+use crate::policies::{Library, LibraryError};
+use crate::shards::{Performer, Shards};
+use crate::site::Site;
+use crate::store::{RedbStore, Store, StoreError, Writer};
+use crate::transport::{
+    Admission, Door, Flows, OriginPolicy, OutboxLimits, Services, Sockets, WebSocketSettings,
+};
+use policy_sandbox::{Compile, Sandbox, Settings as SandboxSettings};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// A running server.
+#[derive(Debug)]
+pub struct Running {
+    /// The address it listens on; with the port that it got where the configuration said 0.
+    pub address: SocketAddr,
+    /// The API's token, and where it was written if it was made up.
+    pub token: Option<String>,
+    /// The file that holds a made-up token.
+    pub token_file: Option<PathBuf>,
+    /// Whether there is a page to show.
+    pub has_page: bool,
+    stop: watch::Sender<bool>,
+    task: JoinHandle<bool>,
+}
+
+impl Running {
+    /// Ends the server in order. False when it had stopped because its store or a shard failed.
+    pub async fn stop(self) -> bool {
+        let _ = self.stop.send(true);
+        self.task.await.unwrap_or(false)
+    }
+
+    /// Waits until the server stops by itself, which it does only when its store or a shard fails.
+    pub async fn stopped(&mut self) {
+        let mut stopped = self.stop.subscribe();
+        let _ = stopped.wait_for(|stop| *stop).await;
+    }
+}
+
+/// What the process around the server decides.
+#[derive(Clone, Debug, Default)]
+pub struct Surroundings {
+    /// The program to start for compiling policies on trial: this one, with its hidden subcommand.
+    /// None compiles inside this process, for tests.
+    pub compiler: Option<PathBuf>,
+    /// Run as a demonstration: tell the page the token and the users.
+    pub demo: bool,
+}
+
+/// Starts a server.
+///
+/// # Errors
+/// See [`StartError`]; nothing is left running then.
+pub async fn start(config: Config, surroundings: Surroundings) -> Result<Running, StartError> {
+    let exposition = Exposition::default();
+    let metrics = exposition.metrics.clone();
+    let clock = Clock::default();
+    let tls = crate::transport::acceptor(&config.tls)?;
+    let listener = TcpListener::bind(config.server.listen)
+        .await
+        .map_err(|source| StartError::Listen { address: config.server.listen, source })?;
+    let address = listener
+        .local_addr()
+        .map_err(|source| StartError::Listen { address: config.server.listen, source })?;
+
+    let mut opened = open_store(&config)?;
+    let (secret, starts) = identity(opened.as_deref_mut())?;
+    let engine = engine_config(&config, secret)?;
+    let (shards, inboxes) = Shards::new(engine.shards);
+    let restored = restored(opened.as_deref(), &shards)?;
+    let site = Site::new(config.server.site.as_deref());
+    let sandbox = sandbox(&surroundings)?;
+    let shipped = match &config.policies.shipped {
+        Some(folder) => crate::policies::shipped(Path::new(folder))
+            .map_err(|source| StartError::System { what: folder.clone(), source })?,
+        None => site.policies(),
+    };
+
+    let (stop, stopping) = watch::channel(false);
+    let ready = Arc::new(AtomicBool::new(false));
+    // Apart from `ready`: the store may fail before the server is ready for the first time.
+    let failed = Arc::new(AtomicBool::new(false));
+    // The library reads what is stored before the writer takes the store away.
+    let mut library = Library::open(sandbox, shipped, opened.as_deref(), clock, config.policies.max_files)?;
+    let (writer, store_thread) = match opened {
+        Some(store) => {
+            let (writer, thread) = start_writer(store, metrics.clone(), stop.clone(), Arc::clone(&failed))?;
+            library.store_in(writer.clone());
+            (Some(writer), Some(thread))
+        }
+        None => (None, None),
+    };
+    let library = Arc::new(library);
+
+    let flows = Arc::new(Flows::new(
+        starts << IDS_PER_START,
+        OutboxLimits {
+            bytes: config.websocket.output_queue_bytes,
+            messages: config.websocket.output_queue_messages,
+        },
+    ));
+    let performer = |index| Performer {
+        index,
+        store: writer.clone(),
+        flows: Arc::clone(&flows),
+        shards: shards.clone(),
+        metrics: metrics.clone(),
+    };
+    let shard_tasks = start_shards(&engine, inboxes, restored, &library, clock, &performer)?;
+
+    let (token, token_file) = api_token(&config)?;
+    let demo = surroundings.demo.then(|| Demo {
+        domain: config.first_domain().to_owned(),
+        users: vec!["alice".to_owned(), "bob".to_owned()],
+        ws_path: "/ws".to_owned(),
+        api_token: token.clone().unwrap_or_default(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    });
+    let has_page = site.is_there();
+    let router = crate::api::router(Api {
+        token: token.as_deref().map(Token::new),
+        open_metrics: config.api.open_metrics,
+        shards: shards.clone(),
+        library,
+        policies_enabled: config.policies.enabled,
+        exposition,
+        ready: Arc::clone(&ready),
+        site,
+        max_body: config.api.max_body_bytes,
+        demo,
+    });
+    let services = Arc::new(Services {
+        flows: Arc::clone(&flows),
+        shards: shards.clone(),
+        metrics,
+        admission: Admission::new(config.websocket.max_connections, config.websocket.connections_per_address),
+        origins: OriginPolicy::new(&config.websocket.origins, config.server.listen.ip()),
+        websocket: WebSocketSettings {
+            max_message: config.websocket.max_message_bytes,
+            ping: seconds(config.websocket.ping_seconds),
+            pong: seconds(config.websocket.pong_seconds),
+        },
+        sockets: Sockets::default(),
+        stop: stopping.clone(),
+    });
+    let door = Door {
+        router,
+        tls,
+        patience: seconds(config.http.handshake_seconds),
+        max_head: config.http.max_head_bytes,
+    };
+    ready.store(true, Ordering::Release);
+    let parts = Parts { listener, door, services, shards, shard_tasks, writer, store_thread, ready, failed };
+    let task = tokio::spawn(parts.run(stop.clone()));
+    Ok(Running { address, token, token_file, has_page, stop, task })
+}
+
+fn open_store(config: &Config) -> Result<Option<Box<dyn Store>>, StoreError> {
+    let Some(folder) = &config.store.data else { return Ok(None) };
+    let store = RedbStore::open(Path::new(folder), config.store.durability)?;
+    Ok(Some(Box::new(store)))
+}
+
+fn sandbox(surroundings: &Surroundings) -> Result<Sandbox, LibraryError> {
+    let compile = match &surroundings.compiler {
+        Some(program) => Compile::Child { program: program.clone(), args: vec!["compile-policy".into()] },
+        None => Compile::InProcess,
+    };
+    Ok(Sandbox::new(SandboxSettings { compile, ..SandboxSettings::default() })?)
+}
+
+/// Starts the store's thread. When a commit fails the whole server stops: what it promises could
+/// not be kept.
+fn start_writer(
+    store: Box<dyn Store>,
+    metrics: Metrics,
+    stop: watch::Sender<bool>,
+    failed: Arc<AtomicBool>,
+) -> Result<(Writer, std::thread::JoinHandle<()>), StartError> {
+    Writer::start(store, move |changes, duration, error| {
+        metrics.store_commits.inc();
+        metrics.store_changes.inc_by(changes as u64);
+        metrics.store_commit_seconds.observe(duration.as_secs_f64());
+        if let Some(error) = error {
+            metrics.store_failures.inc();
+            tracing::error!(%error, "the store failed; the server stops, since it could not keep what it promises");
+            failed.store(true, Ordering::Release);
+            stop.send_replace(true);
+        }
+    })
+    .map_err(|source| StartError::System { what: "the store's thread".to_owned(), source })
+}
+
+fn seconds(seconds: u32) -> Duration {
+    Duration::from_secs(seconds.into())
+}
