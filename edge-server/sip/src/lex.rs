@@ -173,7 +173,7 @@ impl<'a> Lex<'a> {
         (!token.is_empty()).then_some(token)
     }
 
-    /// A quoted string, quotes included.
+    /// A quoted string, quotes included. A NUL stands in one behind a backslash only (RFC 3261 25.1).
     #[inline]
     pub(crate) fn quoted(&mut self) -> Option<&'a str> {
         let start = self.at;
@@ -182,12 +182,13 @@ impl<'a> Lex<'a> {
         }
         loop {
             let rest = self.text.as_bytes().get(self.at..)?;
-            let found = rest.iter().position(|b| matches!(b, b'"' | b'\\'))?;
+            let found = rest.iter().position(|b| matches!(b, b'"' | b'\\' | 0))?;
             self.at += found + 1;
-            if rest.get(found) == Some(&b'"') {
-                return Some(self.since(start));
+            match rest.get(found) {
+                Some(b'"') => return Some(self.since(start)),
+                Some(b'\\') => self.at += 1,
+                _ => return None,
             }
-            self.at += 1;
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Messages going out: full header names, one Content-Length, and no way to smuggle a line in.
 //!
 //! The builders write straight into the buffer that is sent. A value with CR, LF or NUL does
-//! not go out changed or unchanged: [`build`](ResponseBuilder::build) refuses the message.
+//! not go out changed or unchanged: [`build`](ResponseBuilder::build) refuses the message. The one
+//! exception is the escaped NUL of a quoted string, which a response has to repeat (RFC 4475 3.1.1.2).
 
 use core::fmt::{Display, Write};
 
@@ -18,7 +19,7 @@ use crate::status::Status;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
-    /// A value holds CR, LF or NUL.
+    /// A value holds CR, LF, or a NUL that is not escaped.
     #[error("{0}: line end or NUL in the value")]
     LineEnd(Name),
     /// A header name given as text is no token.
@@ -222,7 +223,10 @@ impl Out {
             self.error.get_or_insert(BuildError::Format);
         }
         let written = self.buffer.get(start..).unwrap_or(&[]);
-        if memchr::memchr3(b'\r', b'\n', 0, written).is_some() {
+        let escaped = |at: usize| {
+            written.get(at) == Some(&0) && at.checked_sub(1).and_then(|at| written.get(at)) == Some(&b'\\')
+        };
+        if memchr::memchr3_iter(b'\r', b'\n', 0, written).any(|at| !escaped(at)) {
             self.error.get_or_insert(BuildError::LineEnd(name));
         }
     }
@@ -264,5 +268,29 @@ impl Out {
         self.put("\r\n\r\n");
         self.buffer.extend_from_slice(body);
         Ok(self.buffer.freeze())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(to: &str) -> Bytes {
+        format!(
+            "OPTIONS sip:a@b.c SIP/2.0\r\nVia: SIP/2.0/WS x.invalid;branch=z9hG4bK1\r\nMax-Forwards: 70\r\n\
+             From: <sip:a@b.c>;tag=1\r\nTo: {to}\r\nCall-ID: c\r\nCSeq: 1 OPTIONS\r\n\r\n"
+        )
+        .into()
+    }
+
+    #[test]
+    fn an_escaped_nul_in_a_quoted_string_is_read_and_written_back_and_a_bare_one_is_not_read() {
+        let asked = Message::parse(request("\"a\\\0b\" <sip:a@b.c>")).unwrap();
+        let answer = ResponseBuilder::new(&asked, Status::OK).to_tag("2").build().unwrap();
+        let answer = Message::parse(answer).unwrap();
+        assert_eq!(answer.to().unwrap().display_name().as_deref(), Some("a\0b"));
+        for bare in ["\"a\0b\" <sip:a@b.c>", "\"a\\\\\0b\" <sip:a@b.c>"] {
+            assert!(Message::parse(request(bare)).is_err(), "{bare:?}");
+        }
     }
 }

@@ -114,7 +114,7 @@ proptest! {
                 // What could be read can be answered, and the answer read.
                 if m.is_request() {
                     let answer = ResponseBuilder::new(&m, Status::OK).to_tag("t").build();
-                    // A NUL in a quoted string is the one thing that is read but never written.
+                    // A NUL in a Via that is not the first is the one thing that is read but never written.
                     if !raw.contains(&0) {
                         let answer = Message::parse(answer.unwrap()).unwrap();
                         prop_assert!(answer.headers(Name::Via).eq(m.headers(Name::Via)));
