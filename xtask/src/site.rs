@@ -86,8 +86,13 @@ fn size(path: &Path) -> Result<u64> {
 }
 
 fn page() -> Result<()> {
-    let inputs = ["src", "static", "build.mjs", "package-lock.json"].map(|name| site().join(name));
-    let inputs = [&inputs[..], &[paths::policies(), paths::root().join("wasm-rules/runner")]].concat();
+    let inputs =
+        ["src", "static", "build.mjs", "seal.mjs", "package-lock.json"].map(|name| site().join(name));
+    // The build's id, by which the page is kept offline, is a hash of all that is served: the engines too.
+    let engines = ENGINES
+        .map(|package| site().join("dist/engine").join(format!("{}_bg.wasm", package.replace('-', "_"))));
+    let inputs =
+        [&inputs[..], &engines, &[paths::policies(), paths::root().join("wasm-rules/runner")]].concat();
     let outputs = [site().join("dist/index.html")];
     stamp::unless_unchanged("page", &inputs, &outputs, || {
         copy_policies()?;

@@ -3,6 +3,7 @@ import { Confluence } from "./app/confluence.ts";
 import { BUILTIN, COMPOSITIONS, Policies } from "./app/policies.ts";
 import { ServerLink } from "./app/server-link.ts";
 import { MergeEngine } from "./engine/merge.ts";
+import { OfflineCopy } from "./offline/register.ts";
 import { PolicyRunner } from "./policy/run.ts";
 import { Trace } from "./sip/trace.ts";
 import { makeApp, type Choice } from "./state/app.ts";
@@ -31,6 +32,8 @@ const policies: Policies = new Policies(app, () => server.api, () => confluence,
 const confluence = new Confluence(app, runner, () => policies.params);
 const server = new ServerLink(app, cards, trace, (answer) => void policies.follow(answer));
 
+const offline = new OfflineCopy(() => app.set({ newer: true }));
+
 const bar = new TopBar(place("bar"), app, () => confluence.history.start);
 const devices = new Devices(cards);
 const middle = new ConfluencePanel(app, policies);
@@ -52,8 +55,9 @@ const render = () => {
 render();
 
 let fragment: ReturnType<typeof setTimeout>;
-app.listen((state) => {
+app.listen((state, before) => {
   render();
+  if (state.server.phase === "up" && before.server.phase === "gone") void offline.look();
   clearTimeout(fragment);
   fragment = setTimeout(() => history.replaceState(null, "", writeFragment(state)), 200);
 });
@@ -70,7 +74,8 @@ const list = policies.load();
 const found = server.look();
 void Promise.allSettled([engine, list, found]).then(async () => {
   runner.warm();
-  await policies.warm();
+  await Promise.all([policies.warm(), server.warm()]);
+  await offline.start();
   document.documentElement.dataset["ready"] = "true"; // tests and screenshots wait for it
 });
 setInterval(() => {

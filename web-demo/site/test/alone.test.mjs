@@ -82,6 +82,22 @@ test("the state is in the fragment: the address opened anew shows the same case"
   await done();
 });
 
+test("a link reproduces a case with its policy, its moment and its colours", async () => {
+  const at = Date.now() + 20 * 60_000;
+  const { page, done } = await visit(`#desktop=on.open.presentation.800.active.60&phone=on.open.on-the-phone.900.active.360&policy=on-the-phone-wins&theme=dark&at=${at}`);
+  await page.locator(".compare .is-changed", { hasText: "On the phone" }).waitFor();
+  assert.equal(await page.locator("#policy").inputValue(), "on-the-phone-wins");
+  assert.match(await page.locator(".time-words").innerText(), /in 20 min/);
+  assert.equal(await page.locator("html").getAttribute("data-theme"), "dark");
+  await page.locator("#desktop-priority").fill("300");
+  await page.waitForFunction(() => location.hash.includes("desktop=on.open.presentation.300"));
+  const again = await visit(new URL(page.url()).hash);
+  await again.page.locator(".compare .is-changed", { hasText: "On the phone" }).waitFor();
+  assert.equal(await again.page.locator("#desktop-priority").inputValue(), "300");
+  await again.done();
+  await done();
+});
+
 test("a fragment that makes no sense gives the first visit, not an error", async () => {
   const { page, errors, done } = await visit("#desktop=%FF...&tab=<script>&at=never&policy=../../x&theme=neon");
   assert.equal(await page.locator(".card").count(), 1);

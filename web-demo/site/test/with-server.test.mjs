@@ -182,5 +182,7 @@ test("the server goes: the page says so, goes on merging; the server comes back:
     await page.getByText("Server connected").waitFor({ timeout: 20_000 });
     await page.locator(".badge[data-kind=agree]").waitFor({ timeout: 30_000 });
     await page.locator(".contact-status", { hasText: "Away" }).waitFor();
+    for (const device of ["desktop", "phone", "web"]) await page.locator(`.card[data-kind=${device}][data-link=registered]`).waitFor({ timeout: 20_000 });
+    await agree(page);
   });
 });

@@ -74,7 +74,7 @@ export class Confluence {
     const builtin = engine.merge(inForceHere);
     const active = this.#active;
     if (active === null) {
-      this.app.set({ builtin, merged: builtin });
+      this.app.set({ builtin, merged: builtin, inForce: { kind: "none" } });
       this.#compare();
     }
     const chosen = state.choice.bytes === null ? null : { bytes: state.choice.bytes, params: this.chosenParams() };
@@ -86,10 +86,10 @@ export class Confluence {
     if (turn !== this.#turn) return; // something newer is on its way
     if (inForce !== null) {
       // A policy that fails never costs a watcher more than the policy: the built-in merge stands.
-      this.app.set({ builtin, merged: inForce.kind === "done" ? inForce.merged : builtin });
+      this.app.set({ builtin, merged: inForce.kind === "done" ? inForce.merged : builtin, inForce });
       this.#compare();
     }
-    if (other !== null) this.app.set({ preview: { kind: "done", merged: other, opinion: true, micros: 0, log: [], explain: [] } });
+    if (other !== null) this.app.set({ preview: { kind: "done", merged: other, opinion: true, micros: 0, inputBytes: 0, log: [], explain: [] } });
     else this.app.set({ preview: preview ?? { kind: "none" } });
   }
 
@@ -100,9 +100,10 @@ export class Confluence {
     } catch (error) {
       return { kind: "failed", code: "", message: String(error) };
     }
+    const inputBytes = input.length;
     const run = await this.runner.run(policy.bytes, input);
     if ("code" in run) return { kind: "failed", ...run };
-    const base = { kind: "done", micros: run.micros, log: run.log } as const;
+    const base = { kind: "done", micros: run.micros, inputBytes, log: run.log } as const;
     if (run.output === null) return { ...base, merged: builtin, opinion: false, explain: [] };
     const applied = engine.apply(set, policy.params, run.output);
     if ("code" in applied) return { kind: "failed", ...applied };

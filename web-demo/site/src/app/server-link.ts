@@ -9,6 +9,8 @@ import type { Cards } from "./cards.ts";
 
 const LOOK_AGAIN_MS = 4000;
 
+const loadSip = () => import("../sip/sip.ts");
+
 /**
  * Whether a server is there, and what it says is live. The SIP connections tell first when it goes:
  * Bob's socket closing starts a look at /demo.json.
@@ -51,6 +53,11 @@ export class ServerLink {
     await this.ask();
   }
 
+  /** Fetches the SIP code now, so that it is there when a server comes that has another build of it. */
+  async warm(): Promise<void> {
+    await loadSip().catch(() => {}); // nothing is there to fetch it from; a server that comes is asked again
+  }
+
   /** Asks what is live; asked while an answer is under way, it asks once more after that. */
   async ask(): Promise<void> {
     if (this.#asking) {
@@ -83,7 +90,7 @@ export class ServerLink {
   async #startSip(wsUrl: string, domain: string): Promise<void> {
     if (this.#sipStarted) return;
     this.#sipStarted = true;
-    const { DeviceLink, Watcher } = await import("../sip/sip.ts");
+    const { DeviceLink, Watcher } = await loadSip();
     const account = (user: string, name: string, hint: string): Account => ({ server: wsUrl, aor: `sip:${user}@${domain}`, name, hint, trace: this.trace });
     const watcher = new Watcher(
       account("bob", "Bob", "watcher"),

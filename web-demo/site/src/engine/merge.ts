@@ -1,3 +1,4 @@
+import { built } from "../build.ts";
 import { readExplanation, readPresence } from "./read.ts";
 import type { LiveSet, Merged, Presence } from "./types.ts";
 
@@ -18,9 +19,8 @@ export class MergeEngine {
   private constructor(private readonly glue: Glue) {}
 
   static async load(): Promise<MergeEngine> {
-    const base = new URL("./engine/", document.baseURI);
-    const glue = (await import(new URL("web_engine.js", base).href)) as Glue;
-    await glue.default({ module_or_path: new URL("web_engine_bg.wasm", base) });
+    const glue = (await import(built("engine/web_engine.js").href)) as Glue;
+    await glue.default({ module_or_path: built("engine/web_engine_bg.wasm") });
     return new MergeEngine(glue);
   }
 

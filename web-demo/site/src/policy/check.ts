@@ -1,3 +1,4 @@
+import { built } from "../build.ts";
 import { readReport, type Report } from "./report.ts";
 
 interface Glue {
@@ -10,9 +11,8 @@ let glue: Promise<Glue> | null = null;
 /** Loads policy-check's wasm: a second module, fetched when it is first needed or when the page has nothing to do. */
 export function loadCheck(): Promise<Glue> {
   glue ??= (async () => {
-    const base = new URL("./engine/", document.baseURI);
-    const module = (await import(new URL("web_check.js", base).href)) as Glue;
-    await module.default({ module_or_path: new URL("web_check_bg.wasm", base) });
+    const module = (await import(built("engine/web_check.js").href)) as Glue;
+    await module.default({ module_or_path: built("engine/web_check_bg.wasm") });
     return module;
   })();
   glue.catch(() => (glue = null)); // the next try loads anew

@@ -1,3 +1,4 @@
+import { built } from "../build.ts";
 import type { Job, Outcome } from "./worker.ts";
 
 /** A policy that takes longer than this in the page is ended. The server counts fuel instead. */
@@ -56,6 +57,6 @@ export class PolicyRunner {
   }
 
   #start(): Worker {
-    return new Worker(new URL("./policy-worker.js", document.baseURI), { type: "module", name: "policy" });
+    return new Worker(built("policy-worker.js"), { type: "module", name: "policy" });
   }
 }

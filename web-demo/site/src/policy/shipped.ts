@@ -1,3 +1,5 @@
+import { built } from "../build.ts";
+
 /** A policy that comes with the page. */
 export interface Shipped {
   readonly name: string;
@@ -10,7 +12,7 @@ export interface Shipped {
 /** policies/index.json: an array, or {"policies": [..]}; empty if the page was built without them. */
 export async function shippedPolicies(): Promise<Shipped[]> {
   try {
-    const response = await fetch("./policies/index.json");
+    const response = await fetch(built("policies/index.json"));
     if (!response.ok) return [];
     const json = (await response.json()) as unknown;
     const list = (Array.isArray(json) ? json : ((json as { policies?: unknown }).policies ?? [])) as Record<string, unknown>[];
@@ -31,7 +33,7 @@ const fetched = new Map<string, Promise<Uint8Array<ArrayBuffer>>>();
 export function shippedBytes(policy: Shipped): Promise<Uint8Array<ArrayBuffer>> {
   const before = fetched.get(policy.file);
   if (before !== undefined) return before;
-  const bytes = fetch(`./policies/${policy.file}`).then(async (response) => {
+  const bytes = fetch(built(`policies/${policy.file}`)).then(async (response) => {
     if (!response.ok) throw new Error(`policies/${policy.file}: ${response.status}`);
     return new Uint8Array(await response.arrayBuffer());
   });

@@ -42,7 +42,7 @@ export interface Choice {
 export type Preview =
   | { readonly kind: "none" }
   | { readonly kind: "running" }
-  | { readonly kind: "done"; readonly merged: Merged; readonly opinion: boolean; readonly micros: number; readonly log: readonly string[]; readonly explain: readonly string[] }
+  | { readonly kind: "done"; readonly merged: Merged; readonly opinion: boolean; readonly micros: number; readonly inputBytes: number; readonly log: readonly string[]; readonly explain: readonly string[] }
   | { readonly kind: "failed"; readonly code: string; readonly message: string };
 
 export type Tab = "card" | "why" | "pidf" | "json" | "sip";
@@ -78,10 +78,14 @@ export interface AppState {
   readonly report: Report | null;
   readonly preview: Preview;
   readonly active: ActivePolicy | null;
+  /** How the page's own run of the policy in force went. */
+  readonly inForce: Preview;
   readonly policies: ServerPolicies | null;
   /** A sentence on the last step taken with a policy, and whether it went well. */
   readonly policyWord: { readonly ok: boolean; readonly text: string } | null;
   readonly busy: boolean;
+  /** The server has another build of the page than the one on show. */
+  readonly newer: boolean;
   readonly tab: Tab;
   readonly theme: Theme;
   /** The publication whose stream stands out now, by entity-tag. */
@@ -106,9 +110,11 @@ export function makeApp(initial: Pick<AppState, "devices" | "tab" | "theme" | "p
     report: null,
     preview: { kind: "none" },
     active: null,
+    inForce: { kind: "none" },
     policies: null,
     policyWord: null,
     busy: false,
+    newer: false,
     lit: null,
   });
 }

@@ -51,8 +51,8 @@ export class CardView {
       const words = t.basic === "open" ? "Open" : t.basic === "closed" ? "Closed" : "No state";
       return h("li", { class: t.basic === "open" ? "" : "is-closed", "data-etag": field?.etag ?? "" },
         from === null ? null : mark(from.kind, from.name),
-        h("span", { class: "reach-name" }, from?.name ?? t.id, h("span", { class: "hint" }, ` ${shortContact(t.contact ?? "no contact")}`)),
-        h("span", { class: "reach-state" }, words), h("span", { class: "number hint", title: "Priority" }, q));
+        h("span", { class: "reach-name", title: t.contact ?? "no contact" }, from?.name ?? t.id, from?.kind == null && h("span", { class: "hint" }, ` ${shortContact(t.contact ?? "no contact")}`)),
+        h("span", { class: "reach-state" }, words), h("span", { class: "number hint" }, q === "" ? "" : `priority ${q}`));
     }));
     for (const item of this.#reach.querySelectorAll<HTMLElement>("li")) item.onpointerenter = () => this.app.set({ lit: item.dataset["etag"] || null });
     const held = this.#held === null ? null : what.explanation.find((e) => e.path === this.#held) ?? null;

@@ -6,6 +6,7 @@ import type { App, AppState } from "../state/app.ts";
 import { CheckResult } from "./check-result.ts";
 import { fill, h, setText } from "./dom.ts";
 import { DropZone } from "./drop-zone.ts";
+import { fuelMeter } from "./fuel-meter.ts";
 import { icon } from "./icons.ts";
 
 /** Region 2: where the streams meet. The policy that decides, and all one can do with one. */
@@ -69,7 +70,7 @@ export class ConfluencePanel {
     fill(this.#preview, ...preview(state));
     this.#word.classList.toggle("is-bad", state.policyWord?.ok === false);
     setText(this.#word, state.policyWord?.text ?? "");
-    fill(this.#meter, ...meter(state));
+    fill(this.#meter, ...fuelMeter(state));
   }
 
   #list(state: AppState): void {
@@ -89,7 +90,8 @@ export class ConfluencePanel {
   #words(state: AppState): string {
     const { choice, report } = state;
     if (choice.source === "builtin") return COMPOSITIONS.find(([name]) => name === choice.name)?.[2] ?? "";
-    return report?.summary || this.policies.shipped.find((p) => p.name === choice.name)?.summary || "";
+    const summary = report?.summary || this.policies.shipped.find((p) => p.name === choice.name)?.summary || "";
+    return summary === "" || /[.!?]$/.test(summary) ? summary : `${summary}.`;
   }
 }
 
@@ -124,7 +126,7 @@ function preview(state: AppState): Node[] {
   return [
     table,
     !preview.opinion ? h("p", { class: "hint" }, "No opinion on this: the built-in merge stands.") : null,
-    lines.length > 0 ? h("ul", { class: "says" }, ...lines.map((l) => h("li", {}, l))) : null,
+    lines.length > 0 ? h("div", { class: "says" }, h("p", { class: "label" }, "The policy’s own words"), h("ul", {}, ...lines.map((l) => h("li", {}, l)))) : null,
   ].filter((e) => e !== null);
 }
 
@@ -149,28 +151,4 @@ function rows(merged: Merged | null): [string, string][] {
 function deviceOf(id: string): string {
   const names: Record<string, string> = { d: "Desktop", p: "Phone", w: "Web", k: "Desk phone", r: "Meeting room" };
   return /-service$/.test(id) ? (names[id.charAt(0)] ?? id) : id;
-}
-
-const FUEL_BASE = 2_000_000;
-const FUEL_PER_BYTE = 128;
-/** The fuel allowed for a typical input; the meter's full length. */
-const FUEL_SHOWN = FUEL_BASE + FUEL_PER_BYTE * 3500;
-
-/** How much of its allowance the active policy uses: fuel where the server counts it, time in the page. */
-function meter(state: AppState): Node[] {
-  const { active, policies, preview } = state;
-  const out: Node[] = [];
-  if (preview.kind === "done" && state.choice.bytes !== null) out.push(h("p", { class: "hint" }, `In this page: ${preview.micros < 1000 ? "under a millisecond" : `${(preview.micros / 1000).toFixed(0)} ms`} in a Worker, ended after 1 s.`));
-  const known = active === null ? undefined : policies?.policies.find((p) => p.id === active.id);
-  if (known === undefined) return out;
-  if (known.calls > 0) {
-    const fuel = Math.round(known.fuel / known.calls);
-    const share = fuel / FUEL_SHOWN;
-    out.push(
-      h("p", { class: "row" }, h("span", { class: "label", id: "fuel-label" }, "Fuel a call, on average"), h("span", { class: "number" }, `${fuel.toLocaleString("en")} of ${FUEL_SHOWN.toLocaleString("en")} (${(share * 100).toFixed(1)} %)`)),
-      h("meter", { "aria-labelledby": "fuel-label", min: 0, max: 1, value: Math.min(1, share) }),
-    );
-  }
-  out.push(h("p", { class: "hint" }, `On the server: ${known.calls.toLocaleString("en")} calls, ${known.failures.toLocaleString("en")} failures${known.lastFailure === null ? "" : `; last: ${known.lastFailure}`}.`));
-  return out;
 }

@@ -7,6 +7,14 @@ export interface Box {
   readonly height: number;
 }
 
+/** Where a stream gives up its colour to the river, in the drawing's units. */
+export interface Blend {
+  readonly x1: number;
+  readonly y1: number;
+  readonly x2: number;
+  readonly y2: number;
+}
+
 const n = (value: number) => value.toFixed(1);
 
 /** Regions side by side: streams fall through the gap, enter the bed one below the other, and join in it. */
@@ -28,6 +36,10 @@ export class Across {
       `M${n(card.right)} ${n(card.mid)}C${n(card.right + fall)} ${n(card.mid)} ${n(this.bed.left - fall)} ${n(entry)} ${n(this.bed.left)} ${n(entry)}` +
       `C${n(this.bed.left + join)} ${n(entry)} ${n(this.#meet - join)} ${n(this.bed.mid + offset)} ${n(this.#meet)} ${n(this.bed.mid + offset)}`
     );
+  }
+
+  get blend(): Blend {
+    return { x1: this.bed.left + (this.#meet - this.bed.left) * 0.35, y1: 0, x2: this.#meet, y2: 0 };
   }
 
   river(shift: number): string {
@@ -57,6 +69,10 @@ export class Down {
     const join = this.bed.top - 44;
     const end = this.#middle - offset;
     return `M${n(card.left)} ${n(y)}H${n(x + r)}Q${n(x)} ${n(y)} ${n(x)} ${n(y + r)}V${n(join)}C${n(x)} ${n(join + 36)} ${n(end)} ${n(this.bed.mid - 36)} ${n(end)} ${n(this.bed.mid)}`;
+  }
+
+  get blend(): Blend {
+    return { x1: 0, y1: this.bed.top - 36, x2: 0, y2: this.bed.mid };
   }
 
   river(shift: number): string {

@@ -1,6 +1,6 @@
 import { KIND_ORDER, type Device, type DeviceKind } from "../model/device.ts";
 import type { AppState } from "../state/app.ts";
-import { Across, Down, type Box } from "./courses.ts";
+import { Across, Down, type Blend, type Box } from "./courses.ts";
 import { s } from "./dom.ts";
 
 interface Strand {
@@ -24,12 +24,14 @@ export interface Landmarks {
 const MIN_WIDTH = 3;
 const MAX_WIDTH = 11;
 const DRY_WIDTH = 2;
-const RIVER_PAD = 8;
+const RIVER_PAD = 14;
+/** In the river a device that supplies a value shows as a thread. */
+const THREAD_WIDTH = 2.5;
 
 /**
  * The picture of the page: from each card a stream in its device's colour, wide by contact priority,
- * dashed when closed, thin and grey when dry; in the bed they join; one river runs on to Bob, and in it
- * the strands of those devices that supply at least one value of the result.
+ * dashed when closed, thin and grey when dry. In the bed each gives up its colour to the one river that runs on
+ * to Bob, and in the river runs a thread for each device that supplies at least one value of the result.
  */
 export class Streams {
   readonly element = s("svg", { class: "streams", "aria-hidden": "true" });
@@ -82,18 +84,16 @@ export class Streams {
     const course = beside ? new Across(bed, mouth, strands.length) : new Down(bed, mouth, strands.length, total);
 
     const river = [path(flowing.length > 0 ? "river" : "river is-dry", course.river(0), flowing.length > 0 ? total + RIVER_PAD * scale : DRY_WIDTH)];
-    let shift = -carried.reduce((sum, x) => sum + x.width, 0) / 2;
-    for (const strand of carried) {
-      river.push(stream("strand", strand, course.river(shift + strand.width / 2), lit, Math.max(1.5, strand.width - 2)));
-      shift += strand.width;
-    }
+    const apart = Math.min(9 * scale, (total + RIVER_PAD * scale) / (carried.length + 1));
+    const threads = carried.map((strand, i) => stream("thread", strand, course.river((i - (carried.length - 1) / 2) * apart), lit, THREAD_WIDTH * scale));
     let offset = -total / 2;
     const streams = strands.map((strand, i) => {
       const end = strand.live ? offset + strand.width / 2 : 0;
       if (strand.live) offset += strand.width;
       return stream("stream", strand, course.stream(strand.card, i, end), lit, strand.width);
     });
-    this.element.replaceChildren(...river, ...streams);
+    const blends = strands.filter((x) => x.live).map((x) => blend(x.kind, course.blend));
+    this.element.replaceChildren(s("defs", {}, ...blends), ...river, ...streams, ...threads);
     this.#glow(state, carried.map((x) => x.kind));
   }
 
@@ -128,11 +128,18 @@ function path(name: string, d: string, width: number): SVGElement {
   return s("path", { class: name, d, "stroke-width": width.toFixed(1) });
 }
 
-function stream(name: "stream" | "strand", strand: Strand, d: string, lit: DeviceKind | null, width: number): SVGElement {
+/** From the device's colour to the river's. */
+function blend(kind: DeviceKind, { x1, y1, x2, y2 }: Blend): SVGElement {
+  return s("linearGradient", { id: `blend-${kind}`, class: `dev-${kind}`, gradientUnits: "userSpaceOnUse", x1, y1, x2, y2 },
+    s("stop", { offset: 0, class: "blend-stream" }), s("stop", { offset: 1, class: "blend-river" }));
+}
+
+function stream(name: "stream" | "thread", strand: Strand, d: string, lit: DeviceKind | null, width: number): SVGElement {
   const closed = strand.live && !strand.device.open;
   const dim = lit !== null && lit !== strand.kind;
   const classes = [name, `dev-${strand.kind}`, strand.live ? "" : "is-dry", closed ? "is-closed" : "", dim ? "is-dim" : ""].filter(Boolean).join(" ");
   const element = path(classes, d, width);
-  if (closed) element.setAttribute("stroke-dasharray", `${width * 0.2} ${width * 2}`);
+  if (name === "stream" && strand.live) element.setAttribute("stroke", `url(#blend-${strand.kind})`);
+  if (closed) element.setAttribute("stroke-dasharray", `${6 + width / 2} ${6 + width * 1.5}`);
   return element;
 }

@@ -20,7 +20,7 @@ export class TimeSlider {
     this.#now = h("button", { type: "button", class: "quiet small", onclick: () => this.app.set({ pinned: null }) }, "Back to now");
     this.element = h(
       "div", { class: "time", title: "Merge in the page as of another moment: earlier in this visit, or in the hour to come, when publications expire" },
-      h("label", { for: "time" }, icon("clock"), h("span", { class: "unseen" }, "Moment that the page merges for")),
+      h("label", { for: "time" }, icon("clock"), h("span", {}, "As of"), h("span", { class: "unseen" }, " the moment that the page merges for")),
       this.#range,
       this.#words,
       this.#now,

@@ -18,6 +18,7 @@ export class TopBar {
   readonly #time: TimeSlider;
   readonly #theme: HTMLButtonElement;
   readonly #share: HTMLButtonElement;
+  readonly #newer: HTMLButtonElement;
 
   constructor(bar: Element, app: App, start: () => number | null) {
     this.#server.append(icon("server"), this.#serverWords);
@@ -25,13 +26,15 @@ export class TopBar {
     this.#time = new TimeSlider(app, start);
     this.#theme = h("button", { type: "button", class: "bare", onclick: () => app.set({ theme: next(app.value.theme) }) });
     this.#share = h("button", { type: "button", class: "bare", title: "Copy a link to this case", "aria-label": "Copy a link to this case", onclick: () => void this.#copyLink() }, icon("link"));
-    bar.append(this.#server, this.#agreement.element, this.#time.element, h("span", { class: "bar-end" }, this.#share, this.#theme));
+    this.#newer = h("button", { type: "button", class: "primary small", hidden: true, onclick: () => location.reload() }, "Reload for the newer page");
+    bar.append(this.#server, this.#agreement.element, this.#time.element, h("span", { role: "status" }, this.#newer), h("span", { class: "bar-end" }, this.#share, this.#theme));
   }
 
   update(state: AppState): void {
     const { phase } = state.server;
     this.#server.dataset["phase"] = phase;
     setText(this.#serverWords, phase === "up" ? "Server connected" : phase === "gone" ? "Server away" : "Looking for the server");
+    this.#newer.hidden = !state.newer;
     this.#agreement.update(state);
     this.#time.update(state);
     const [, name, words] = THEMES.find(([theme]) => theme === state.theme) ?? THEMES[0]!;

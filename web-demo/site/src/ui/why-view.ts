@@ -43,7 +43,7 @@ export class WhyView {
       });
       return h("li", { class: "why-entry", tabindex: 0, "data-etag": field.etag },
         h("p", { class: "why-head" }, mark(from.kind, from.name), h("span", { class: "hint" }, fieldWords(field.path)), h("strong", {}, valueWords(field.path, field.value))),
-        h("p", { class: "why-reason" }, reasonWords(field), " ", h("code", { class: "rule" }, field.rule)),
+        h("p", { class: "why-reason" }, reason(field), h("code", { class: "rule" }, field.rule)),
         beaten.length === 0 ? null : h("div", { class: "beaten" }, h("span", {}, "beats"), h("ul", {}, ...beaten)));
     }));
     for (const item of list.querySelectorAll<HTMLElement>(".why-entry")) {
@@ -53,6 +53,12 @@ export class WhyView {
       item.onblur = () => this.app.set({ lit: null });
     }
   }
+}
+
+/** "by newest explicit activity": the rule's own name follows, so words that say no more than it are left out. */
+function reason(field: ExplainedField): string {
+  const words = reasonWords(field);
+  return words === field.rule ? "by " : `by ${words} `;
 }
 
 function rank(path: string): number {
