@@ -142,6 +142,8 @@ impl Shard {
             waiting_subscriptions: self.tally.waiting,
             flows: self.flows.len(),
             transactions: self.transactions.len(),
+            transaction_bytes: self.transactions.bytes(),
+            devices: self.flows.devices(),
             timers: self.wheel.len(),
         }
     }

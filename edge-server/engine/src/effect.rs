@@ -186,7 +186,7 @@ pub enum Event {
     BindingEnded {
         /// Whose.
         aor: Arc<str>,
-        /// `expired`, `flow_closed` or `not_back`.
+        /// `expired`, `flow_closed`, `not_back` or `user_removed`.
         why: &'static str,
     },
     /// A bound was reached: counted under its name.
@@ -232,8 +232,10 @@ pub enum SubscriptionEnd {
     Unanswered,
     /// The connection died and the watcher did not come back in time.
     NotBack,
-    /// The user is no longer known.
+    /// The user who was watched is no longer known.
     NoResource,
+    /// The user who watched is no longer known.
+    Rejected,
 }
 
 impl SubscriptionEnd {
@@ -248,6 +250,7 @@ impl SubscriptionEnd {
             Self::Unanswered => "unanswered",
             Self::NotBack => "not_back",
             Self::NoResource => "no_resource",
+            Self::Rejected => "rejected",
         }
     }
 }
@@ -259,6 +262,8 @@ pub enum PublicationEnd {
     Expired,
     /// Its connection died and its device did not come back in time.
     NotBack,
+    /// There is no such user any more.
+    UserRemoved,
 }
 
 impl PublicationEnd {
@@ -268,6 +273,7 @@ impl PublicationEnd {
         match self {
             Self::Expired => "expired",
             Self::NotBack => "not_back",
+            Self::UserRemoved => "user_removed",
         }
     }
 }

@@ -1,11 +1,12 @@
 //! What hangs on which connection.
 
 use crate::hashing::{Keyed, Table};
-use crate::input::FlowId;
+use crate::input::{FlowDevice, FlowId, Transport};
 use crate::presentity::{PresentityId, push_exact};
 use crate::subscription::SubscriptionId;
 use merge_core::time::Millis;
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 /// How long, in ms, and of how many connections it is remembered that they are closed.
 const MOURNED_MS: i64 = 120_000;
@@ -17,14 +18,27 @@ pub(crate) struct Flows {
     /// Connections that ended lately. What another shard says of one may come later than its end.
     closed: Table<FlowId, ()>,
     closed_order: VecDeque<(Millis, FlowId)>,
+    /// Where devices registered last, as long as that connection lives: what is cut off later on an
+    /// older connection is carried on there.
+    devices: Table<Arc<FlowDevice>, Reach>,
+    most_devices: usize,
+}
+
+/// A connection that leads to a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Reach {
+    pub(crate) flow: FlowId,
+    pub(crate) transport: Transport,
 }
 
 /// One thing that hangs on a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Tie {
     Subscription(SubscriptionId),
     /// A presentity with bindings or publications on the connection, and how many.
     Owner(PresentityId, u32),
+    /// A device that is remembered to be here.
+    Device(Arc<FlowDevice>),
 }
 
 /// What hangs on one connection, in one list: most have a single entry.
@@ -35,7 +49,7 @@ impl Ties {
     pub(crate) fn subscriptions(&self) -> impl Iterator<Item = SubscriptionId> {
         self.0.iter().filter_map(|tie| match tie {
             Tie::Subscription(id) => Some(*id),
-            Tie::Owner(..) => None,
+            Tie::Owner(..) | Tie::Device(_) => None,
         })
     }
 
@@ -43,17 +57,19 @@ impl Ties {
     pub(crate) fn owners(&self) -> impl Iterator<Item = PresentityId> {
         self.0.iter().filter_map(|tie| match tie {
             Tie::Owner(id, _) => Some(*id),
-            Tie::Subscription(_) => None,
+            Tie::Subscription(_) | Tie::Device(_) => None,
         })
     }
 }
 
 impl Flows {
-    pub(crate) fn new(keyed: Keyed) -> Self {
+    pub(crate) fn new(keyed: Keyed, most_devices: u32) -> Self {
         Self {
             table: Table::with_hasher(keyed),
             closed: Table::with_hasher(keyed),
             closed_order: VecDeque::new(),
+            devices: Table::with_hasher(keyed),
+            most_devices: most_devices as usize,
         }
     }
 
@@ -82,7 +98,38 @@ impl Flows {
             self.closed_order.pop_front();
             self.closed.remove(&oldest);
         }
-        self.table.remove(&flow).unwrap_or_default()
+        let ties = self.table.remove(&flow).unwrap_or_default();
+        for tie in &ties.0 {
+            if let Tie::Device(device) = tie {
+                self.devices.remove(device);
+            }
+        }
+        ties
+    }
+
+    /// How many devices are remembered.
+    pub(crate) fn devices(&self) -> usize {
+        self.devices.len()
+    }
+
+    /// Where a device registered last.
+    pub(crate) fn reach(&self, device: &FlowDevice) -> Option<Reach> {
+        self.devices.get(device).copied()
+    }
+
+    /// Remembers where a device is; `false` if there is no room for one more.
+    pub(crate) fn remember(&mut self, device: &Arc<FlowDevice>, reach: Reach) -> bool {
+        match self.reach(device) {
+            Some(old) if old == reach => return true,
+            Some(old) => {
+                self.untie(old.flow, |tie| matches!(tie, Tie::Device(other) if other == device));
+            }
+            None if self.devices.len() >= self.most_devices => return false,
+            None => {}
+        }
+        self.devices.insert(device.clone(), reach);
+        push_exact(&mut self.table.entry(reach.flow).or_default().0, Tie::Device(device.clone()));
+        true
     }
 
     pub(crate) fn tie_subscription(&mut self, flow: FlowId, id: SubscriptionId) {
@@ -90,10 +137,14 @@ impl Flows {
     }
 
     pub(crate) fn untie_subscription(&mut self, flow: FlowId, id: SubscriptionId) {
+        self.untie(flow, |tie| *tie == Tie::Subscription(id));
+    }
+
+    fn untie(&mut self, flow: FlowId, is_it: impl Fn(&Tie) -> bool) {
         let Some(Ties(ties)) = self.table.get_mut(&flow) else {
             return;
         };
-        if let Some(at) = ties.iter().position(|tie| *tie == Tie::Subscription(id)) {
+        if let Some(at) = ties.iter().position(is_it) {
             ties.swap_remove(at);
         }
         if ties.is_empty() {

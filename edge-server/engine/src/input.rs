@@ -87,7 +87,7 @@ pub struct Flow {
 }
 
 /// Which device registered over a flow: how a subscription finds its watcher again on a new one.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct FlowDevice {
     /// The registered address of record, `sip:alice@example.com`.
     pub aor: Arc<str>,
@@ -130,7 +130,15 @@ pub enum Input {
         /// What is asked.
         query: Query,
     },
-    /// The process is about to end. Nothing is sent: clients come back to the restored state.
+    /// There is no such user any more, for the directory no longer names it. To be given to every
+    /// shard, after the directory has changed: what the user published and registered ends, who
+    /// watched the user is told so, and what the user watched is over.
+    UserRemoved {
+        /// `sip:alice@example.com`, canonical.
+        aor: String,
+    },
+    /// The process is about to end. From here on only queries are answered: nothing is sent, stored or
+    /// timed, and clients come back to the restored state.
     Shutdown,
 }
 

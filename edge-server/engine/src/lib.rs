@@ -47,6 +47,7 @@ mod presentity;
 mod publication;
 mod random;
 mod registrar;
+mod removal;
 mod respond;
 mod restore;
 mod shard;

@@ -81,10 +81,18 @@ limits! {
     subscriptions_per_watcher = 2000 "subscriptions" => "403 to the SUBSCRIBE";
     /// Live subscriptions that came over one connection in one shard.
     subscriptions_per_flow = 2000 "subscriptions" => "403 to the SUBSCRIBE";
+    /// Returning subscriptions that one shard gives their state to over one connection within a tenth of a second.
+    resumed_at_once = 50 "subscriptions" => "the others follow, as many in each further tenth of a second";
+    /// Watching devices whose newest connection one shard remembers.
+    devices_per_shard = 1000000 "devices" => "none; a subscription that loses an older connection waits for the watcher's next request";
+    /// Sum of the lengths of one presentity's published documents.
+    publication_bytes_per_presentity = 262144 "bytes" => "413 to the PUBLISH; what is published lives on";
     /// Presentities that one shard keeps state of.
     presentities_per_shard = 1000000 "presentities" => "503 with Retry-After to the request that would add one";
     /// Answers kept by one shard for repeated requests.
     transactions_per_shard = 65536 "answers" => "the oldest answer is forgotten early";
+    /// Sum of the lengths of those answers.
+    transaction_bytes_per_shard = 33554432 "bytes" => "the oldest answers are forgotten early";
     /// Length of what is kept of a dialog: URIs, tags, Call-ID and route set.
     dialog_bytes = 4096 "bytes" => "400 to the SUBSCRIBE";
     /// Length of one Contact URI that is stored.

@@ -10,7 +10,7 @@ use crate::shard::Shard;
 use crate::subscription::{InFlight, Subscription, SubscriptionId};
 use bytes::Bytes;
 use merge_core::time::Millis;
-use tributary_sip::Message;
+use tributary_sip::{Message, Method};
 
 /// What became of an attempt to notify.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +46,11 @@ impl Shard {
             return Sent::Later;
         }
         let (version, ending) = (presentity.version(), subscription.ending);
-        let body = presentity.view.as_ref().map(|view| view.body.clone()).unwrap_or_default();
+        let body = match &presentity.view {
+            // Who is no user any more has nothing to see.
+            Some(view) if ending != Some(SubscriptionEnd::Rejected) => view.body.clone(),
+            _ => Bytes::new(),
+        };
         let cseq = self.next_cseq(id, fx);
         let nonce = self.random.u32();
         let until = Millis(self.now.0 + i64::from(self.config.timing.notify_timeout_ms));
@@ -96,8 +100,8 @@ impl Shard {
         }
     }
 
-    /// The answer to a NOTIFY.
-    pub(crate) fn response(&mut self, _flow: &Flow, response: &Message, fx: &mut Effects) {
+    /// The answer to a NOTIFY. Only its own connection can give it, and to the last NOTIFY alone.
+    pub(crate) fn response(&mut self, flow: &Flow, response: &Message, fx: &mut Effects) {
         let Some(status) = response.status().map(|status| status.code()).filter(|&code| code >= 200) else {
             return;
         };
@@ -110,7 +114,14 @@ impl Shard {
         let Some(subscription) = self.subscriptions.get_mut(id) else {
             return;
         };
-        if subscription.in_flight.is_none_or(|in_flight| in_flight.nonce != nonce) {
+        let its_own = response
+            .cseq()
+            .is_ok_and(|cseq| cseq.method == Method::Notify && cseq.number == subscription.cseq);
+        if !its_own
+            || subscription.flow != Some(flow.id)
+            || subscription.in_flight.is_none_or(|in_flight| in_flight.nonce != nonce)
+        {
+            fx.event(Event::Dropped { why: "answer to nothing" });
             return;
         }
         subscription.in_flight = None;
@@ -181,6 +192,7 @@ fn head(
 fn reason(why: SubscriptionEnd) -> &'static str {
     match why {
         SubscriptionEnd::NoResource => ";reason=noresource",
+        SubscriptionEnd::Rejected => ";reason=rejected",
         _ => ";reason=timeout",
     }
 }

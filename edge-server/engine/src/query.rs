@@ -162,6 +162,10 @@ pub struct Counts {
     pub flows: usize,
     /// Answers kept for repeated requests.
     pub transactions: usize,
+    /// Length of those answers together.
+    pub transaction_bytes: usize,
+    /// Watching devices whose newest connection is remembered.
+    pub devices: usize,
     /// Timers that are set.
     pub timers: usize,
 }

@@ -29,6 +29,12 @@ impl Reply {
         Self { status, headers: Vec::new(), to_tag: None, detail: None }
     }
 
+    /// Whether a repetition of the request would be refused alike whatever has happened since, at no
+    /// cost: then the answer need not be kept (RFC 3261 8.2.7, 22.1).
+    pub(crate) fn is_stateless(&self) -> bool {
+        matches!(self.status.code(), 400 | 401 | 405 | 406 | 407 | 415 | 416 | 420 | 423 | 489 | 501)
+    }
+
     /// A refusal, with words of ours that say why: for the log, and for the client in a Warning.
     pub(crate) fn refuse(status: Status, why: &'static str) -> Self {
         Self { detail: Some(why), ..Self::new(status) }
@@ -71,8 +77,8 @@ pub(crate) fn agent(config: &Config) -> &str {
     config.domains.first().map_or("tributary", String::as_str)
 }
 
-/// The bytes of an answer.
-pub(crate) fn write(request: &Message, reply: &Reply, to_tag: &str) -> Packet {
+/// The bytes of an answer; `None` if not even the headers that every answer repeats can be written.
+pub(crate) fn write(request: &Message, reply: &Reply, to_tag: &str) -> Option<Packet> {
     let mut builder = ResponseBuilder::new(request, reply.status).to_tag(to_tag);
     if reply.to_tag.is_some() {
         // It begins a dialog: its route set is the client's to learn (RFC 3261 12.1.1).
@@ -85,5 +91,5 @@ pub(crate) fn write(request: &Message, reply: &Reply, to_tag: &str) -> Packet {
         // A value of the peer's that cannot be written: say that much without it.
         ResponseBuilder::new(request, Status::SERVER_INTERNAL_ERROR).to_tag(to_tag).build()
     });
-    Packet { head: head.unwrap_or_default(), body: Bytes::new() }
+    head.ok().map(|head| Packet { head, body: Bytes::new() })
 }

@@ -29,9 +29,10 @@ impl RouteKey {
     }
 }
 
-/// Which shard a message belongs to: REGISTER by To, PUBLISH and SUBSCRIBE by the address of record
-/// of the Request-URI, what follows in a dialog by To, which names the presentity (a mark in the
-/// Request-URI, our Contact, stands in where To does not), responses by the mark in their branch.
+/// Which shard a message belongs to: REGISTER by To, PUBLISH and a first SUBSCRIBE by the address of
+/// record of the Request-URI, what follows in a dialog by To, which names the presentity (a mark in
+/// the Request-URI, our Contact, stands in where To does not), responses by the mark in their branch.
+/// Each goes by what its handling goes by; a first SUBSCRIBE that names two users is refused.
 #[must_use]
 pub fn route(message: &Message) -> RouteKey {
     if !message.is_request() {
@@ -42,6 +43,8 @@ pub fn route(message: &Message) -> RouteKey {
     let to_key = to.as_ref().and_then(|to| key(to.uri));
     match message.method() {
         Method::Register => to_key,
+        // It is in no dialog, whatever tag its To has.
+        Method::Publish => key(message.uri()),
         _ if to.as_ref().is_some_and(|to| to.tag().is_some()) => to_key.or_else(|| {
             let user = message.request_uri().ok()?.user?;
             contact_shard(user).map(|index| RouteKey::Mark { index })
@@ -63,8 +66,17 @@ pub fn aor_hash(aor: &str) -> u64 {
     hash ^ hash >> 29
 }
 
+/// The address of record that a URI names here, where SIP's own port says no more than none does.
+pub(crate) fn named(uri: &str) -> Option<Aor> {
+    let aor = Aor::parse(uri).ok()?;
+    match aor.as_str().strip_suffix(":5060") {
+        Some(without) => Aor::parse(without).ok(),
+        None => Some(aor),
+    }
+}
+
 fn key(uri: &str) -> Option<RouteKey> {
-    Aor::parse(uri).ok().map(|aor| RouteKey::Aor(aor_hash(aor.as_str())))
+    named(uri).map(|aor| RouteKey::Aor(aor_hash(aor.as_str())))
 }
 
 /// The user part of our Contact.
@@ -136,6 +148,9 @@ mod tests {
         let refresh = route(&request("SUBSCRIBE", "sip:ps-3@example.com", "<sip:alice@example.com>;tag=9"));
         assert_eq!(register, RouteKey::Aor(aor_hash("sip:alice@example.com")));
         assert_eq!((publish, subscribe, refresh), (register, register, register));
+        let tagged = route(&request("PUBLISH", "sip:alice@example.com", "<sip:bob@example.com>;tag=9"));
+        let port = route(&request("SUBSCRIBE", "sip:ps-3@example.com", "<sip:alice@example.com:5060>;tag=9"));
+        assert_eq!((tagged, port), (register, register));
     }
 
     #[test]

@@ -43,6 +43,8 @@ pub struct Shard {
     /// Counted as they come and go, so that asking costs nothing.
     pub(crate) tally: Tally,
     pub(crate) restoring: bool,
+    /// Set by [`Input::Shutdown`]: from then on nothing changes any more.
+    stopping: bool,
     fired: Vec<Timer>,
 }
 
@@ -71,6 +73,7 @@ impl Shard {
     pub fn new(config: Arc<Config>, seed: [u8; 32], index: u16) -> Self {
         let mut random = Random::new(seed, u32::from(index));
         let keyed = Keyed::new(random.u64(), random.u64());
+        let tags = Keyed::new(random.u64(), random.u64());
         let limits = &config.limits;
         Self {
             index,
@@ -78,8 +81,8 @@ impl Shard {
             wheel: Wheel::new(),
             presentities: Presentities::new(keyed, limits.presentities_per_shard),
             subscriptions: Subscriptions::new(keyed),
-            flows: Flows::new(keyed),
-            transactions: Transactions::new(keyed, limits.transactions_per_shard),
+            flows: Flows::new(keyed, limits.devices_per_shard),
+            transactions: Transactions::new(keyed, tags, limits),
             keyed,
             waiting: Table::with_hasher(keyed),
             changed: Vec::new(),
@@ -87,15 +90,20 @@ impl Shard {
             serial: 0,
             tally: Tally::default(),
             restoring: false,
+            stopping: false,
             fired: Vec::new(),
             random,
             config,
         }
     }
 
-    /// When [`Input::Tick`] is wanted next; may be early, is never late.
+    /// When [`Input::Tick`] is wanted next; may be early, is never late. Once the shard stops nothing
+    /// falls due any more: what would have, does after the restart.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Millis> {
+        if self.stopping {
+            return None;
+        }
         // What is kept for repetitions needs no punctual end, but an idle shard should let it go.
         let forget = self.transactions.next().map(|at| Millis(at.0 + 1_000));
         [self.wheel.next(), forget].into_iter().flatten().min()
@@ -105,6 +113,10 @@ impl Shard {
     /// as that one. Timers that are due act first. Effects are added to `fx` in order.
     pub fn handle(&mut self, now: Millis, input: Input, host: &mut dyn PolicyHost, fx: &mut Effects) {
         self.now = self.now.max(now);
+        self.stopping |= matches!(input, Input::Shutdown);
+        if self.stopping {
+            return self.last_words(input, host, fx);
+        }
         self.transactions.forget(self.now);
         self.turn(fx);
         match input {
@@ -114,6 +126,7 @@ impl Shard {
             Input::Message { flow, message } if message.is_request() => self.request(&flow, &message, fx),
             Input::Message { flow, message } => self.response(&flow, &message, fx),
             Input::FlowClosed { flow } => self.flow_closed(flow, fx),
+            Input::UserRemoved { aor } => self.user_removed(&aor, fx),
             Input::Tick | Input::Shutdown => {}
             Input::Restore(record) => self.restore(*record, fx),
             Input::Restored => self.restored(),
@@ -126,6 +139,19 @@ impl Shard {
             }
         }
         self.settle(host, fx);
+    }
+
+    /// What a shard that stops still does. The connections that end now are ended by the server, and
+    /// their clients come back to the state as it is stored: it must stay as it is.
+    fn last_words(&mut self, input: Input, host: &mut dyn PolicyHost, fx: &mut Effects) {
+        match input {
+            Input::Query { id, query } => {
+                let answer = Box::new(self.query(query, host));
+                fx.push(Effect::Answer { id, answer });
+            }
+            Input::Message { .. } => fx.event(Event::Dropped { why: "stopping" }),
+            _ => {}
+        }
     }
 
     fn turn(&mut self, fx: &mut Effects) {
@@ -162,14 +188,19 @@ impl Shard {
             _ => self.other_method(request),
         };
         let reply = reply.unwrap_or_else(|refusal| refusal);
+        let keep = !reply.is_stateless();
         let tag = match &reply.to_tag {
             Some(tag) => tag.clone(),
-            None => self.random.token(16),
+            None if keep => self.random.token(16),
+            None => self.transactions.tag(key),
         };
-        let packet = respond::write(request, &reply, &tag);
+        let Some(packet) = respond::write(request, &reply, &tag) else {
+            fx.event(Event::Dropped { why: "cannot be answered" });
+            return;
+        };
         let until = Millis(self.now.0 + i64::from(self.config.timing.transaction_ms));
-        if self.transactions.keep(key, packet.clone(), until) {
-            fx.event(Event::LimitReached { limit: "transactions_per_shard" });
+        if keep && let Some(limit) = self.transactions.keep(key, packet.clone(), until) {
+            fx.event(Event::LimitReached { limit });
         }
         fx.event(Event::Request {
             method: known(request.method()),
@@ -226,15 +257,14 @@ impl Shard {
     }
 
     fn flow_closed(&mut self, flow: FlowId, fx: &mut Effects) {
+        self.transactions.close(flow);
         let ties = self.flows.close(flow, self.now);
         for presentity in ties.owners() {
             self.bindings_cut_off(presentity, flow, fx);
             self.publications_cut_off(presentity, flow);
             self.presentities.drop_if_idle(presentity);
         }
-        for id in ties.subscriptions() {
-            self.subscription_cut_off(id, fx);
-        }
+        self.subscriptions_cut_off(ties.subscriptions(), fx);
     }
 
     fn notice(&mut self, notice: &Notice, fx: &mut Effects) {

@@ -80,6 +80,7 @@ impl Shard {
             (Some((id, at)), true) => self.refresh_publication(flow, id, at, etag, seconds, fx),
             (Some((id, at)), false) => {
                 let document = self.read_document(request, aor, fx)?;
+                self.check_bytes(id, Some(at), &document, fx)?;
                 self.modify_publication(flow, request, id, at, document, etag, seconds, fx);
             }
             (None, true) => {
@@ -138,6 +139,26 @@ impl Shard {
         Ok(Arc::new(document))
     }
 
+    /// Whether a presentity has room for a document, in the place of the one `at`.
+    fn check_bytes(
+        &self,
+        id: PresentityId,
+        at: Option<usize>,
+        document: &Document,
+        fx: &mut Effects,
+    ) -> Result<(), Reply> {
+        let live = self.presentities.get(id).map(|p| p.live.publications.as_slice()).unwrap_or_default();
+        let others = live.iter().enumerate().filter(|(other, _)| Some(*other) != at);
+        let others: usize = others.map(|(_, publication)| publication.document.source().len()).sum();
+        if others + document.source().len() <= self.config.limits.publication_bytes_per_presentity as usize {
+            return Ok(());
+        }
+        fx.event(crate::Event::LimitReached { limit: "publication_bytes_per_presentity" });
+        let why = "the documents of all devices together are too long";
+        let refusal = Reply::refuse(Status::REQUEST_ENTITY_TOO_LARGE, why);
+        Err(refusal.warn(respond::agent(&self.config), why))
+    }
+
     #[expect(clippy::too_many_arguments, reason = "all of it is the one request that is acted on")]
     fn new_publication(
         &mut self,
@@ -165,13 +186,17 @@ impl Shard {
         };
         let (identity, returns_as) = device::identify(presentity, flow, request, &document, key);
         self.end_superseded(id, flow.id, returns_as.as_deref(), fx);
-        let Some(presentity) = self.presentities.get_mut(id) else {
+        let Some(presentity) = self.presentities.get(id) else {
             return Ok(());
         };
         if presentity.publications.len() >= self.config.limits.publications_per_presentity as usize {
             return Err(self.limited(fx, "publications_per_presentity"));
         }
+        self.check_bytes(id, None, &document, fx)?;
         let expires = Millis(self.now.0 + i64::from(seconds) * 1000);
+        let Some(presentity) = self.presentities.get_mut(id) else {
+            return Ok(());
+        };
         push_exact(
             &mut presentity.live.publications,
             Publication {
@@ -342,7 +367,7 @@ fn stored(presentity: &Presentity, at: usize) -> Option<Effect> {
 
 impl Shard {
     /// Takes a publication out of everything that knows of it.
-    fn drop_publication(&mut self, id: PresentityId, at: usize, fx: &mut Effects) {
+    pub(crate) fn drop_publication(&mut self, id: PresentityId, at: usize, fx: &mut Effects) {
         let Some(presentity) = self.presentities.get_mut(id) else {
             return;
         };

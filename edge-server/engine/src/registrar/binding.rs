@@ -54,6 +54,10 @@ impl Shard {
             if !uri.is_sip() {
                 return Err(Reply::refuse(Status::UNSUPPORTED_URI_SCHEME, "Contact"));
             }
+            if contact.params.as_str().contains('\0') {
+                // It would come back in every answer to a REGISTER of this user.
+                return Err(Reply::refuse(Status::BAD_REQUEST, "NUL in Contact"));
+            }
             let seconds = granted(contact.expires().or(all_expire), self.config.timing.register)?;
             let instance = contact.instance().map(|instance| instance.urn().to_owned());
             let id = match (&instance, contact.reg_id()) {

@@ -11,6 +11,7 @@ use crate::effect::Effects;
 use crate::input::Flow;
 use crate::presentity::PresentityId;
 use crate::respond::{self, Reply};
+use crate::route;
 use crate::shard::Shard;
 use binding::Wanted;
 use merge_core::policy::Reason;
@@ -129,7 +130,7 @@ impl Shard {
         if !known_scheme {
             return Err(Reply::refuse(Status::UNSUPPORTED_URI_SCHEME, "scheme"));
         }
-        let aor = Aor::parse(uri).map_err(|_| Reply::refuse(Status::NOT_FOUND, "no user part"))?;
+        let aor = route::named(uri).ok_or_else(|| Reply::refuse(Status::NOT_FOUND, "no user part"))?;
         if !self.config.domains.iter().any(|domain| domain == aor.host()) {
             return Err(Reply::refuse(Status::NOT_FOUND, "domain"));
         }

@@ -2,11 +2,12 @@
 
 use super::{CSEQ_BLOCK, Dialog, Subscription, SubscriptionId, TAG, Tag};
 use crate::effect::{Effect, Effects, Event, StoreOp, SubscriptionEnd};
+use crate::flows::Reach;
 use crate::input::{Flow, FlowDevice, FlowId, Transport};
 use crate::presentity::PresentityId;
 use crate::record::{self, Record, SubscriptionRecord, Table};
 use crate::shard::{Shard, Timer};
-use crate::wheel::TimerId;
+use crate::wheel::{TICK_MS, TimerId};
 use merge_core::time::Millis;
 use std::sync::Arc;
 
@@ -21,7 +22,7 @@ impl Shard {
         target: Option<&str>,
         fx: &mut Effects,
     ) {
-        self.carry_on(id, flow.id, flow.transport, fx);
+        self.carry_on(id, Reach { flow: flow.id, transport: flow.transport }, fx);
         let most = self.config.limits.dialog_bytes as usize;
         let Some(subscription) = self.subscriptions.get_mut(id) else {
             return;
@@ -48,14 +49,16 @@ impl Shard {
         self.due.push(id);
     }
 
-    /// Moves a subscription to the connection that its watcher is on now.
-    fn carry_on(&mut self, id: SubscriptionId, flow: FlowId, transport: Transport, fx: &mut Effects) {
+    /// Moves a subscription to the connection that its watcher is on now, and says whether it did.
+    /// The state that it is owed there is for the caller to see to.
+    fn carry_on(&mut self, id: SubscriptionId, reach: Reach, fx: &mut Effects) -> bool {
+        let Reach { flow, transport } = reach;
         let Some(subscription) = self.subscriptions.get_mut(id) else {
-            return;
+            return false;
         };
         let old = subscription.flow.replace(flow);
         if old == Some(flow) {
-            return;
+            return false;
         }
         // What was sent over the old connection may or may not have arrived; its answer will not.
         subscription.in_flight = None;
@@ -74,11 +77,56 @@ impl Shard {
             fx.event(Event::SubscriptionResumed { aor: presentity.aor.clone() });
         }
         self.arm(id);
-        self.due.push(id);
+        true
+    }
+
+    /// Moves all that a device watches to its new connection. A thousand NOTIFYs in one moment would
+    /// look to the connection like a reader that is too slow, so they go out a few at a time.
+    fn carry_all_on(&mut self, ids: Vec<SubscriptionId>, reach: Reach, fx: &mut Effects) {
+        let at_once = self.config.limits.resumed_at_once.max(1) as usize;
+        let mut carried = 0;
+        for id in ids {
+            if !self.carry_on(id, reach, fx) {
+                continue;
+            }
+            match carried / at_once {
+                0 => self.due.push(id),
+                ticks => self.arm_early(id, Millis(self.now.0 + ticks as i64 * TICK_MS)),
+            }
+            carried += 1;
+        }
+        if carried > at_once {
+            fx.event(Event::LimitReached { limit: "resumed_at_once" });
+        }
+    }
+
+    /// A connection died: what was watched over it goes on over the connection that its device is
+    /// known to be on since, or waits.
+    pub(crate) fn subscriptions_cut_off(
+        &mut self,
+        ids: impl Iterator<Item = SubscriptionId>,
+        fx: &mut Effects,
+    ) {
+        let mut found: Option<(Reach, Vec<SubscriptionId>)> = None;
+        for id in ids {
+            let device = self.subscriptions.get(id).and_then(|subscription| subscription.device.as_ref());
+            match (device.and_then(|device| self.flows.reach(device)), &mut found) {
+                (None, _) => self.subscription_cut_off(id, fx),
+                (Some(reach), Some((same, ids))) if *same == reach => ids.push(id),
+                (Some(reach), _) => {
+                    if let Some((reach, ids)) = found.replace((reach, vec![id])) {
+                        self.carry_all_on(ids, reach, fx);
+                    }
+                }
+            }
+        }
+        if let Some((reach, ids)) = found {
+            self.carry_all_on(ids, reach, fx);
+        }
     }
 
     /// The connection died: the subscription waits for its watcher, silently.
-    pub(crate) fn subscription_cut_off(&mut self, id: SubscriptionId, fx: &mut Effects) {
+    fn subscription_cut_off(&mut self, id: SubscriptionId, fx: &mut Effects) {
         let until = Millis(self.now.0 + i64::from(self.config.timing.subscription_grace_ms));
         let Some(subscription) = self.subscriptions.get_mut(id) else {
             return;
@@ -128,17 +176,23 @@ impl Shard {
         replaces: Option<FlowId>,
         fx: &mut Effects,
     ) {
+        let reach = Reach { flow, transport };
+        // The news of this connection can overtake the end of the one before: whoever watches anything
+        // here may still have to be found.
+        if self.subscriptions.of_watcher(&device.aor) > 0 && !self.flows.remember(device, reach) {
+            fx.event(Event::LimitReached { limit: "devices_per_shard" });
+        }
         let key = self.keyed.of(&[device.aor.as_bytes(), device.key.as_bytes()]);
-        let is_its = |subscription: &Subscription| subscription.device.as_ref() == Some(device);
-        let mut ids = self.waiting.get(&key).cloned().unwrap_or_default();
-        if let Some(ties) = replaces.and_then(|old| self.flows.get(old)) {
-            ids.extend(ties.subscriptions());
-        }
-        for id in ids {
-            if self.subscriptions.get(id).is_some_and(is_its) {
-                self.carry_on(id, flow, transport, fx);
-            }
-        }
+        let is_its = |id: &SubscriptionId| {
+            self.subscriptions
+                .get(*id)
+                .is_some_and(|subscription| subscription.device.as_ref() == Some(device))
+        };
+        let waiting = self.waiting.get(&key).map(Vec::as_slice).unwrap_or_default();
+        let moved =
+            replaces.and_then(|old| self.flows.get(old)).into_iter().flat_map(|ties| ties.subscriptions());
+        let ids: Vec<_> = waiting.iter().copied().chain(moved).filter(is_its).collect();
+        self.carry_all_on(ids, reach, fx);
         // Those that subscribed before they registered.
         let here: Vec<_> =
             self.flows.get(flow).map(|ties| ties.subscriptions().collect()).unwrap_or_default();
@@ -170,6 +224,15 @@ impl Shard {
         subscription.timer_at = deadline;
     }
 
+    /// Has the subscription looked at before its deadline.
+    fn arm_early(&mut self, id: SubscriptionId, at: Millis) {
+        if let Some(subscription) = self.subscriptions.get_mut(id).filter(|s| at < s.timer_at) {
+            self.wheel.cancel(subscription.timer);
+            subscription.timer = self.wheel.set(at, Timer::Subscription(id));
+            subscription.timer_at = at;
+        }
+    }
+
     /// The timer of a subscription fired.
     pub(crate) fn subscription_due(&mut self, id: SubscriptionId, fx: &mut Effects) {
         let now = self.now;
@@ -186,6 +249,9 @@ impl Shard {
         } else {
             if subscription.expires <= now && subscription.ending.is_none() {
                 subscription.ending = Some(SubscriptionEnd::Expired);
+                self.due.push(id);
+            } else if subscription.sent == 0 {
+                // Its watcher is back, and its turn has come.
                 self.due.push(id);
             }
             self.arm_unless_due(id);

@@ -7,7 +7,7 @@ use crate::input::Flow;
 use crate::presentity::PresentityId;
 use crate::registrar::granted;
 use crate::respond::{self, Reply};
-use crate::route::contact_user;
+use crate::route::{self, contact_user};
 use crate::shard::Shard;
 use crate::wheel::TimerId;
 use merge_core::policy::Reason;
@@ -34,6 +34,12 @@ impl Shard {
         let watcher = self.authenticate(flow, request, fx)?;
         check_package(request)?;
         let aor = self.served(request.uri())?;
+        // The requests that follow in the dialog are known by their To.
+        let to = request.to().ok().and_then(|to| route::named(to.uri));
+        if to.is_some_and(|to| to != aor) {
+            let why = "To names another user than the Request-URI";
+            return Err(Reply::refuse(Status::BAD_REQUEST, why).warn(respond::agent(&self.config), why));
+        }
         let from = request.from().map_err(|_| Reply::refuse(Status::BAD_REQUEST, "From"))?;
         if Aor::parse(from.uri).ok().is_none_or(|from| *from.as_str() != *watcher) {
             return Err(Reply::refuse(Status::FORBIDDEN, "From is not the authenticated user"));
@@ -150,6 +156,11 @@ impl Shard {
         let seconds = self.subscribe_seconds(request)?;
         let presentity = subscription.presentity;
         let aor = self.presentities.get(presentity).and_then(|p| Aor::parse(&p.aor).ok()).ok_or_else(gone)?;
+        if let Err(refusal) = self.served(aor.as_str()) {
+            // The user went while the server was down.
+            self.end(id, SubscriptionEnd::NoResource, fx);
+            return Err(refusal);
+        }
         self.refreshed(flow, id, cseq, seconds, target.as_deref(), fx);
         Ok(self.accepted(flow, &aor, seconds))
     }

@@ -15,6 +15,10 @@ fn tight() -> Scene {
         subscriptions_per_flow: 2,
         presentities_per_shard: 3,
         transactions_per_shard: 4,
+        transaction_bytes_per_shard: 100_000,
+        resumed_at_once: 50,
+        devices_per_shard: 1,
+        publication_bytes_per_presentity: 800,
         dialog_bytes: 700,
         contact_bytes: 100,
     };
@@ -145,12 +149,60 @@ fn dialog_and_contact_bytes() {
 }
 
 #[test]
-fn transactions_per_shard() {
+fn transactions_per_shard_and_their_bytes() {
+    for limit in ["transactions_per_shard", "transaction_bytes_per_shard"] {
+        let mut config = config();
+        assert!(config.limits.set(limit, if limit == "transactions_per_shard" { 4 } else { 1_600 }));
+        let mut scene = Scene::with(config);
+        let alice = Client::new(&mut scene, "alice", None);
+        for _ in 0..10 {
+            assert_eq!(code(&alice.publish(&mut scene, "", "SIP-If-Match: gone\r\n")), 412);
+        }
+        let counts = scene.counts();
+        assert!((4..10).contains(&counts.transactions) && counts.transaction_bytes <= 1_600, "{counts:?}");
+        assert!(reached(&scene, limit));
+        scene.disconnect(alice.flow);
+        let counts = scene.counts();
+        assert_eq!((counts.transactions, counts.transaction_bytes), (0, 0), "they go with their connection");
+    }
+}
+
+#[test]
+fn who_cannot_show_a_password_takes_no_room_and_is_refused_alike_when_it_repeats_itself() {
+    let mut scene = Scene::new();
+    let alice = Client::new(&mut scene, "alice", None);
+    let text = alice.publish_text(&mut scene, "", "");
+    let answer = scene.ask(alice.flow, &text);
+    assert_eq!(code(&answer), 400);
+    assert_eq!(scene.ask(alice.flow, &text).raw(), answer.raw());
+    assert_eq!(scene.counts().transactions, 0);
+}
+
+#[test]
+fn publication_bytes_per_presentity() {
     let mut scene = tight();
     let alice = Client::new(&mut scene, "alice", None);
-    for _ in 0..10 {
-        alice.publish(&mut scene, "", "");
+    let long = |n: usize| {
+        pidf("alice", "open").replace("</presence>", &format!("<note>{}</note></presence>", "x".repeat(n)))
+    };
+    let first = alice.publish(&mut scene, &long(200), "");
+    assert_eq!(code(&first), 200);
+    assert_eq!(code(&alice.publish(&mut scene, &long(200), "")), 413, "together they are too long");
+    assert!(reached(&scene, "publication_bytes_per_presentity"));
+    assert!(scene.state("sip:alice@example.com").contains("xxx"), "what is published lives on");
+    // The document that is replaced takes no room.
+    let named = format!("SIP-If-Match: {}\r\n", etag(&first));
+    assert_eq!(code(&alice.publish(&mut scene, &long(250), &named)), 200);
+}
+
+#[test]
+fn devices_per_shard() {
+    let mut scene = tight();
+    for watcher in ["bob", "carol"] {
+        let mut client = Client::new(&mut scene, watcher, None);
+        client.watch(&mut scene, "alice");
+        client.register(&mut scene);
     }
-    assert_eq!(scene.counts().transactions, 4);
-    assert!(reached(&scene, "transactions_per_shard"));
+    assert!(reached(&scene, "devices_per_shard"));
+    assert_eq!(scene.counts().devices, 1);
 }

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use tributary_engine::{
     Answer, Assignment, Auth, Config, Effect, Effects, Event, Everybody, Flow, FlowDevice, FlowId, Input,
-    Limits, PolicyFailure, PolicyHost, Query, Record, RouteKey, Shard, StoreOp, Table, Timing, Transport,
-    route,
+    Limits, Notice, PolicyFailure, PolicyHost, Query, Record, RouteKey, Shard, StoreOp, Table, Timing,
+    Transport, route,
 };
 use tributary_sip::{Message, Name, ResponseBuilder, Status};
 
@@ -164,6 +164,16 @@ impl Scene {
     }
 
     pub(crate) fn give(&mut self, flow: FlowId, message: Message) {
+        let notices = self.deliver(flow, message);
+        self.spread(notices);
+    }
+
+    /// As [`send`](Self::send), but what it has to tell the other shards is for the caller to spread.
+    pub(crate) fn put_message(&mut self, flow: FlowId, text: &str) -> Vec<Notice> {
+        self.deliver(flow, Message::parse(Bytes::copy_from_slice(text.as_bytes())).unwrap()).1
+    }
+
+    fn deliver(&mut self, flow: FlowId, message: Message) -> (u16, Vec<Notice>) {
         let link = &self.links[&flow];
         let flow = Flow {
             id: flow,
@@ -173,7 +183,7 @@ impl Scene {
             device: link.device.clone(),
         };
         let shard = route(&message).shard(SHARDS);
-        self.input(shard, Input::Message { flow, message });
+        (shard, self.put(shard, Input::Message { flow, message }))
     }
 
     /// Sends a request and takes its answer, which must be the next thing that arrives.
@@ -248,6 +258,8 @@ impl Scene {
             all.waiting_subscriptions += counts.waiting_subscriptions;
             all.flows += counts.flows;
             all.transactions += counts.transactions;
+            all.transaction_bytes += counts.transaction_bytes;
+            all.devices += counts.devices;
             all.timers += counts.timers;
         }
         all
@@ -260,6 +272,20 @@ impl Scene {
     }
 
     fn input(&mut self, shard: u16, input: Input) {
+        let notices = self.put(shard, input);
+        self.spread((shard, notices));
+    }
+
+    fn spread(&mut self, (shard, notices): (u16, Vec<Notice>)) {
+        for notice in notices {
+            for other in (0..SHARDS).filter(|&other| other != shard) {
+                self.input(other, Input::Notice(notice.clone()));
+            }
+        }
+    }
+
+    /// One call of one shard; gives what it has to tell the others.
+    pub(crate) fn put(&mut self, shard: u16, input: Input) -> Vec<Notice> {
         let mut effects = Effects::new();
         self.shards[usize::from(shard)].handle(Millis(self.now), input, &mut self.host, &mut effects);
         let mut notices = Vec::new();
@@ -291,11 +317,7 @@ impl Scene {
                 Effect::Event(event) => self.events.push(event),
             }
         }
-        for notice in notices {
-            for other in (0..SHARDS).filter(|&other| other != shard) {
-                self.input(other, Input::Notice(notice.clone()));
-            }
-        }
+        notices
     }
 }
 

@@ -7,6 +7,7 @@
 mod client;
 mod world;
 
+pub(crate) use world::Dice;
 use world::World;
 
 /// Seeds of one test; there are several tests so that they run side by side.

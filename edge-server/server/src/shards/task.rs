@@ -50,10 +50,8 @@ pub(crate) async fn run<P: PolicyHost + Send>(setup: ShardSetup<P>) {
     if !owner.perform().await {
         return;
     }
-    let mut stopping = false;
     loop {
-        // Once the server stops nothing falls due any more: what would have, does after the restart.
-        let due = owner.shard.poll_timeout().filter(|_| !stopping).map(|time| clock.instant(time));
+        let due = owner.shard.poll_timeout().map(|time| clock.instant(time));
         let timer = async {
             match due {
                 Some(due) => sleep_until(due).await,
@@ -68,17 +66,12 @@ pub(crate) async fn run<P: PolicyHost + Send>(setup: ShardSetup<P>) {
             () = timer => {}
         }
         // Timers come first: what is due was due before what has just arrived.
-        if !stopping && owner.shard.poll_timeout().is_some_and(|time| time <= clock.now()) {
+        if owner.shard.poll_timeout().is_some_and(|time| time <= clock.now()) {
             owner.handle(Input::Tick);
         }
         for task in batch.drain(..) {
             match task {
-                // It is the server that ends these connections; their clients come back.
-                Task::Input(Input::FlowClosed { .. }) if stopping => {}
-                Task::Input(input) => {
-                    stopping |= matches!(input, Input::Shutdown);
-                    owner.handle(input);
-                }
+                Task::Input(input) => owner.handle(input),
                 Task::Query(query, reply) => owner.ask(query, reply),
                 Task::Stop => stop = true,
             }

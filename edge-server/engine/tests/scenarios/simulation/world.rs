@@ -14,17 +14,21 @@ use tributary_engine::{
 use tributary_sip::{Message, Name};
 
 /// A small generator with a printable seed (SplitMix64).
-pub(super) struct Dice(u64);
+pub(crate) struct Dice(u64);
 
 impl Dice {
-    pub(super) fn next(&mut self) -> u64 {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let z = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
         z ^ z >> 31
     }
 
-    pub(super) fn below(&mut self, end: i64) -> i64 {
+    pub(crate) fn below(&mut self, end: i64) -> i64 {
         (self.next() % end as u64) as i64
     }
 
@@ -76,7 +80,7 @@ impl World {
     pub(super) fn new(seed: u64) -> Self {
         let mut world = Self {
             seed,
-            dice: Dice(seed),
+            dice: Dice::new(seed),
             now: START,
             log: Vec::new(),
             config: Arc::new(config()),
