@@ -20,7 +20,7 @@
 //! * [`ResponseBuilder`] and [`RequestBuilder`] write. A value with a line end in it is refused.
 //! * [`Uri`] with the comparison of RFC 3261 19.1.4, and [`Aor`], the canonical name of a user.
 //! * [`digest`]: both ends of digest authentication, MD5 and SHA-256.
-//! * [`TransactionKey`] and [`DialogId`]: which messages belong together.
+//! * [`transaction`]: the transaction layer; [`DialogId`]: which messages belong together above it.
 //! * [`rsip_compat`]: our messages for programs written on `rsip`.
 //!
 //! Bounds are in [`limits`]. A stream (TCP, TLS) needs framing by Content-Length before
@@ -69,7 +69,7 @@ pub use crate::name::Name;
 pub use crate::name_addr::{InstanceId, NameAddr};
 pub use crate::params::{Param, Params};
 pub use crate::status::{Status, reason_phrase};
-pub use crate::transaction::TransactionKey;
+pub use crate::transaction::{Keys, TransactionKey};
 pub use crate::uri::{Scheme, Uri, UriError, UriParams};
 pub use crate::values::{CSeq, Contacts, EntityTag, MediaType, Reason, RetryAfter, Warning};
 pub use crate::via::{MAGIC_COOKIE, Via};

@@ -1,5 +1,6 @@
 //! Via (RFC 3261 20.42, RFC 3581).
 
+use std::fmt;
 use std::net::IpAddr;
 
 use crate::lex::{self, Lex};
@@ -73,5 +74,15 @@ impl<'a> Via<'a> {
     /// `rport`: `Some(None)` asks for it, `Some(Some(port))` answers.
     pub fn rport(&self) -> Option<Option<u16>> {
         self.params.get("rport").map(|port| port.parse().ok())
+    }
+}
+
+impl fmt::Display for Via<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SIP/{}/{} {}", self.version, self.transport, self.host)?;
+        if let Some(port) = self.port {
+            write!(f, ":{port}")?;
+        }
+        f.write_str(self.params.as_str())
     }
 }

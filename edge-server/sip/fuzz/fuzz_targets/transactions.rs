@@ -1,0 +1,103 @@
+//! Any inputs in any order: nothing panics, and however it went, every transaction but an INVITE
+//! that its user never answered is over in the end, with nothing held.
+#![no_main]
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use libfuzzer_sys::fuzz_target;
+use tributary_sip::transaction::{
+    Capacity, Effect, Hop, Input, Packet, Timing, TransactionId, Transactions, Transport,
+};
+use tributary_sip::{Message, ResponseBuilder, Status};
+
+const TRANSPORTS: [Transport; 4] = [Transport::Udp, Transport::Tcp, Transport::Tls, Transport::Ws];
+const METHODS: [&str; 6] = ["INVITE", "ACK", "CANCEL", "OPTIONS", "BYE", "X"];
+const STATUSES: [u16; 8] = [100, 180, 200, 302, 408, 487, 503, 699];
+
+fn text(start: &str, method: &str, branch: u8) -> Bytes {
+    let cookie = if branch & 8 == 0 { "z9hG4bK" } else { "" };
+    format!(
+        "{start}\r\nVia: SIP/2.0/UDP a.example;branch={cookie}{}\r\nFrom: <sip:a@a.example>;tag=a\r\n\
+         To: <sip:b@a.example>{}\r\nCall-ID: c\r\nCSeq: 1 {method}\r\nContent-Length: 0\r\n\r\n",
+        branch & 3,
+        if branch & 4 == 0 { "" } else { ";tag=b" },
+    )
+    .into()
+}
+
+fuzz_target!(|script: &[u8]| {
+    let capacity = Capacity { servers: 6, clients: 6, bytes: 4_000 };
+    let mut table = Transactions::new(Timing::DEFAULT, capacity, [1, 2]);
+    let (mut now, mut effects) = (0, Vec::new());
+    let mut ids: Vec<TransactionId> = Vec::new();
+    let mut asked: Vec<(TransactionId, Message)> = Vec::new();
+    let mut steps = script.chunks_exact(4);
+    for step in &mut steps {
+        let &[what, a, b, after] = step else { continue };
+        now += u64::from(after) * 40;
+        let transport = TRANSPORTS[usize::from(a >> 6)];
+        let hop =
+            Hop { flow: u64::from(a & 1), transport, peer: SocketAddr::from(([192, 0, 2, a & 1], 5060)) };
+        let method = METHODS[usize::from(a >> 1) % METHODS.len()];
+        let code = STATUSES[usize::from(b >> 4) % STATUSES.len()];
+        let id = ids.get(usize::from(b) % ids.len().max(1)).copied();
+        let input = match (what % 8, id) {
+            (0 | 1, _) => {
+                let raw = text(&format!("{method} sip:b@a.example SIP/2.0"), method, b);
+                let Ok(message) = Message::parse(raw) else { continue };
+                Input::Received { hop, message }
+            }
+            (2, _) => {
+                let raw = text(&format!("SIP/2.0 {code} x"), method, b);
+                let Ok(message) = Message::parse(raw) else { continue };
+                Input::Received { hop, message }
+            }
+            (3, _) => {
+                let request = text(&format!("{method} sip:b@a.example SIP/2.0"), method, b).into();
+                Input::Request { user: u64::from(b), hop, request }
+            }
+            (4, _) => {
+                let Some((transaction, request)) = asked.get(usize::from(b) % asked.len().max(1)) else {
+                    continue;
+                };
+                let Some(status) = Status::new(code) else { continue };
+                let Ok(response) = ResponseBuilder::new(request, status).build() else { continue };
+                Input::Respond { transaction: *transaction, status, response: Packet::from(response) }
+            }
+            (5, Some(transaction)) => Input::Cancel { transaction, reason: Some("SIP;cause=200".into()) },
+            (6, Some(transaction)) => Input::SendFailed { transaction },
+            (7, _) => Input::FlowClosed { flow: u64::from(a & 1) },
+            _ => Input::Tick,
+        };
+        table.handle(now, input, &mut effects);
+        for effect in effects.drain(..) {
+            match effect {
+                Effect::Send { transaction, packet, .. } => {
+                    assert!(Message::parse(packet.to_bytes()).is_ok());
+                    ids.extend(transaction);
+                }
+                Effect::Request { transaction, message, .. } => asked.push((transaction, message)),
+                _ => {}
+            }
+        }
+        assert!(table.poll_timeout().is_none_or(|due| due > now));
+        // Six each way, and a CANCEL for each of their INVITEs and of ours.
+        assert!(table.len() <= 24);
+    }
+    for (transaction, request) in &asked {
+        let Ok(response) = ResponseBuilder::new(request, Status::NOT_FOUND).build() else { continue };
+        let respond = Input::Respond {
+            transaction: *transaction,
+            status: Status::NOT_FOUND,
+            response: Packet::from(response),
+        };
+        table.handle(now, respond, &mut effects);
+    }
+    while let Some(due) = table.poll_timeout() {
+        assert!(due > now);
+        now = due;
+        table.handle(now, Input::Tick, &mut effects);
+    }
+    assert!(table.is_empty() && table.held_bytes() == 0);
+});
