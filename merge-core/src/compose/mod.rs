@@ -30,6 +30,7 @@ pub(crate) mod candidates;
 mod devices;
 mod duplicates;
 mod fields;
+mod hidden;
 pub(crate) mod ids;
 mod person;
 mod sources;
@@ -53,6 +54,7 @@ use crate::xml::Element;
 
 pub(crate) use activities::{Class, classify};
 pub(crate) use candidates::{PartCandidate, TupleCandidate};
+pub(crate) use hidden::Hidden;
 pub(crate) use sources::{Source, current};
 
 /// Which of the built-in compositions.
@@ -144,6 +146,8 @@ pub struct Composed<'a> {
     pub(crate) talking: Option<&'a Dialog>,
     /// The source by which the person is active, where a source with more to say only had an idle one.
     pub(crate) active: Option<u16>,
+    /// What a policy hides.
+    pub(crate) hidden: Vec<Hidden<'a>>,
     /// What a policy said, where one was applied.
     pub(crate) verdict: Option<Output>,
 }
@@ -236,6 +240,7 @@ pub fn compose(set: &LiveSet, now: Millis, how: Composition) -> Composed<'_> {
         renames: Vec::new(),
         talking: None,
         active: None,
+        hidden: Vec::new(),
         verdict: None,
     };
     if composed.sources.is_empty() {

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::{Composed, ContactOut, PartOut, TupleOut};
+use super::{Composed, ContactOut, PartOut, TupleOut, hidden};
 use crate::policy::Output;
 use crate::xml::{Element, Namespace, Writer};
 
@@ -41,7 +41,7 @@ pub(super) fn pidf(composed: &Composed<'_>) -> Vec<u8> {
                 out.end();
             }
         }
-        None => composed.notes.iter().for_each(|note| out.copy(*note)),
+        None => composed.notes.iter().for_each(|note| copy(composed, *note, &mut out)),
     }
     for person in &composed.persons {
         write_person(composed, person, &mut out);
@@ -80,7 +80,7 @@ fn write_tuple<'a>(composed: &'a Composed<'_>, tuple: &'a TupleOut<'_>, out: &mu
     copy_all(composed, &tuple.fields, out);
     match &tuple.contact {
         ContactOut::None => {}
-        ContactOut::Copy(contact) => out.copy(*contact),
+        ContactOut::Copy(contact) => copy(composed, *contact, out),
         ContactOut::Reranked(contact, priority) => {
             out.start(PIDF, "contact");
             out.attribute("priority", thousandths(*priority, &mut [0; 5]));
@@ -97,7 +97,7 @@ fn write_tuple<'a>(composed: &'a Composed<'_>, tuple: &'a TupleOut<'_>, out: &mu
     }
     copy_all(composed, &tuple.notes, out);
     match (tuple.stamp, tuple.at) {
-        (Some(stamp), _) => out.copy(stamp),
+        (Some(stamp), _) => copy(composed, stamp, out),
         (None, Some(at)) => out.leaf(PIDF, "timestamp", &at.to_rfc3339()),
         (None, None) => {}
     }
@@ -125,7 +125,7 @@ fn write_person<'a>(composed: &'a Composed<'_>, person: &'a PartOut<'_>, out: &m
     }
     copy_all(composed, &person.fields, out);
     copy_all(composed, &person.notes, out);
-    write_instant(person, out);
+    write_instant(composed, person, out);
     out.end();
 }
 
@@ -144,13 +144,13 @@ fn write_device<'a>(composed: &'a Composed<'_>, device: &'a PartOut<'_>, out: &m
     copy_all(composed, &device.fields, out);
     out.leaf(DATA_MODEL, "deviceID", group.first().map_or("", |candidate| &candidate.device_id));
     copy_all(composed, &device.notes, out);
-    write_instant(device, out);
+    write_instant(composed, device, out);
     out.end();
 }
 
-fn write_instant<'a>(part: &PartOut<'a>, out: &mut Writer<'a>) {
+fn write_instant<'a>(composed: &'a Composed<'_>, part: &'a PartOut<'_>, out: &mut Writer<'a>) {
     match (part.stamp, part.at) {
-        (Some(stamp), _) => out.copy(stamp),
+        (Some(stamp), _) => copy(composed, stamp, out),
         (None, Some(at)) => out.leaf(DATA_MODEL, "timestamp", &at.to_rfc3339()),
         (None, None) => {}
     }
@@ -177,6 +177,14 @@ fn copy_all<'a>(composed: &'a Composed<'_>, range: &core::ops::Range<usize>, out
 }
 
 fn copy<'a>(composed: &'a Composed<'_>, element: Element<'a>, out: &mut Writer<'a>) {
+    if composed.hides_inside(element) {
+        hidden::copy_shown(composed, element, out, &|shown, out| copy_renamed(composed, shown, out));
+    } else {
+        copy_renamed(composed, element, out);
+    }
+}
+
+fn copy_renamed<'a>(composed: &'a Composed<'_>, element: Element<'a>, out: &mut Writer<'a>) {
     if composed.renames.is_empty() {
         out.copy(element);
         return;

@@ -8,7 +8,9 @@ use super::Call;
 use super::output::{Base, Drop, Output, Select};
 use crate::compose::tuples;
 use crate::compose::write::enumeration;
-use crate::compose::{Basis, Composed, ContactOut, PartOut, TupleCandidate, TupleOut, candidates, ids};
+use crate::compose::{
+    Basis, Composed, ContactOut, Hidden, PartOut, TupleCandidate, TupleOut, candidates, ids,
+};
 use crate::xml::{Element, Namespace, Writer};
 
 /// Where extension tokens (`x-lunch`) live in a document: no schema knows them, and RPID's own namespace
@@ -16,12 +18,11 @@ use crate::xml::{Element, Namespace, Writer};
 const TOKENS: Namespace<'static> = Namespace::Other("urn:tributary:tokens");
 /// RFC 4589's place types.
 const PLACES: Namespace<'static> = Namespace::Other("urn:ietf:params:xml:ns:location-type");
-/// RFC 4119's locations, and the version before.
-const GEO: [&str; 2] = ["urn:ietf:params:xml:ns:pidf:geopriv10", "urn:ietf:params:xml:ns:pidf:geopriv"];
 
 /// Carries out what a policy answered.
 ///
-/// Drops first, then the selection, then what the policy sets. The result is written by the host like any
+/// Dropped tuples first, then the selection, then what else is dropped (out of what was selected too), then what
+/// the policy sets. The result is written by the host like any
 /// other, so it is well formed and its ids are unique whatever the policy said.
 #[must_use]
 pub fn apply<'a>(call: &Call<'_>, builtin: &Composed<'a>, output: &Output) -> Composed<'a> {
@@ -37,11 +38,14 @@ pub fn apply<'a>(call: &Call<'_>, builtin: &Composed<'a>, output: &Output) -> Co
         composed.active = None;
     }
     for drop in &output.drop {
-        carry_out(&mut composed, drop);
+        if let Drop::Tuple(etag, id) = drop {
+            drop_tuple(&mut composed, etag, id);
+        }
     }
     if let Some(select) = &output.select {
         choose(&mut composed, select, output);
     }
+    hide(&mut composed, &output.drop);
     set(&mut composed, output);
     if composed.basis == Basis::Nothing && (!composed.tuples.is_empty() || !composed.persons.is_empty()) {
         composed.basis = Basis::Published;
@@ -55,58 +59,56 @@ fn is_tuple(composed: &Composed<'_>, candidate: &TupleCandidate<'_>, etag: &str,
     candidate.id == id && composed.source_of(candidate.source).is_some_and(|s| s.publication.etag == etag)
 }
 
-fn carry_out(composed: &mut Composed<'_>, drop: &Drop) {
-    match drop {
-        Drop::Devices => composed.devices.clear(),
-        Drop::Person => {
-            composed.persons.clear();
-            composed.talking = None;
-            composed.active = None;
-        }
-        Drop::Geo => {
-            let is_geo = |element: &Element<'_>| GEO.contains(&element.namespace().uri());
-            retain(composed, |element| !is_geo(element));
-            composed.extensions.retain(|element| !is_geo(element));
-        }
-        Drop::Notes => {
-            retain(composed, |element| !is_note(element));
-            composed.notes.clear();
-        }
-        Drop::NotesOf(etag) => {
-            let publication = composed.sources.iter().find(|source| source.publication.etag == *etag);
-            let Some(tree) = publication.map(|source| source.publication.document.tree()) else { return };
-            let from_it = |element: &Element<'_>| core::ptr::eq(element.tree(), tree);
-            retain(composed, |element| !(is_note(element) && from_it(element)));
-            composed.notes.retain(|element| !from_it(element));
-        }
-        Drop::Field(local) => {
-            if *local == "activities" {
-                composed.talking = None;
-            }
-            remove_field(composed, local);
-        }
-        Drop::Tuple(etag, id) => drop_tuple(composed, etag, id),
+/// Takes away all that is dropped by its kind. What stands inside something that stays is left out when that is
+/// written.
+fn hide<'a>(composed: &mut Composed<'a>, drops: &[Drop]) {
+    let document = |etag: &str| {
+        let set = composed.set;
+        let publication = set.publications.iter().find(|publication| publication.etag == etag)?;
+        Some(publication.document.tree())
+    };
+    let kind = |drop: &Drop| match drop {
+        Drop::Devices => Some(Hidden::Devices),
+        Drop::Person => Some(Hidden::Persons),
+        Drop::Geo => Some(Hidden::Geo),
+        Drop::Notes => Some(Hidden::Notes),
+        Drop::NotesOf(etag) => document(etag).map(Hidden::NotesOf),
+        Drop::Field(local) => Some(Hidden::Rpid(local)),
+        Drop::Tuple(..) => None,
+    };
+    let hidden: Vec<Hidden<'a>> = drops.iter().filter_map(kind).collect();
+    let keep = |element: &Element<'a>| !hidden.iter().any(|kind| kind.covers(*element));
+    composed.notes.retain(keep);
+    composed.extensions.retain(keep);
+    retain(composed, keep);
+    if drops.contains(&Drop::Devices) {
+        composed.devices.clear();
     }
-}
-
-fn is_note(element: &Element<'_>) -> bool {
-    matches!(element.namespace(), Namespace::Pidf | Namespace::DataModel) && element.local() == "note"
+    if drops.contains(&Drop::Person) {
+        composed.persons.clear();
+        composed.active = None;
+    }
+    if drops.contains(&Drop::Person) || drops.contains(&Drop::Field("activities")) {
+        composed.talking = None;
+    }
+    composed.hidden = hidden;
 }
 
 /// Takes one contributor out of the tuple that it is in, and the tuple away when it was the only one.
 fn drop_tuple(composed: &mut Composed<'_>, etag: &str, id: &str) {
-    let found = composed.tuples.iter().position(|tuple| {
+    // Nothing keeps a document from having two tuples of one id.
+    while let Some(at) = composed.tuples.iter().position(|tuple| {
         let group = composed.tuple_candidates.get(tuple.group.clone()).unwrap_or_default();
         group.iter().any(|candidate| is_tuple(composed, candidate, etag, id))
-    });
-    let Some(at) = found else { return };
-    let group = composed.tuple_candidates.get(composed.tuples[at].group.clone()).unwrap_or_default();
-    let rest: Vec<_> =
-        group.iter().filter(|candidate| !is_tuple(composed, candidate, etag, id)).cloned().collect();
-    if rest.is_empty() {
-        composed.tuples.remove(at);
-    } else {
-        composed.tuples[at] = tuples::add(composed, rest);
+    }) {
+        let group = composed.tuple_candidates.get(composed.tuples[at].group.clone()).unwrap_or_default();
+        let rest: Vec<_> =
+            group.iter().filter(|candidate| !is_tuple(composed, candidate, etag, id)).cloned().collect();
+        if rest.is_empty() {
+            composed.tuples.remove(at);
+        } else {
+            composed.tuples[at] = tuples::add(composed, rest);
+        }
     }
 }
 

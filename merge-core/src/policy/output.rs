@@ -84,11 +84,11 @@ pub enum Drop {
     NotesOf(String),
     /// `tuple:ETAG/ID`: one tuple.
     Tuple(String, String),
-    /// `devices`: every device.
+    /// `devices`: every device, and which one a service runs on.
     Devices,
     /// `person`: the person.
     Person,
-    /// `activities`, `mood`, `place` or `sphere` of the person.
+    /// `activities`, `mood`, `place` or `sphere`, wherever they stand.
     Field(&'static str),
 }
 

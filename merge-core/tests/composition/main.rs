@@ -7,6 +7,7 @@ mod four_phones;
 mod json_form;
 mod laws;
 mod policies;
+mod privacy;
 mod published;
 mod rules;
 mod shapes;
