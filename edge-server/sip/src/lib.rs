@@ -21,6 +21,7 @@
 //! * [`Uri`] with the comparison of RFC 3261 19.1.4, and [`Aor`], the canonical name of a user.
 //! * [`digest`]: both ends of digest authentication, MD5 and SHA-256.
 //! * [`transaction`]: the transaction layer; [`DialogId`]: which messages belong together above it.
+//! * [`proxy`]: where a request goes next, and when it must go no further.
 //! * [`rsip_compat`]: our messages for programs written on `rsip`.
 //!
 //! Bounds are in [`limits`]. A stream (TCP, TLS) needs framing by Content-Length before
@@ -44,6 +45,7 @@ mod method;
 mod name;
 mod name_addr;
 pub mod params;
+pub mod proxy;
 mod reader;
 pub mod rsip_compat;
 pub mod status;

@@ -1,0 +1,95 @@
+//! What keeps a request from going on for ever: Max-Forwards (RFC 3261 16.3, 16.6 item 3), loop
+//! detection and Max-Breadth (RFC 5393).
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use crate::message::Message;
+use crate::name::Name;
+use crate::status::Status;
+use crate::transaction::branch;
+
+/// Max-Breadth of a request that brings none, and the most that is believed (RFC 5393 5.3.3).
+pub const MOST_BREADTH: u32 = 60;
+
+/// Max-Forwards of a request that brings none (RFC 3261 16.6 item 3).
+const FIRST_MAX_FORWARDS: u8 = 70;
+
+/// Max-Forwards of what is forwarded; 483 when the request may go no further, 400 when the header
+/// cannot be read. An OPTIONS that may go no further can be answered in place of its target (16.3).
+pub fn max_forwards(request: &Message) -> Result<u8, Status> {
+    match request.max_forwards() {
+        Ok(None) => Ok(FIRST_MAX_FORWARDS),
+        Ok(Some(left)) => left.checked_sub(1).ok_or(Status::TOO_MANY_HOPS),
+        Err(_) => Err(Status::BAD_REQUEST),
+    }
+}
+
+/// Recognises requests that come back unchanged (RFC 5393 4.2): the second part of each branch of
+/// ours is a hash of what decided where the request went. One that comes back with another
+/// Request-URI or Route, a spiral, is no loop.
+#[derive(Clone, Copy)]
+pub struct Hops<'a> {
+    /// What we write as sent-by: host, and port if we write one.
+    pub sent_by: (&'a str, Option<u16>),
+    /// Equal on all nodes that share sent-by.
+    pub secret: [u64; 2],
+}
+
+impl Hops<'_> {
+    /// A branch for the forwarded request: unique by `entropy`, recognisable by what `received`
+    /// was when it came, before its Route was touched.
+    pub fn branch(&self, received: &Message, entropy: [u8; 16]) -> String {
+        format!("{}.{}", branch(entropy), self.mark(received))
+    }
+
+    /// Whether a Via below the top says that the request was here in the same state: 482.
+    pub fn is_loop(&self, received: &Message) -> bool {
+        let (host, port) = self.sent_by;
+        let mut ours = received
+            .vias()
+            .map_while(Result::ok)
+            .filter(|via| via.port == port && via.host.eq_ignore_ascii_case(host))
+            .filter_map(|via| via.branch()?.rsplit_once('.').map(|(_, mark)| mark))
+            .peekable();
+        // Most requests were never here, and need no hash.
+        ours.peek().is_some() && {
+            let mark = self.mark(received);
+            ours.any(|seen| seen == mark)
+        }
+    }
+
+    fn mark(&self, received: &Message) -> String {
+        let mut hasher = DefaultHasher::new();
+        (self.secret, received.uri(), received.call_id()).hash(&mut hasher);
+        received.header(Name::CSeq).hash(&mut hasher);
+        for route in received.headers(Name::Route) {
+            route.hash(&mut hasher);
+        }
+        format!("{:016x}", hasher.finish())
+    }
+}
+
+/// Max-Breadth of each of `branches` requests that are forwarded at the same time, from the share
+/// that came in and what branches still open have taken of it (RFC 5393 5.3.3). The sum is what is
+/// left, so nothing of it is lost; 440 when some branch would get nothing, and 400 when the header
+/// cannot be read.
+pub fn breadth_shares(
+    received: &Message,
+    taken: u32,
+    branches: u32,
+) -> Result<impl Iterator<Item = u32>, Status> {
+    let incoming = match received.header_named("Max-Breadth") {
+        None => MOST_BREADTH,
+        Some(text) if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) => {
+            // What does not fit is more than we believe anyway.
+            text.parse().unwrap_or(u32::MAX).min(MOST_BREADTH)
+        }
+        Some(_) => return Err(Status::BAD_REQUEST),
+    };
+    let left = incoming.saturating_sub(taken);
+    if left < branches.max(1) {
+        return Err(Status::new(440).unwrap_or(Status::SERVER_INTERNAL_ERROR));
+    }
+    let (each, more) = (left / branches.max(1), left % branches.max(1));
+    Ok((0..branches).map(move |branch| each + u32::from(branch < more)))
+}
