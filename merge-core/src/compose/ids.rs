@@ -5,8 +5,8 @@ use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::Composed;
-use crate::xml::Element;
+use super::{Composed, ContactOut};
+use crate::xml::{Element, IdAttribute, Namespace, continues_ncname, starts_ncname};
 
 /// What claims an id; among equal claims the one named first here keeps it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,8 +47,8 @@ struct Claim<'a> {
 /// Renames what clashes, by the rule in the page of [`compose`](super).
 pub(crate) fn make_unique<'a>(composed: &mut Composed<'a>) {
     composed.renames.clear();
-    let mut inside: Vec<(Element<'a>, Cow<'a, str>)> = Vec::new();
-    let mut claims = claims(composed, &mut inside);
+    let inside = ids_inside(composed);
+    let mut claims = claims(composed, &inside);
     crate::order::sort_by(&mut claims, |a, b| {
         a.id.cmp(&b.id)
             .then_with(|| a.claimant.kind_rank().cmp(&b.claimant.kind_rank()))
@@ -56,35 +56,33 @@ pub(crate) fn make_unique<'a>(composed: &mut Composed<'a>) {
             .then_with(|| a.source.cmp(&b.source))
             .then_with(|| a.claimant.cmp(&b.claimant))
     });
-    if claims.windows(2).all(|pair| pair[0].id != pair[1].id) {
-        claims.into_iter().for_each(|claim| give(composed, claim.claimant, claim.id, &inside));
-        return;
-    }
     let mut made: BTreeSet<String> = BTreeSet::new();
-    let mut at = 0;
-    while at < claims.len() {
-        let length = claims[at..].iter().take_while(|claim| claim.id == claims[at].id).count();
-        let mut occurrence = 0_u32;
-        for place in at..at + length {
-            let claim = &claims[place];
-            let same_owner = place > at && {
-                let before = &claims[place - 1];
-                before.source == claim.source && before.claimant.kind() == claim.claimant.kind()
-            };
-            occurrence = if same_owner { occurrence + 1 } else { 0 };
-            let id = if place == at {
-                claim.id.clone()
-            } else {
+    let mut occurrence = 0_u32;
+    for place in 0..claims.len() {
+        let claim = &claims[place];
+        let before =
+            place.checked_sub(1).map(|before| &claims[before]).filter(|before| before.id == claim.id);
+        let id = match before {
+            None => claim.id.clone(),
+            Some(before) => {
+                let same_owner =
+                    before.source == claim.source && before.claimant.kind() == claim.claimant.kind();
+                occurrence = if same_owner { occurrence + 1 } else { 0 };
                 Cow::Owned(rename(composed, claim, occurrence, &claims, &mut made))
-            };
-            give(composed, claim.claimant, id, &inside);
+            }
+        };
+        if before.is_none() {
+            occurrence = 0;
         }
-        at += length;
+        give(composed, claim.claimant, id, &inside);
     }
     // Sorted for the writer's look-ups only; the addresses decide nothing that is seen.
-    crate::order::sort_by_key(&mut composed.renames, |(element, _)| {
-        (core::ptr::from_ref(element.tree()).addr(), element.id())
-    });
+    crate::order::sort_by_key(&mut composed.renames, |(id, _)| place(*id));
+}
+
+/// Where an id stands, among those of all documents.
+pub(super) fn place(id: IdAttribute<'_>) -> (usize, u16) {
+    (core::ptr::from_ref(id.tree()).addr(), id.place())
 }
 
 impl Claimant {
@@ -98,8 +96,8 @@ impl Claimant {
     }
 }
 
-fn claims<'a>(composed: &Composed<'a>, inside: &mut Vec<(Element<'a>, Cow<'a, str>)>) -> Vec<Claim<'a>> {
-    let count = composed.tuples.len() + composed.persons.len() + composed.devices.len();
+fn claims<'a>(composed: &Composed<'a>, inside: &[IdAttribute<'a>]) -> Vec<Claim<'a>> {
+    let count = composed.tuples.len() + composed.persons.len() + composed.devices.len() + inside.len();
     let mut claims = Vec::with_capacity(count);
     for (at, tuple) in composed.tuples.iter().enumerate() {
         let owners = composed.tuple_candidates.get(tuple.group.clone()).unwrap_or_default();
@@ -131,41 +129,83 @@ fn claims<'a>(composed: &Composed<'a>, inside: &mut Vec<(Element<'a>, Cow<'a, st
             source: owner.map_or(0, |owner| owner.source),
         });
     }
-    let copied = composed.pieces.iter().chain(&composed.extensions);
-    for (element, id) in copied.flat_map(|piece| piece.ids()) {
+    for (at, id) in inside.iter().enumerate() {
         // Only copies of known sources get here; the search is short and seldom.
-        let tree: *const _ = element.tree();
         let owner = composed
             .sources
             .iter()
             .enumerate()
-            .find(|(_, source)| core::ptr::eq(source.publication.document.tree(), tree));
+            .find(|(_, source)| core::ptr::eq(source.publication.document.tree(), id.tree()));
         claims.push(Claim {
-            id: valid(&id, "i"),
-            claimant: Claimant::Inside(inside.len()),
+            id: valid(&id.value(), "i"),
+            claimant: Claimant::Inside(at),
             steady: owner.map_or(0, |(_, source)| source.steady),
             source: owner.map_or(0, |(index, _)| u16::try_from(index).unwrap_or(u16::MAX)),
         });
-        inside.push((element, id));
     }
     claims
 }
 
-fn give<'a>(
-    composed: &mut Composed<'a>,
-    claimant: Claimant,
-    id: Cow<'a, str>,
-    inside: &[(Element<'a>, Cow<'a, str>)],
-) {
+/// The ids that are written besides those of tuples, persons and devices, each document's in its order.
+fn ids_inside<'a>(composed: &Composed<'a>) -> Vec<IdAttribute<'a>> {
+    let mut found = Vec::new();
+    if !composed.sources.iter().any(|source| source.publication.document.has_ids_inside()) {
+        return found;
+    }
+    let mut copied = |elements: &[Element<'a>]| {
+        elements.iter().for_each(|element| found.extend(element.id_attributes()));
+    };
+    copied(&composed.notes);
+    copied(&composed.extensions);
+    for tuple in &composed.tuples {
+        for range in [&tuple.status_fields, &tuple.fields, &tuple.notes] {
+            copied(composed.pieces.get(range.clone()).unwrap_or_default());
+        }
+        copied(tuple.stamp.as_slice());
+        if let ContactOut::Copy(contact) | ContactOut::Reranked(contact, _) = &tuple.contact {
+            copied(&[*contact]);
+        }
+    }
+    for part in composed.persons.iter().chain(&composed.devices) {
+        for range in [&part.fields, &part.notes] {
+            copied(composed.pieces.get(range.clone()).unwrap_or_default());
+        }
+        copied(part.stamp.as_slice());
+    }
+    // Tags of our own have the attributes of their contributors', but for the `id`.
+    for tuple in &composed.tuples {
+        for candidate in composed.tuple_candidates.get(tuple.group.clone()).unwrap_or_default() {
+            found.extend(candidate.element.own_ids().filter(|id| id.is_xml_id()));
+            found.extend(candidate.status.into_iter().flat_map(Element::own_ids));
+        }
+    }
+    let parts =
+        [(&composed.persons, &composed.person_candidates), (&composed.devices, &composed.device_candidates)];
+    for (part, candidates) in
+        parts.into_iter().flat_map(|(parts, candidates)| parts.iter().map(move |part| (part, candidates)))
+    {
+        for candidate in candidates.get(part.group.clone()).unwrap_or_default() {
+            found.extend(candidate.element.own_ids().filter(|id| id.is_xml_id()));
+            if part.whole {
+                let named = candidate.element.child(Namespace::DataModel, "deviceID");
+                found.extend(named.into_iter().flat_map(Element::own_ids));
+            }
+        }
+    }
+    crate::order::sort_by_key(&mut found, |id| place(*id));
+    found.dedup_by_key(|id| place(*id));
+    found
+}
+
+fn give<'a>(composed: &mut Composed<'a>, claimant: Claimant, id: Cow<'a, str>, inside: &[IdAttribute<'a>]) {
     let at = claimant.index();
     match claimant {
         Claimant::Tuple(_) => composed.tuples[at].id = id,
         Claimant::Person(_) => composed.persons[at].id = id,
         Claimant::Device(_) => composed.devices[at].id = id,
         Claimant::Inside(_) => {
-            let (element, old) = &inside[at];
-            if *old != id {
-                composed.renames.push((*element, id));
+            if inside[at].value() != id {
+                composed.renames.push((inside[at], id));
             }
         }
     }
@@ -216,7 +256,7 @@ pub(crate) fn push_digits(out: &mut String, number: u32) {
     }
 }
 
-/// The id as an NCName: what may not stand in one becomes `_`, and what may not begin one gets a `_` in
+/// The id as an NCName, which an xs:ID is: what may not stand in one becomes `_`, and what may not begin one gets a `_` in
 /// front. A missing id becomes `fallback`.
 fn valid<'a>(id: &Cow<'a, str>, fallback: &'static str) -> Cow<'a, str> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
@@ -225,17 +265,15 @@ fn valid<'a>(id: &Cow<'a, str>, fallback: &'static str) -> Cow<'a, str> {
     {
         return id.clone();
     }
-    let begins = |c: char| c == '_' || c.is_ascii_alphabetic() || (!c.is_ascii() && c.is_alphabetic());
-    let continues = |c: char| begins(c) || c == '-' || c == '.' || c.is_ascii_digit();
-    let trimmed = id.trim();
+    let trimmed = id.trim_matches([' ', '\t', '\r', '\n']);
     let Some(first) = trimmed.chars().next() else { return Cow::Borrowed(fallback) };
-    if trimmed.len() == id.len() && begins(first) && trimmed.chars().all(continues) {
+    if trimmed.len() == id.len() && starts_ncname(first) && trimmed.chars().all(continues_ncname) {
         return id.clone();
     }
     let mut name = String::with_capacity(trimmed.len() + 1);
-    if !begins(first) {
+    if !starts_ncname(first) {
         name.push('_');
     }
-    name.extend(trimmed.chars().map(|c| if continues(c) { c } else { '_' }));
+    name.extend(trimmed.chars().map(|c| if continues_ncname(c) { c } else { '_' }));
     Cow::Owned(name)
 }

@@ -50,7 +50,7 @@ use crate::model::{Activities, Basic, Document, Note};
 use crate::policy::Output;
 use crate::presence_json;
 use crate::time::Millis;
-use crate::xml::Element;
+use crate::xml::{Element, IdAttribute};
 
 pub(crate) use activities::{Class, classify};
 pub(crate) use candidates::{PartCandidate, TupleCandidate};
@@ -140,8 +140,8 @@ pub struct Composed<'a> {
     pub(crate) extensions: Vec<Element<'a>>,
     /// The fields and notes of all parts, each part's in a range of its own.
     pub(crate) pieces: Vec<Element<'a>>,
-    /// `xs:ID` attributes inside copied elements that clash: the element and its new id.
-    pub(crate) renames: Vec<(Element<'a>, Cow<'a, str>)>,
+    /// `xs:ID` attributes inside copied elements that clash, and their new values, sorted by [`ids::place`].
+    pub(crate) renames: Vec<(IdAttribute<'a>, Cow<'a, str>)>,
     /// The call that the person is in, where that won over what was published as activities.
     pub(crate) talking: Option<&'a Dialog>,
     /// The source by which the person is active, where a source with more to say only had an idle one.

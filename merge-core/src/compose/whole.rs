@@ -6,7 +6,7 @@
 
 use super::{PartCandidate, PartOut, TupleCandidate, TupleOut};
 use crate::model::Device;
-use crate::xml::{Element, Namespace};
+use crate::xml::{Element, Name, Namespace};
 
 /// Counts children, as long as they stand in the order of the schema.
 struct InOrder {
@@ -34,10 +34,10 @@ fn all_from(pieces: &[Element<'_>], owner: Element<'_>) -> bool {
     pieces.iter().all(|piece| core::ptr::eq(piece.tree(), owner.tree()))
 }
 
-fn has_only_an_id(element: Element<'_>) -> bool {
-    element
-        .attributes()
-        .all(|attribute| attribute.name.namespace == Namespace::None && attribute.name.local == "id")
+/// Whether an element has no attribute that the first contributor's lacks.
+fn adds_no_attribute(first: Element<'_>, other: Element<'_>) -> bool {
+    let known = |name: Name<'_>| first.attribute_in(name.namespace, name.local).is_some();
+    other.attributes().all(|attribute| known(attribute.name))
 }
 
 /// Whether a tuple is its first contributor's. `pieces` are its status fields, fields and notes.
@@ -75,8 +75,8 @@ pub(super) fn tuple(out: &TupleOut<'_>, group: &[TupleCandidate<'_>], pieces: &[
         && basic <= 1
         && inside == out.status_fields.len()
         && others.iter().all(|other| {
-            has_only_an_id(other.element)
-                && other.status.is_none_or(|status| status.attributes().next().is_none())
+            adds_no_attribute(first.element, other.element)
+                && other.status.is_none_or(|other| adds_no_attribute(status, other))
         })
 }
 
@@ -102,5 +102,5 @@ pub(super) fn device(out: &PartOut<'_>, group: &[PartCandidate<'_>], pieces: &[E
     let named = || !Device { element: first.element }.device_id().is_empty();
     seen.counts == [out.fields.len(), 1, out.notes.len(), 1, 0]
         && named()
-        && others.iter().all(|other| has_only_an_id(other.element))
+        && others.iter().all(|other| adds_no_attribute(first.element, other.element))
 }

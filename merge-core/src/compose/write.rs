@@ -2,9 +2,9 @@
 
 use alloc::vec::Vec;
 
-use super::{Composed, ContactOut, PartOut, TupleOut, hidden};
+use super::{Composed, ContactOut, PartOut, TupleOut, hidden, ids};
 use crate::policy::Output;
-use crate::xml::{Element, Namespace, Writer};
+use crate::xml::{Element, IdAttribute, Namespace, Writer};
 
 const PIDF: Namespace<'static> = Namespace::Pidf;
 const DATA_MODEL: Namespace<'static> = Namespace::DataModel;
@@ -64,13 +64,15 @@ fn write_tuple<'a>(composed: &'a Composed<'_>, tuple: &'a TupleOut<'_>, out: &mu
         return copy(composed, first.element, out);
     }
     out.start(PIDF, "tuple");
+    out.bind_as(group.iter().map(|candidate| candidate.element));
     out.attribute("id", &tuple.id);
     for candidate in group {
-        out.attributes_of(candidate.element, &["id"]);
+        attributes_of(composed, candidate.element, &["id"], out);
     }
     out.start(PIDF, "status");
+    out.bind_as(group.iter().filter_map(|candidate| candidate.status));
     for status in group.iter().filter_map(|candidate| candidate.status) {
-        out.attributes_of(status, &[]);
+        attributes_of(composed, status, &[], out);
     }
     if let Some(basic) = tuple.basic {
         out.leaf(PIDF, "basic", basic.as_str());
@@ -84,7 +86,7 @@ fn write_tuple<'a>(composed: &'a Composed<'_>, tuple: &'a TupleOut<'_>, out: &mu
         ContactOut::Reranked(contact, priority) => {
             out.start(PIDF, "contact");
             out.attribute("priority", thousandths(*priority, &mut [0; 5]));
-            out.attributes_of(*contact, &[]);
+            attributes_of(composed, *contact, &[], out);
             out.text(&contact.value());
             out.end();
         }
@@ -107,9 +109,12 @@ fn write_tuple<'a>(composed: &'a Composed<'_>, tuple: &'a TupleOut<'_>, out: &mu
 fn write_person<'a>(composed: &'a Composed<'_>, person: &'a PartOut<'_>, out: &mut Writer<'a>) {
     let group = composed.person_candidates.get(person.group.clone()).unwrap_or_default();
     out.start(DATA_MODEL, "person");
+    if person.fields.len() + person.notes.len() > 1 {
+        out.bind_as(group.iter().map(|candidate| candidate.element));
+    }
     out.attribute("id", &person.id);
     for candidate in group {
-        out.attributes_of(candidate.element, &["id"]);
+        attributes_of(composed, candidate.element, &["id"], out);
     }
     if composed.talking.is_some() {
         enumeration("activities", [(RPID, "on-the-phone")].into_iter(), out);
@@ -137,9 +142,12 @@ fn write_device<'a>(composed: &'a Composed<'_>, device: &'a PartOut<'_>, out: &m
         return copy(composed, first.element, out);
     }
     out.start(DATA_MODEL, "device");
+    if device.fields.len() + device.notes.len() > 1 {
+        out.bind_as(group.iter().map(|candidate| candidate.element));
+    }
     out.attribute("id", &device.id);
     for candidate in group {
-        out.attributes_of(candidate.element, &["id"]);
+        attributes_of(composed, candidate.element, &["id"], out);
     }
     copy_all(composed, &device.fields, out);
     out.leaf(DATA_MODEL, "deviceID", group.first().map_or("", |candidate| &candidate.device_id));
@@ -189,15 +197,22 @@ fn copy_renamed<'a>(composed: &'a Composed<'_>, element: Element<'a>, out: &mut 
         out.copy(element);
         return;
     }
-    // By place, not by value: of two that were called alike one may keep its name.
-    out.copy_with_ids(element, &|inside, _| new_id(composed, inside));
+    out.copy_with_ids(element, &|id| new_id(composed, id));
 }
 
-/// The new id of an element inside a copied one; the renames are sorted by tree and place.
-fn new_id<'c>(composed: &'c Composed<'_>, element: Element<'_>) -> Option<&'c str> {
-    let place = |element: Element<'_>| (core::ptr::from_ref(element.tree()).addr(), element.id());
+fn attributes_of<'a>(
+    composed: &'a Composed<'_>,
+    element: Element<'a>,
+    except: &[&str],
+    out: &mut Writer<'a>,
+) {
+    out.attributes_with_ids(element, except, &|id| new_id(composed, id));
+}
+
+/// The new id that stands there. By place, not by value: of two that were called alike one may keep its name.
+fn new_id<'c>(composed: &'c Composed<'_>, id: IdAttribute<'_>) -> Option<&'c str> {
     let all = composed.renames.as_slice();
-    let at = all.binary_search_by(|(inside, _)| place(*inside).cmp(&place(element))).ok()?;
+    let at = all.binary_search_by(|(each, _)| ids::place(*each).cmp(&ids::place(id))).ok()?;
     all.get(at).map(|(_, new)| &**new)
 }
 

@@ -17,6 +17,7 @@ use crate::xml::{Element, Limits, Namespace, Tree};
 pub struct Document {
     tree: Tree,
     entity: Option<Entity>,
+    ids_inside: bool,
 }
 
 impl Document {
@@ -39,7 +40,14 @@ impl Document {
     pub fn read_with(bytes: &[u8], limits: &Limits) -> Result<Document, ReadError> {
         let tree = Tree::read_with(bytes, limits).map_err(ReadError::xml)?;
         let entity = shape::check(tree.root())?;
-        Ok(Document { tree, entity })
+        let ids_inside = ids_inside(tree.root());
+        Ok(Document { tree, entity, ids_inside })
+    }
+
+    /// Whether there are ids besides those of tuples, persons and devices. Seldom, and then all that is copied has
+    /// to be looked through for them.
+    pub(crate) fn has_ids_inside(&self) -> bool {
+        self.ids_inside
     }
 
     /// The tree under the views.
@@ -102,6 +110,16 @@ impl Document {
                 || e.is(Namespace::DataModel, "device"))
         })
     }
+}
+
+/// Whether there are more ids than tuples, persons and devices that have one.
+fn ids_inside(root: Element<'_>) -> bool {
+    let parts = root.children().filter(|child| {
+        child.is(Namespace::Pidf, "tuple")
+            || child.is(Namespace::DataModel, "person")
+            || child.is(Namespace::DataModel, "device")
+    });
+    root.id_attributes().count() > parts.filter(|part| part.attribute("id").is_some()).count()
 }
 
 /// A person (RFC 4479 section 3.2).

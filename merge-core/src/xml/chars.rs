@@ -91,12 +91,19 @@ pub(crate) fn is_name(c: char) -> bool {
     is_name_start(c) || matches!(c, '\u{B7}' | '\u{300}'..='\u{36F}' | '\u{203F}'..='\u{2040}')
 }
 
+/// Whether an `NCName` may begin with it.
+pub(crate) fn starts_ncname(c: char) -> bool {
+    if c.is_ascii() { CLASS[c as usize] & NAME_START != 0 } else { is_name_start(c) }
+}
+
+/// Whether an `NCName` may go on with it.
+pub(crate) fn continues_ncname(c: char) -> bool {
+    if c.is_ascii() { CLASS[c as usize] & NAME != 0 } else { is_name(c) }
+}
+
 /// Whether a text is an `NCName`, hence a possible `xs:ID`.
 #[must_use]
 pub fn is_ncname(text: &str) -> bool {
     let mut characters = text.chars();
-    let first = characters
-        .next()
-        .is_some_and(|c| if c.is_ascii() { CLASS[c as usize] & NAME_START != 0 } else { is_name_start(c) });
-    first && characters.all(|c| if c.is_ascii() { CLASS[c as usize] & NAME != 0 } else { is_name(c) })
+    characters.next().is_some_and(starts_ncname) && characters.all(continues_ncname)
 }

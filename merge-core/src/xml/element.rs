@@ -53,6 +53,16 @@ impl Tree {
             + self.decoded.len()
     }
 
+    /// The bindings of a scope, innermost first; a prefix that was bound anew comes once.
+    pub(crate) fn bindings(&self, scope: u16) -> impl Iterator<Item = Binding<'_>> {
+        Chain { tree: self, at: scope }.filter_map(move |(index, binding)| {
+            let shadowed = Chain { tree: self, at: scope }
+                .take_while(|(inner, _)| *inner != index)
+                .any(|(_, inner)| inner.prefix == binding.prefix);
+            (!shadowed).then_some(binding)
+        })
+    }
+
     pub(crate) fn slice(&self, start: u32, end: u32) -> &str {
         // Offsets in the arena are written by the reader at boundaries of ASCII markup.
         self.source.get(start as usize..end as usize).unwrap_or_default()
@@ -242,14 +252,7 @@ impl<'a> Element<'a> {
 
     /// The bindings in scope, innermost first; a prefix that was bound anew comes once.
     pub fn bindings(self) -> impl Iterator<Item = Binding<'a>> + 'a {
-        let tree = self.tree;
-        let head = self.node().scope;
-        Chain { tree, at: head }.filter_map(move |(index, binding)| {
-            let shadowed = Chain { tree, at: head }
-                .take_while(|(inner, _)| *inner != index)
-                .any(|(_, inner)| inner.prefix == binding.prefix);
-            (!shadowed).then_some(binding)
-        })
+        self.tree.bindings(self.node().scope)
     }
 
     /// The bindings that this element's own start tag declares.
@@ -374,15 +377,52 @@ impl Tree {
     }
 }
 
+/// An attribute of type `xs:ID`, in its tree.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct IdAttribute<'a> {
+    tree: &'a Tree,
+    /// Its place among the attributes of the tree.
+    index: u16,
+}
+
+impl<'a> IdAttribute<'a> {
+    pub(crate) fn tree(self) -> &'a Tree {
+        self.tree
+    }
+
+    /// Its place in the document: orders the ids of one tree.
+    pub(crate) fn place(self) -> u16 {
+        self.index
+    }
+
+    pub(crate) fn value(self) -> Cow<'a, str> {
+        self.tree.attribute_value(self.raw())
+    }
+
+    /// An `xml:id`, not the `id` that a schema has.
+    pub(crate) fn is_xml_id(self) -> bool {
+        self.tree.is_namespace(self.raw().ns, Namespace::Xml)
+    }
+
+    pub(super) fn raw(self) -> &'a Attribute {
+        &self.tree.attributes[usize::from(self.index)]
+    }
+}
+
 impl<'a> Element<'a> {
     /// The attributes in it and below it that are of type `xs:ID` by the schemas of the known namespaces
     /// (unprefixed `id` on their elements) or by name (`xml:id`): the element that has one, and its value.
     pub fn ids(self) -> impl Iterator<Item = (Element<'a>, Cow<'a, str>)> + 'a {
-        self.with_id().filter_map(|element| Some((element, element.tree.attribute_value(element.raw_id()?))))
+        self.with_id().flat_map(|element| element.own_ids().map(move |id| (element, id.value())))
+    }
+
+    /// The same as attributes.
+    pub(crate) fn id_attributes(self) -> impl Iterator<Item = IdAttribute<'a>> + 'a {
+        self.with_id().flat_map(Element::own_ids)
     }
 
     /// Itself and the elements inside it that have an attribute called `id`.
-    pub(crate) fn with_id(self) -> impl Iterator<Item = Element<'a>> + 'a {
+    fn with_id(self) -> impl Iterator<Item = Element<'a>> + 'a {
         let tree = self.tree;
         let (start, end) = (self.id.0 as u16, self.node().next);
         let first = tree.with_id.partition_point(|id| *id < start);
@@ -394,16 +434,18 @@ impl<'a> Element<'a> {
         })
     }
 
-    /// The attribute that is its `xs:ID`.
-    pub(crate) fn raw_id(self) -> Option<&'a Attribute> {
+    /// Its own attributes of type `xs:ID`: an `id`, an `xml:id`, or both.
+    pub(crate) fn own_ids(self) -> impl Iterator<Item = IdAttribute<'a>> + 'a {
+        let tree = self.tree;
         let known = !matches!(self.namespace(), Namespace::None | Namespace::Xml | Namespace::Other(_));
-        self.raw_attributes().iter().find(|attribute| {
-            let local = self.tree.attribute_local(attribute);
-            match self.tree.namespace(attribute.ns) {
-                Namespace::None => known && local == "id",
-                Namespace::Xml => local == "id",
+        let first = self.node().attributes;
+        (first..).zip(self.raw_attributes()).filter_map(move |(index, attribute)| {
+            let typed = match tree.namespace(attribute.ns) {
+                Namespace::None => known,
+                Namespace::Xml => true,
                 _ => false,
-            }
+            };
+            (typed && tree.attribute_local(attribute) == "id").then_some(IdAttribute { tree, index })
         })
     }
 

@@ -25,6 +25,9 @@ mod tree;
 mod writer;
 
 pub use chars::is_ncname;
+pub(crate) use chars::{continues_ncname, starts_ncname};
+pub use edit::REPEATED_MAX;
+pub(crate) use element::IdAttribute;
 pub use element::{Children, Content};
 pub use error::{XmlError, XmlErrorKind};
 pub use limits::Limits;

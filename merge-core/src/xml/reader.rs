@@ -17,7 +17,7 @@ use super::error::{XmlError, XmlErrorKind};
 use super::limits::Limits;
 use super::names::{Namespace, XMLNS_URI};
 use super::text;
-use super::tree::{Attribute, Cut, Declaration, Node, Text, Tree};
+use super::tree::{Attribute, Cut, CutKind, Declaration, Node, Text, Tree};
 
 impl Tree {
     /// Reads a document under the default limits.
@@ -210,10 +210,10 @@ impl<'s> Reader<'s> {
         Err(malformed(start, unclosed))
     }
 
-    fn cut(&mut self, start: usize, end: usize, cdata: bool) {
+    fn cut(&mut self, start: usize, end: usize, kind: CutKind) {
         if self.depth > 0 {
             self.not_plain();
-            self.cuts.push(Cut { start: start as u32, end: end as u32, cdata });
+            self.cuts.push(Cut { start: start as u32, end: end as u32, kind });
         }
         self.at = end;
     }
@@ -236,8 +236,14 @@ impl<'s> Reader<'s> {
                     self.at += 1;
                 }
                 Some(b'>') => {
-                    if self.bytes.get(start..self.at).is_some_and(|before| before.ends_with(b"]]")) {
+                    let before = self.bytes.get(start..self.at).unwrap_or_default();
+                    if before.ends_with(b"]]") {
                         return Err(malformed(self.at - 2, "]]> must not stand in text; write ]]&gt;"));
+                    }
+                    let behind_cut = self.cuts.last().is_some_and(|cut| cut.end as usize == start);
+                    if behind_cut && matches!(before, b"" | b"]") {
+                        let at = self.at as u32;
+                        self.cuts.push(Cut { start: at, end: at + 1, kind: CutKind::Greater });
                     }
                     self.at += 1;
                 }
@@ -263,7 +269,7 @@ impl<'s> Reader<'s> {
                 let start = self.at;
                 self.at += 9;
                 let end = self.find_text("]]>", start, "the CDATA section is not closed with ]]>")?;
-                self.cut(start, end + 3, true);
+                self.cut(start, end + 3, CutKind::Cdata);
                 Ok(())
             }
             Some(b'!') => Err(self.declaration_refused()),

@@ -28,7 +28,7 @@ pub struct Tree {
     pub(crate) declarations: Box<[Declaration]>,
     /// Namespaces beyond the known ones, in order of first declaration.
     pub(crate) namespaces: Box<[Text]>,
-    /// Comments, processing instructions and CDATA sections, in document order.
+    /// What a verbatim copy has otherwise, in document order.
     pub(crate) cuts: Box<[Cut]>,
     /// Decoded text that the source does not hold verbatim (namespace names with references in them).
     pub(crate) decoded: Box<str>,
@@ -99,7 +99,17 @@ pub(crate) struct Text {
 pub(crate) struct Cut {
     pub(crate) start: u32,
     pub(crate) end: u32,
-    pub(crate) cdata: bool,
+    pub(crate) kind: CutKind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CutKind {
+    /// A comment or a processing instruction: left out.
+    Dropped,
+    /// A CDATA section: written as text.
+    Cdata,
+    /// A `>` that a cut keeps apart from a `]]` before it: written as `&gt;`, for without the cut they would be `]]>`.
+    Greater,
 }
 
 /// A name as it counts: namespace and local part.

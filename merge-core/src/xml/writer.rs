@@ -3,16 +3,19 @@
 //! Why the result is right by construction: before the bytes of an element are copied, every binding that was in
 //! scope there is compared with what its prefix means at the place of the copy, and declared on the copy where it
 //! differs. The bytes themselves need no change then, whatever prefixes they use, in names or in values. The root
-//! declares what the parts have in common, so that most copies need nothing; for them copying is one `memcpy`.
+//! declares what the parts have in common, and a tag of our own what its children have in common, so that most copies
+//! need nothing; for them copying is one `memcpy`. What has to be declared again is counted, up to [`REPEATED_MAX`].
 
 use alloc::borrow::Cow;
 use alloc::format;
 use alloc::vec::Vec;
+use core::ops::Range;
 
-use super::edit::Edits;
+use super::edit::{Edits, REPEATED_MAX};
+use super::element::IdAttribute;
 use super::names::Namespace;
 use super::text;
-use super::tree::{Binding, Element, Tree};
+use super::tree::{Attribute, Binding, Element, Tree};
 
 /// Writes one document. See the module's page for how namespaces stay true.
 ///
@@ -50,12 +53,29 @@ pub struct Writer<'a> {
     open: bool,
     /// The attributes of that tag: namespace and local name.
     attributes: Vec<(Namespace<'a>, &'a str)>,
-    /// How many of the bindings are the root's.
-    root_scope: usize,
-    /// Scopes of source trees that say nothing else than the root's.
-    agreed: Vec<(&'a Tree, u16)>,
     /// Scopes of source trees that were offered to the root already.
     offered: Vec<(&'a Tree, u16)>,
+    /// Scopes of source trees that were compared with the present one, or with one around it.
+    compared: Vec<Compared<'a>>,
+    /// What they differ in.
+    differences: Vec<Binding<'a>>,
+    /// What was spent of [`REPEATED_MAX`], by source tree.
+    repeated: Vec<(&'a Tree, usize)>,
+    /// The changes to the copy that is being made.
+    edits: Edits,
+}
+
+/// Up to how many comparisons are remembered. More are seldom made, and looking for them costs time.
+const COMPARED_MAX: usize = 32;
+
+/// A comparison of the bindings in scope somewhere in a source tree with those here.
+#[derive(Debug)]
+struct Compared<'a> {
+    tree: &'a Tree,
+    scope: u16,
+    /// How many bindings were in scope here.
+    depth: usize,
+    differences: Range<usize>,
 }
 
 #[derive(Debug)]
@@ -67,7 +87,9 @@ struct Bound<'a> {
 #[derive(Debug)]
 struct Frame<'a> {
     /// Where its name stands in the output.
-    name: core::ops::Range<usize>,
+    name: Range<usize>,
+    /// How long the prefix in that is.
+    prefix: usize,
     /// The bindings around it.
     outer_scope: usize,
     /// It holds text, so that no white space may be put between its children.
@@ -145,14 +167,42 @@ impl<'a> Writer<'a> {
             self.out.push(b':');
         }
         self.out.extend_from_slice(local.as_bytes());
-        let name = name..self.out.len();
+        let (name, prefix) = (name..self.out.len(), prefix.len());
         for bound in self.scope.iter().skip(outer_scope) {
             write_declaration(&bound.prefix, bound.namespace, &mut self.out);
         }
         let lang = self.frames.last().and_then(|frame| frame.lang.clone());
-        self.frames.push(Frame { name, outer_scope, inline: false, children: false, lang });
+        self.frames.push(Frame { name, prefix, outer_scope, inline: false, children: false, lang });
         self.open = true;
         self.attributes.clear();
+    }
+
+    /// Binds on the element just started, which has no attributes yet, what is bound at elements whose children
+    /// will be copied into it, so that not each copy has to. The first of them is followed in all that it says
+    /// otherwise; the rest in prefixes that mean nothing here yet.
+    pub fn bind_as(&mut self, elements: impl IntoIterator<Item = Element<'a>>) {
+        let Some((name, prefix)) = self.frames.last().map(|frame| (frame.name.start, frame.prefix)) else {
+            return;
+        };
+        let first_new = self.scope.len();
+        for (rank, element) in elements.into_iter().enumerate() {
+            for at in self.compare(element.tree, element.node().scope) {
+                let Some(binding) = self.differences.get(at).copied() else { continue };
+                // The tag's own prefix has its meaning already.
+                let own = self.out.get(name..name + prefix) == Some(binding.prefix.as_bytes());
+                let bound = |bound: &Bound<'_>| bound.prefix == binding.prefix;
+                let follow = rank == 0 || !(binding.prefix.is_empty() || self.scope.iter().any(bound));
+                if follow && !own && self.afford(element.tree, declaration_len(binding)) {
+                    self.scope
+                        .push(Bound { prefix: Cow::Borrowed(binding.prefix), namespace: binding.namespace });
+                }
+            }
+        }
+        let new = self.scope.get_mut(first_new..).unwrap_or_default();
+        crate::order::sort_by(new, |a, b| a.prefix.cmp(&b.prefix));
+        for bound in new {
+            write_declaration(&bound.prefix, bound.namespace, &mut self.out);
+        }
     }
 
     /// An attribute in no namespace of the element just started. Given twice, the first stays.
@@ -172,6 +222,16 @@ impl<'a> Writer<'a> {
     /// All attributes of `element` on the element just started, but for those that it already has and the
     /// names in `except` (in no namespace).
     pub fn attributes_of(&mut self, element: Element<'a>, except: &[&str]) {
+        self.attributes_with_ids(element, except, &|_| None);
+    }
+
+    /// [`Writer::attributes_of`] with new values for those `xs:ID` attributes for which there is one.
+    pub(crate) fn attributes_with_ids<'n>(
+        &mut self,
+        element: Element<'a>,
+        except: &[&str],
+        new_id: &dyn Fn(IdAttribute<'_>) -> Option<&'n str>,
+    ) {
         let tree = element.tree;
         for attribute in element.raw_attributes() {
             let local = tree.attribute_local(attribute);
@@ -179,7 +239,11 @@ impl<'a> Writer<'a> {
             if namespace == Namespace::None && except.contains(&local) || !self.open {
                 continue;
             }
-            let value = tree.attribute_value(attribute);
+            let value = match element.own_ids().find(|id| local == "id" && core::ptr::eq(id.raw(), attribute))
+            {
+                Some(id) => new_id(id).map_or_else(|| id.value(), Cow::Borrowed),
+                None => tree.attribute_value(attribute),
+            };
             match namespace {
                 Namespace::None => self.attribute(local, &value),
                 Namespace::Xml if local == "lang" => self.lang(&value),
@@ -187,8 +251,9 @@ impl<'a> Writer<'a> {
                     self.put_attribute(namespace, "xml", local, &value);
                 }
                 _ => {
-                    if !self.attributes.contains(&(namespace, local)) {
-                        let prefix = self.attribute_prefix(namespace, tree.attribute_prefix(attribute));
+                    if !self.attributes.contains(&(namespace, local))
+                        && let Some(prefix) = self.attribute_prefix(tree, attribute, namespace)
+                    {
                         self.put_attribute(namespace, &prefix, local, &value);
                     }
                 }
@@ -215,21 +280,29 @@ impl<'a> Writer<'a> {
     }
 
     /// A prefix for an attribute of the open tag. A new one is one that means nothing here, so that no name
-    /// already written changes its meaning.
-    fn attribute_prefix(&mut self, namespace: Namespace<'a>, wanted: &'a str) -> Cow<'a, str> {
+    /// already written changes its meaning. None where that would be repeated too often.
+    fn attribute_prefix(
+        &mut self,
+        tree: &'a Tree,
+        attribute: &'a Attribute,
+        namespace: Namespace<'a>,
+    ) -> Option<Cow<'a, str>> {
         if let Some(prefix) = self.prefix_of(namespace, false) {
-            return prefix;
+            return Some(prefix);
         }
         let taken = |prefix: &str| self.scope.iter().any(|bound| bound.prefix == prefix);
-        let mut prefix = Cow::Borrowed(wanted);
+        let mut prefix = Cow::Borrowed(tree.attribute_prefix(attribute));
         let mut number = 1u32;
         while taken(&prefix) {
             prefix = Cow::Owned(format!("n{number}"));
             number += 1;
         }
+        if !self.afford(tree, declaration_len(Binding { prefix: &prefix, namespace })) {
+            return None;
+        }
         write_declaration(&prefix, namespace, &mut self.out);
         self.scope.push(Bound { prefix: prefix.clone(), namespace });
-        prefix
+        Some(prefix)
     }
 
     /// A prefix that means this namespace here.
@@ -279,75 +352,107 @@ impl<'a> Writer<'a> {
 
     /// A whole element of another document: text, attributes and extensions as they were, comments and
     /// processing instructions left out, every prefix bound as it was there, an inherited `xml:lang` made
-    /// explicit.
+    /// explicit. Left out where its document has used up [`REPEATED_MAX`].
     pub fn copy(&mut self, element: Element<'a>) {
-        self.copy_edited(element, Edits::default());
+        self.edits.clear();
+        self.copy_edited(element);
     }
 
     /// [`Writer::copy`] with the `xs:ID` attributes (see [`Element::ids`]) in it renamed: pairs of old and new.
     pub fn copy_renamed(&mut self, element: Element<'a>, renames: &[(&str, &str)]) {
-        let new_id =
-            |_: Element<'_>, id: &str| renames.iter().find(|(old, _)| *old == id).map(|(_, new)| *new);
-        self.copy_with_ids(element, &new_id);
+        self.copy_with_ids(element, &|id| {
+            let old = id.value();
+            renames.iter().find(|(each, _)| *each == old).map(|(_, new)| *new)
+        });
     }
 
-    /// [`Writer::copy`] with new values for the `xs:ID` attributes of those elements in it for which there is one.
-    pub fn copy_with_ids<'n>(
+    /// [`Writer::copy`] with new values for those `xs:ID` attributes in it for which there is one.
+    pub(crate) fn copy_with_ids<'n>(
         &mut self,
         element: Element<'a>,
-        new_id: &dyn Fn(Element<'_>, &str) -> Option<&'n str>,
+        new_id: &dyn Fn(IdAttribute<'_>) -> Option<&'n str>,
     ) {
-        let mut edits = Edits::default();
-        edits.rename_ids(element, new_id);
-        self.copy_edited(element, edits);
+        self.edits.clear();
+        self.edits.rename_ids(element, new_id);
+        self.copy_edited(element);
     }
 
-    fn copy_edited(&mut self, element: Element<'a>, mut edits: Edits) {
-        self.before_child();
-        self.bind(element, &mut edits);
+    fn copy_edited(&mut self, element: Element<'a>) {
+        self.bind(element);
         let lang = self.frames.last().and_then(|frame| frame.lang.as_deref());
         if element.tree.inherits_lang || lang.is_some() {
-            edits.keep_lang(element, lang);
+            self.edits.keep_lang(element, lang);
         }
-        edits.write(element, &mut self.out);
+        if self.afford(element.tree, self.edits.repeated()) {
+            self.before_child();
+            self.edits.write(element, &mut self.out);
+        }
+    }
+
+    /// Whether the parts of a document may repeat that many bytes more.
+    fn afford(&mut self, tree: &'a Tree, bytes: usize) -> bool {
+        if bytes == 0 {
+            return true;
+        }
+        let known = self.repeated.iter().position(|(each, _)| core::ptr::eq(*each, tree));
+        let at = known.unwrap_or_else(|| {
+            self.repeated.push((tree, 0));
+            self.repeated.len() - 1
+        });
+        let spent = &mut self.repeated[at].1;
+        let enough = *spent + bytes <= REPEATED_MAX;
+        if enough {
+            *spent += bytes;
+        }
+        enough
     }
 
     /// Asks for a declaration of each binding in scope at the element that means something else here.
-    fn bind(&mut self, element: Element<'a>, edits: &mut Edits) {
-        let scope = element.parent().map_or(0, |parent| parent.node().scope);
-        let at_root = self.scope.len() == self.root_scope;
-        let known = |(tree, at): &(&'a Tree, u16)| core::ptr::eq(*tree, element.tree) && *at == scope;
-        if at_root && !element.tree.unqualified && self.agreed.iter().any(known) {
-            return;
-        }
-        let mut agrees = true;
-        let mut default = false;
-        if let Some(parent) = element.parent() {
-            for Binding { prefix, namespace } in parent.bindings() {
-                default |= prefix.is_empty();
-                let same = prefix == "xml" || self.meaning(prefix) == namespace;
-                // A default that was taken back matters to elements without a prefix only.
-                let idle = namespace == Namespace::None && !element.tree.unqualified;
-                if !same && !idle {
-                    agrees = false;
-                    if !element.declared().any(|own| own.prefix == prefix) {
-                        edits.declare(element, prefix, namespace);
-                    }
-                }
+    fn bind(&mut self, element: Element<'a>) {
+        let tree = element.tree;
+        let parent = element.parent();
+        for at in self.compare(tree, parent.map_or(0, |parent| parent.node().scope)) {
+            let Some(binding) = self.differences.get(at) else { continue };
+            if !element.declared().any(|own| own.prefix == binding.prefix) {
+                self.edits.declare(element, binding.prefix, binding.namespace);
             }
         }
-        let own_default = element.declared().any(|own| own.prefix.is_empty());
-        let bare = element.tree.unqualified && !default && !own_default;
-        if bare && self.meaning("") != Namespace::None {
+        // No default at all means no namespace, which is a difference to those only that stand in none.
+        if tree.unqualified && self.meaning("") != Namespace::None {
+            let default = parent.is_some_and(|parent| parent.bindings().any(|each| each.prefix.is_empty()));
+            let own_default = element.declared().any(|own| own.prefix.is_empty());
             let needs =
                 |inner: Element<'_>| inner.namespace() == Namespace::None && inner.prefix().is_empty();
-            if element.subtree().any(needs) {
-                edits.declare(element, "", Namespace::None);
+            if !default && !own_default && element.subtree().any(needs) {
+                self.edits.declare(element, "", Namespace::None);
             }
         }
-        if agrees && at_root {
-            self.agreed.push((element.tree, scope));
+    }
+
+    /// The bindings of a scope of a source tree that mean something else here, as a range of `differences`.
+    fn compare(&mut self, tree: &'a Tree, scope: u16) -> Range<usize> {
+        let depth = self.scope.len();
+        let same = |each: &&Compared<'a>| {
+            core::ptr::eq(each.tree, tree) && each.scope == scope && each.depth == depth
+        };
+        if let Some(known) = self.compared.iter().rev().find(same) {
+            return known.differences.clone();
         }
+        if self.compared.len() == COMPARED_MAX {
+            self.compared.clear();
+            self.differences.clear();
+        }
+        let from = self.differences.len();
+        for binding in tree.bindings(scope) {
+            // A default that was taken back matters to elements without a prefix only.
+            let idle = binding.namespace == Namespace::None && !tree.unqualified;
+            if binding.prefix != "xml" && !idle && self.meaning(binding.prefix) != binding.namespace {
+                self.differences.push(binding);
+            }
+        }
+        let differences = from..self.differences.len();
+        self.compared.push(Compared { tree, scope, depth, differences: differences.clone() });
+        differences
     }
 
     /// Ends the innermost element that was started.
@@ -366,7 +471,10 @@ impl<'a> Writer<'a> {
             self.out.extend_from_within(frame.name);
             self.out.push(b'>');
         }
-        self.scope.truncate(frame.outer_scope);
+        if self.scope.len() > frame.outer_scope {
+            self.scope.truncate(frame.outer_scope);
+            self.compared.retain(|each| each.depth <= frame.outer_scope);
+        }
         if self.frames.is_empty() {
             self.out.push(b'\n');
         }
@@ -385,9 +493,6 @@ impl<'a> Writer<'a> {
         if self.open {
             self.open = false;
             self.out.push(b'>');
-            if self.frames.len() == 1 {
-                self.root_scope = self.scope.len();
-            }
         }
     }
 
@@ -405,9 +510,16 @@ impl<'a> Writer<'a> {
     }
 
     fn indent(&mut self, depth: usize) {
-        self.out.push(b'\n');
-        self.out.extend(core::iter::repeat_n(b' ', 2 * depth));
+        const DEEP: &[u8] = b"\n                ";
+        let (few, more) = (depth.min(DEEP.len() / 2), depth.saturating_sub(DEEP.len() / 2));
+        self.out.extend_from_slice(&DEEP[..1 + 2 * few]);
+        self.out.extend(core::iter::repeat_n(b' ', 2 * more));
     }
+}
+
+/// How long a declaration is, escapes not counted.
+fn declaration_len(binding: Binding<'_>) -> usize {
+    b" xmlns:=\"\"".len() + binding.prefix.len() + binding.namespace.uri().len()
 }
 
 /// ` xmlns:prefix="uri"`.

@@ -10,7 +10,8 @@ use proptest::prelude::*;
 
 use crate::published::{NOW, document, minutes, pidf, publication, set};
 
-const IDS: &[&str] = &["t1", "t2", "p1", "x", "0815", "t1-2", ""];
+// The last two look like names to a letter counter, but `ª` cannot begin one and `²` cannot stand in one.
+const IDS: &[&str] = &["t1", "t2", "p1", "x", "0815", "t1-2", "", "ªa", "a²"];
 const CONTACTS: &[&str] = &[
     "sip:alice@a.example.com",
     "sip:alice@A.EXAMPLE.com",
@@ -49,13 +50,19 @@ prop_compose! {
         input in prop::sample::select(vec![None, None, Some("active"), Some("idle")]),
         at in timestamp(),
     ) -> String {
-        let mut text = format!("<tuple id='{id}'><status>{}", wrapped("basic", basic));
+        // A second id of the tuple, and one of its status, now and then.
+        let (second, inner) = match foreign {
+            Some(0) => (" xml:id='i'", ""),
+            Some(1) => ("", " xml:id='t1'"),
+            _ => ("", ""),
+        };
+        let mut text = format!("<tuple{second} id='{id}'><status{inner}>{}", wrapped("basic", basic));
         if let Some(number) = foreign {
             text.push_str(&format!("<e:f xmlns:e='urn:example:{}' e:n='{number}'>x<e:g/>y</e:f>", number % 2));
         }
         text.push_str("</status>");
         if foreign == Some(2) {
-            text.push_str("<rpid:place-is id='i'><rpid:audio id='i'><rpid:ok id='i-2'/></rpid:audio></rpid:place-is>");
+            text.push_str("<rpid:place-is id='i' xml:id='x'><rpid:audio id='i'><rpid:ok id='i-2'/></rpid:audio></rpid:place-is>");
         }
         text.push_str(&wrapped("rpid:class", class.as_deref()));
         if let Some(input) = input {

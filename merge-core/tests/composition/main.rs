@@ -11,5 +11,6 @@ mod privacy;
 mod published;
 mod rules;
 mod shapes;
+mod sizes;
 mod snapshots;
 mod xsd;

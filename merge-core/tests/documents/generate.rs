@@ -15,7 +15,7 @@ const URIS: [&str; 6] = [
     "",
 ];
 const LOCALS: [&str; 4] = ["note", "tuple", "x", "Y"];
-const TEXTS: [&str; 14] = [
+const TEXTS: [&str; 16] = [
     "text",
     " ",
     "\n  ",
@@ -28,6 +28,8 @@ const TEXTS: [&str; 14] = [
     "<![CDATA[]]>",
     "é😀",
     "]]",
+    ">",
+    "]>",
     "a:x",
     "\"'",
 ];
@@ -134,7 +136,8 @@ fn write(sketch: &Sketch, scope: &mut Vec<(usize, usize)>, out: &mut String) {
         out.push('>');
         for piece in &sketch.content {
             match piece {
-                // "]]" and then ">" in the next text would be "]]>".
+                // "]]" and then ">" in the next text would be "]]>", which is not well-formed.
+                Piece::Text(text) if TEXTS[*text].contains('>') && ends_in_brackets(out, TEXTS[*text]) => {}
                 Piece::Text(text) => out.push_str(TEXTS[*text]),
                 Piece::Element(inner) => write(inner, scope, out),
             }
@@ -142,4 +145,10 @@ fn write(sketch: &Sketch, scope: &mut Vec<(usize, usize)>, out: &mut String) {
         write!(out, "</{}\n>", name(sketch.prefix, sketch.local)).expect("a String takes all");
     }
     scope.truncate(outer);
+}
+
+/// Whether the `>` that a text begins with would make a `]]>` of what is there.
+fn ends_in_brackets(out: &str, text: &str) -> bool {
+    let before = text.trim_end_matches('>');
+    text.starts_with([']', '>']) && format!("{out}{before}").ends_with("]]") && !out.ends_with("]]>")
 }

@@ -85,6 +85,16 @@ fn comments_and_instructions_are_dropped_and_cdata_becomes_text() {
 }
 
 #[test]
+fn what_a_comment_kept_apart_does_not_become_the_end_of_a_cdata_section() {
+    check(
+        "<p xmlns='urn:d'><x>]]<!-- c -->></x><x>]<?i i?>]><!-- c -->></x><x><![CDATA[]]]]>>]]</x></p>",
+        "xmlns=\"urn:ietf:params:xml:ns:pidf\" entity=\"sip:alice@example.com\">\n  \
+         <x xmlns=\"urn:d\">]]&gt;</x>\n  <x xmlns=\"urn:d\">]]&gt;&gt;</x>\n  \
+         <x xmlns=\"urn:d\">]]&gt;]]</x>\n</presence>\n",
+    );
+}
+
+#[test]
 fn an_inherited_language_goes_where_the_schemas_allow_it() {
     check(
         "<presence xmlns='urn:ietf:params:xml:ns:pidf' xml:lang='de' xmlns:x='urn:x'><tuple id='a'><status/>\

@@ -18,12 +18,16 @@ impl<'s> Reader<'s> {
         if minor.is_empty() || !minor.bytes().all(|b| b.is_ascii_digit()) {
             return Err(malformed(self.at, "the XML version must be 1.0"));
         }
-        if let Some(encoding) = self.pseudo_attribute("encoding")?
-            && !encoding.eq_ignore_ascii_case("utf-8")
-            && !encoding.eq_ignore_ascii_case("us-ascii")
-        {
-            let message = format!("the declared encoding is {encoding:?}; send the document as UTF-8");
-            return Err(fault(XmlErrorKind::Encoding, self.at, message));
+        if let Some(encoding) = self.pseudo_attribute("encoding")? {
+            let ascii = encoding.eq_ignore_ascii_case("us-ascii");
+            if !ascii && !encoding.eq_ignore_ascii_case("utf-8") {
+                let message = format!("the declared encoding is {encoding:?}; send the document as UTF-8");
+                return Err(fault(XmlErrorKind::Encoding, self.at, message));
+            }
+            if let Some(other) = self.bytes.iter().position(|byte| ascii && !byte.is_ascii()) {
+                let message = "a character that the declared encoding, US-ASCII, does not have; declare UTF-8";
+                return Err(fault(XmlErrorKind::Encoding, other, message.to_owned()));
+            }
         }
         if let Some(standalone) = self.pseudo_attribute("standalone")?
             && standalone != "yes"
@@ -112,7 +116,7 @@ impl<'s> Reader<'s> {
         if self.bytes.get(end + 2) != Some(&b'>') {
             return Err(malformed(end, "-- must not stand inside a comment"));
         }
-        self.cut(start, end + 3, false);
+        self.cut(start, end + 3, CutKind::Dropped);
         Ok(())
     }
 
@@ -135,7 +139,7 @@ impl<'s> Reader<'s> {
             return Err(malformed(self.at, "white space is missing after the instruction's name"));
         }
         let end = self.find_text("?>", start, "the instruction is not closed with ?>")?;
-        self.cut(start, end + 2, false);
+        self.cut(start, end + 2, CutKind::Dropped);
         Ok(())
     }
 }
