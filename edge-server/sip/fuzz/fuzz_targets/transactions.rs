@@ -26,14 +26,19 @@ fn text(start: &str, method: &str, branch: u8) -> Bytes {
     .into()
 }
 
+fn respond((transaction, request): &(TransactionId, Message), code: u16) -> Option<Input> {
+    let status = Status::new(code)?;
+    let response = Packet::from(ResponseBuilder::new(request, status).build().ok()?);
+    Some(Input::Respond { transaction: *transaction, status, response })
+}
+
 fuzz_target!(|script: &[u8]| {
     let capacity = Capacity { servers: 6, clients: 6, bytes: 4_000 };
     let mut table = Transactions::new(Timing::DEFAULT, capacity, [1, 2]);
     let (mut now, mut effects) = (0, Vec::new());
     let mut ids: Vec<TransactionId> = Vec::new();
     let mut asked: Vec<(TransactionId, Message)> = Vec::new();
-    let mut steps = script.chunks_exact(4);
-    for step in &mut steps {
+    for step in script.chunks_exact(4) {
         let &[what, a, b, after] = step else { continue };
         now += u64::from(after) * 40;
         let transport = TRANSPORTS[usize::from(a >> 6)];
@@ -42,34 +47,24 @@ fuzz_target!(|script: &[u8]| {
         let method = METHODS[usize::from(a >> 1) % METHODS.len()];
         let code = STATUSES[usize::from(b >> 4) % STATUSES.len()];
         let id = ids.get(usize::from(b) % ids.len().max(1)).copied();
+        let message = |start: String| Message::parse(text(&start, method, b)).ok();
         let input = match (what % 8, id) {
-            (0 | 1, _) => {
-                let raw = text(&format!("{method} sip:b@a.example SIP/2.0"), method, b);
-                let Ok(message) = Message::parse(raw) else { continue };
-                Input::Received { hop, message }
-            }
-            (2, _) => {
-                let raw = text(&format!("SIP/2.0 {code} x"), method, b);
-                let Ok(message) = Message::parse(raw) else { continue };
-                Input::Received { hop, message }
-            }
+            (0 | 1, _) => message(format!("{method} sip:b@a.example SIP/2.0"))
+                .map(|message| Input::Received { hop, message }),
+            (2, _) => message(format!("SIP/2.0 {code} x")).map(|message| Input::Received { hop, message }),
             (3, _) => {
                 let request = text(&format!("{method} sip:b@a.example SIP/2.0"), method, b).into();
-                Input::Request { user: u64::from(b), hop, request }
+                Some(Input::Request { user: u64::from(b), hop, request })
             }
-            (4, _) => {
-                let Some((transaction, request)) = asked.get(usize::from(b) % asked.len().max(1)) else {
-                    continue;
-                };
-                let Some(status) = Status::new(code) else { continue };
-                let Ok(response) = ResponseBuilder::new(request, status).build() else { continue };
-                Input::Respond { transaction: *transaction, status, response: Packet::from(response) }
+            (4, _) => asked.get(usize::from(b) % asked.len().max(1)).and_then(|asked| respond(asked, code)),
+            (5, Some(transaction)) => {
+                Some(Input::Cancel { transaction, reason: Some("SIP;cause=200".into()) })
             }
-            (5, Some(transaction)) => Input::Cancel { transaction, reason: Some("SIP;cause=200".into()) },
-            (6, Some(transaction)) => Input::SendFailed { transaction },
-            (7, _) => Input::FlowClosed { flow: u64::from(a & 1) },
-            _ => Input::Tick,
+            (6, Some(transaction)) => Some(Input::SendFailed { transaction }),
+            (7, _) => Some(Input::FlowClosed { flow: u64::from(a & 1) }),
+            _ => None,
         };
+        let input = input.unwrap_or(Input::Tick);
         table.handle(now, input, &mut effects);
         for effect in effects.drain(..) {
             match effect {
@@ -85,14 +80,8 @@ fuzz_target!(|script: &[u8]| {
         // Six each way, and a CANCEL for each of their INVITEs and of ours.
         assert!(table.len() <= 24);
     }
-    for (transaction, request) in &asked {
-        let Ok(response) = ResponseBuilder::new(request, Status::NOT_FOUND).build() else { continue };
-        let respond = Input::Respond {
-            transaction: *transaction,
-            status: Status::NOT_FOUND,
-            response: Packet::from(response),
-        };
-        table.handle(now, respond, &mut effects);
+    for input in asked.iter().filter_map(|asked| respond(asked, 404)) {
+        table.handle(now, input, &mut effects);
     }
     while let Some(due) = table.poll_timeout() {
         assert!(due > now);
