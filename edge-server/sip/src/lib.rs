@@ -1,4 +1,4 @@
-//! SIP on the wire: messages, headers, digest. Sans-IO: no socket, clock, file or random
+//! SIP on the wire: messages, headers, digest, transactions. Sans-IO: no socket, clock, file or random
 //! source is touched here; octets, time, keys and tags are arguments.
 //!
 //! ```text
