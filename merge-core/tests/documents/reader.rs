@@ -163,6 +163,8 @@ fn only_utf_8_is_read() {
     refuse_bytes(b"<a>\xE9</a>", Encoding, (1, 4), "UTF-8");
     refuse_bytes(b"<a>\xC0\x80</a>", Encoding, (1, 4), "UTF-8");
     refuse_bytes(b"<a>\n\xED\xA0\x80</a>", Encoding, (2, 1), "UTF-8");
+    let ascii = "<?xml version='1.0' encoding='US-ASCII'?>\n<a>\u{e9}</a>";
+    refuse(ascii, Encoding, (2, 4), "US-ASCII");
     refuse_bytes(b"\xFF\xFE<\0a\0/\0>\0", Encoding, (1, 1), "UTF-16");
     refuse_bytes(b"\0<\0a\0/\0>", Encoding, (1, 1), "UTF-16");
     refuse("<?xml version='1.0' encoding='ISO-8859-1'?><a/>", Encoding, (1, 42), "ISO-8859-1");

@@ -1,29 +1,12 @@
 //! Documents that come out of the writer are valid by the schemas of the RFCs: libxml2's `xmllint` is the judge.
 
-use std::io::Write as _;
-use std::path::Path;
-use std::process::{Command, Stdio};
-
 use merge_core::xml::{Namespace, Tree, Writer};
 
 use crate::fixtures;
+use xmllint::judge;
 
-/// What xmllint says of a document; empty when it is valid.
-fn judge(document: &[u8]) -> String {
-    let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/xsd/presence.xsd");
-    let mut child = Command::new("xmllint")
-        .args(["--nonet", "--noout", "--schema"])
-        .arg(schema)
-        .arg("-")
-        .stdin(Stdio::piped())
-        .stderr(Stdio::piped())
-        .stdout(Stdio::null())
-        .spawn()
-        .expect("xmllint is needed for this test: install libxml2-utils");
-    child.stdin.take().expect("a pipe").write_all(document).expect("xmllint reads its input");
-    let output = child.wait_with_output().expect("xmllint ends");
-    if output.status.success() { String::new() } else { String::from_utf8_lossy(&output.stderr).into_owned() }
-}
+#[path = "../support/xmllint.rs"]
+mod xmllint;
 
 #[test]
 fn the_judge_refuses_what_is_wrong() {

@@ -25,7 +25,8 @@ impl<'s> Reader<'s> {
                 return Err(fault(XmlErrorKind::Encoding, self.at, message));
             }
             if let Some(other) = self.bytes.iter().position(|byte| ascii && !byte.is_ascii()) {
-                let message = "a character that the declared encoding, US-ASCII, does not have; declare UTF-8";
+                let message =
+                    "a character that the declared encoding, US-ASCII, does not have; declare UTF-8";
                 return Err(fault(XmlErrorKind::Encoding, other, message.to_owned()));
             }
         }
@@ -116,7 +117,7 @@ impl<'s> Reader<'s> {
         if self.bytes.get(end + 2) != Some(&b'>') {
             return Err(malformed(end, "-- must not stand inside a comment"));
         }
-        self.cut(start, end + 3, CutKind::Dropped);
+        self.cut(start, end + 3, false);
         Ok(())
     }
 
@@ -139,7 +140,7 @@ impl<'s> Reader<'s> {
             return Err(malformed(self.at, "white space is missing after the instruction's name"));
         }
         let end = self.find_text("?>", start, "the instruction is not closed with ?>")?;
-        self.cut(start, end + 2, CutKind::Dropped);
+        self.cut(start, end + 2, false);
         Ok(())
     }
 }
