@@ -3,60 +3,125 @@
 use alloc::vec::Vec;
 
 use super::Call;
-use crate::compose::Composed;
+use crate::compose::{Composed, Composition, compose};
 use crate::json::{self, Value, Writer};
-use crate::live::Publication;
 use crate::live::snapshot::{write_dialog, write_registration};
+use crate::live::{Presentity, Publication};
 use crate::model::Note;
 use crate::presence_json;
 
 /// The input's minor version: it rises with each optional member that is added.
 pub const INPUT_MINOR: i64 = 0;
 
+/// The members of `pp_merge`'s input that a policy may ask for by name, in the order they are written.
+/// `abi` and `minor` are always there.
+pub const INPUT_MEMBERS: [&str; 10] = [
+    "now_ms",
+    "reason",
+    "changed_etag",
+    "presentity",
+    "publications",
+    "registrations",
+    "dialogs",
+    "local_time",
+    "builtin",
+    "params",
+];
+
+/// Which members of the input a policy is sent: those that its manifest's `needs` names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Needs(u16);
+
+impl Needs {
+    /// Every member: where a manifest does not say.
+    pub const ALL: Needs = Needs(u16::MAX);
+
+    /// These members; `None` where one is not among [`INPUT_MEMBERS`].
+    pub fn of<'n>(names: impl IntoIterator<Item = &'n str>) -> Option<Needs> {
+        names.into_iter().try_fold(Needs(0), |needs, name| {
+            let at = INPUT_MEMBERS.iter().position(|member| *member == name)?;
+            Some(Needs(needs.0 | 1 << at))
+        })
+    }
+
+    /// Whether this member is sent; `abi` and `minor` always are.
+    #[must_use]
+    pub fn has(self, name: &str) -> bool {
+        self == Needs::ALL
+            || matches!(name, "abi" | "minor")
+            || Needs::of([name]).is_some_and(|one| self.0 & one.0 != 0)
+    }
+
+    /// An input that holds everything, without the members that are not sent: the same bytes as
+    /// [`write_needed`] writes. For inputs that were recorded or made up.
+    ///
+    /// # Errors
+    /// The input is no JSON of the strict grammar.
+    pub fn cut(self, input: &[u8]) -> Result<Vec<u8>, json::JsonError> {
+        let value = json::read(input)?;
+        let mut out = Writer::with_capacity(input.len());
+        out.begin_object();
+        for member in value.members().iter().filter(|member| self.has(&member.name)) {
+            out.key(&member.name).value(&member.value);
+        }
+        out.end_object();
+        Ok(out.into_bytes())
+    }
+}
+
+/// Writes the input of `pp_merge`, all of it: [`write_needed`] for a policy that says nothing of its needs.
+#[must_use]
+pub fn write_input(call: &Call<'_>, builtin: &Composed<'_>) -> Vec<u8> {
+    write_needed(call, builtin, Needs::ALL)
+}
+
 /// Writes the input of `pp_merge`: equal states give equal bytes.
 ///
 /// Publications are sorted by when they were received, newest first, then by entity-tag. Those that took no
 /// part in the built-in composition because they have expired or a newer one superseded them are left out.
 #[must_use]
-pub fn write_input(call: &Call<'_>, builtin: &Composed<'_>) -> Vec<u8> {
+pub fn write_needed(call: &Call<'_>, builtin: &Composed<'_>, needs: Needs) -> Vec<u8> {
     let set = call.set;
-    let mut publications: Vec<&Publication> = live(call, builtin);
-    crate::order::sort_by(&mut publications, |a, b| {
-        b.received.cmp(&a.received).then_with(|| a.etag.cmp(&b.etag))
-    });
+    let publications = if needs.has("publications") { live(call, builtin) } else { Vec::new() };
     let size: usize = publications.iter().map(|publication| publication.document.source().len()).sum();
     let mut out = Writer::with_capacity(size + 1024);
     out.begin_object();
     out.key("abi").int(1);
     out.key("minor").int(INPUT_MINOR);
-    out.key("now_ms").int(call.now.0);
-    out.key("reason").string(call.reason.as_str());
-    out.string_member("changed_etag", call.changed_etag);
-    out.key("presentity").begin_object();
-    out.key("aor").string(&set.presentity.aor);
-    out.key("domain").string(&set.presentity.domain);
-    out.key("tenant").string(&set.presentity.tenant);
-    out.key("groups").begin_array();
-    set.presentity.groups.iter().for_each(|group| out.string(group));
-    out.end_array();
-    out.string_member("locale", set.presentity.locale.as_deref());
-    out.end_object();
-    out.key("publications").begin_array();
-    publications.iter().for_each(|publication| write_publication(&mut out, publication));
-    out.end_array();
-    out.key("registrations").begin_array();
-    let mut registrations: Vec<_> = set.registrations.iter().filter(|r| r.expires > call.now).collect();
-    crate::order::sort_by(&mut registrations, |a, b| {
-        a.contact.cmp(&b.contact).then_with(|| a.instance.cmp(&b.instance))
-    });
-    registrations.iter().for_each(|registration| write_registration(&mut out, registration));
-    out.end_array();
-    out.key("dialogs").begin_array();
-    let mut dialogs: Vec<_> = set.dialogs.iter().collect();
-    crate::order::sort_by(&mut dialogs, |a, b| a.id.cmp(&b.id));
-    dialogs.iter().for_each(|dialog| write_dialog(&mut out, dialog));
-    out.end_array();
-    if let Some(local) = &call.local_time {
+    if needs.has("now_ms") {
+        out.key("now_ms").int(call.now.0);
+    }
+    if needs.has("reason") {
+        out.key("reason").string(call.reason.as_str());
+    }
+    if needs.has("changed_etag") {
+        out.string_member("changed_etag", call.changed_etag);
+    }
+    if needs.has("presentity") {
+        write_presentity(out.key("presentity"), &set.presentity);
+    }
+    if needs.has("publications") {
+        out.key("publications").begin_array();
+        publications.iter().for_each(|publication| write_publication(&mut out, publication));
+        out.end_array();
+    }
+    if needs.has("registrations") {
+        out.key("registrations").begin_array();
+        let mut registrations: Vec<_> = set.registrations.iter().filter(|r| r.expires > call.now).collect();
+        crate::order::sort_by(&mut registrations, |a, b| {
+            a.contact.cmp(&b.contact).then_with(|| a.instance.cmp(&b.instance))
+        });
+        registrations.iter().for_each(|registration| write_registration(&mut out, registration));
+        out.end_array();
+    }
+    if needs.has("dialogs") {
+        out.key("dialogs").begin_array();
+        let mut dialogs: Vec<_> = set.dialogs.iter().collect();
+        crate::order::sort_by(&mut dialogs, |a, b| a.id.cmp(&b.id));
+        dialogs.iter().for_each(|dialog| write_dialog(&mut out, dialog));
+        out.end_array();
+    }
+    if let Some(local) = call.local_time.as_ref().filter(|_| needs.has("local_time")) {
         out.key("local_time").begin_object();
         out.key("tz").string(&local.tz);
         out.key("minutes").int(i64::from(local.minutes));
@@ -64,20 +129,41 @@ pub fn write_input(call: &Call<'_>, builtin: &Composed<'_>) -> Vec<u8> {
         out.key("date").string(&local.date);
         out.end_object();
     }
-    write_builtin(&mut out, builtin);
-    out.key("params");
-    write_params(&mut out, call.params);
+    if needs.has("builtin") {
+        write_builtin(&mut out, builtin);
+    }
+    if needs.has("params") {
+        out.key("params");
+        write_params(&mut out, call.params);
+    }
     out.end_object();
     out.into_bytes()
 }
 
+fn write_presentity(out: &mut Writer, presentity: &Presentity) {
+    out.begin_object();
+    out.key("aor").string(&presentity.aor);
+    out.key("domain").string(&presentity.domain);
+    out.key("tenant").string(&presentity.tenant);
+    out.key("groups").begin_array();
+    presentity.groups.iter().for_each(|group| out.string(group));
+    out.end_array();
+    out.string_member("locale", presentity.locale.as_deref());
+    out.end_object();
+}
+
+/// The publications that are shown to a policy, in the order of the contract.
 fn live<'a>(call: &Call<'a>, builtin: &Composed<'a>) -> Vec<&'a Publication> {
     // `newest` looks at one device only; a policy over it still chooses among all.
-    if builtin.how == crate::compose::Composition::Newest {
-        let all = crate::compose::compose(call.set, call.now, crate::compose::Composition::Union);
-        return all.publications().collect();
-    }
-    builtin.publications().collect()
+    let mut publications: Vec<&Publication> = if builtin.how == Composition::Newest {
+        compose(call.set, call.now, Composition::Union).publications().collect()
+    } else {
+        builtin.publications().collect()
+    };
+    crate::order::sort_by(&mut publications, |a, b| {
+        b.received.cmp(&a.received).then_with(|| a.etag.cmp(&b.etag))
+    });
+    publications
 }
 
 fn write_publication(out: &mut Writer, publication: &Publication) {
@@ -128,5 +214,43 @@ fn write_params(out: &mut Writer, params: &str) {
             out.begin_object();
             out.end_object();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::live::LiveSet;
+    use crate::policy::{LocalTime, Reason};
+    use crate::time::Millis;
+
+    #[test]
+    fn what_is_written_for_some_needs_is_the_whole_input_without_the_other_members() {
+        let set = LiveSet::default();
+        let builtin = compose(&set, Millis(5), Composition::Compose);
+        let call = Call {
+            set: &set,
+            now: Millis(5),
+            reason: Reason::Publish,
+            changed_etag: Some("e-1"),
+            params: "{\"a\":1}",
+            local_time: Some(LocalTime {
+                tz: "UTC".into(),
+                minutes: 1,
+                weekday: 6,
+                date: "2026-11-21".into(),
+            }),
+        };
+        let whole = write_input(&call, &builtin);
+        assert_eq!(Needs::ALL.cut(&whole).as_ref(), Ok(&whole));
+        let value = json::read(&whole).unwrap();
+        let names: Vec<&str> = value.members().iter().map(|member| &*member.name).collect();
+        assert_eq!(names[2..], INPUT_MEMBERS, "the list of members and the writer differ");
+        for name in INPUT_MEMBERS {
+            let needs = Needs::of([name, "reason"]).unwrap();
+            assert_eq!(needs.cut(&whole), Ok(write_needed(&call, &builtin, needs)), "{name}");
+        }
+        assert_eq!(Needs::of(["publication"]), None);
+        assert_eq!(Needs::of([]).unwrap().cut(&whole).unwrap(), br#"{"abi":1,"minor":0}"#);
     }
 }

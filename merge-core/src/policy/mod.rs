@@ -14,7 +14,7 @@ mod reading;
 mod tokens;
 
 pub use apply::apply;
-pub use input::{INPUT_MINOR, write_input};
+pub use input::{INPUT_MEMBERS, INPUT_MINOR, Needs, write_input, write_needed};
 pub use output::{Base, Drop, Finding, NoteText, Output, OutputError, Select, Set};
 pub use reading::{Known, check_output, check_output_for, read_output, read_output_for};
 pub use tokens::{is_activity, is_mood, is_place, safe_text};

@@ -3,7 +3,7 @@
 use merge_core::policy::limits;
 use wasmparser::{ExternalKind, FuncType, TypeRef, ValType};
 
-use crate::report::{Finding, Hooks};
+use crate::report::{Finding, Findings, Hooks};
 use crate::walk::{Facts, Imported};
 
 /// The newest ABI that this host speaks.
@@ -40,7 +40,7 @@ const ABORT: Signature = signature("abort", &[I32, I32, I32, I32], &[], "(param 
 const SDK: &str = "declare the policy with policy-sdk's `policy!`, which exports it";
 
 /// Checks everything that meets the host.
-pub(crate) fn check(facts: &Facts<'_>, errors: &mut Vec<Finding>) -> (u32, Hooks) {
+pub(crate) fn check(facts: &Facts<'_>, errors: &mut Findings) -> (u32, Hooks) {
     imports(facts, errors);
     memory(facts, errors);
     let abi = marker(facts, errors);
@@ -54,7 +54,7 @@ pub(crate) fn check(facts: &Facts<'_>, errors: &mut Vec<Finding>) -> (u32, Hooks
     (abi, hooks)
 }
 
-fn imports(facts: &Facts<'_>, errors: &mut Vec<Finding>) {
+fn imports(facts: &Facts<'_>, errors: &mut Findings) {
     for import in &facts.imports {
         let place = format!("import {}.{}", plain(import.module), plain(import.name));
         let signature = match (import.module, import.name) {
@@ -102,7 +102,7 @@ fn import_fix(import: &Imported<'_>) -> &'static str {
     }
 }
 
-fn memory(facts: &Facts<'_>, errors: &mut Vec<Finding>) {
+fn memory(facts: &Facts<'_>, errors: &mut Findings) {
     let exported = facts.exports.iter().find(|(name, ..)| *name == "memory");
     match exported {
         None => errors.push(Finding::new(
@@ -161,7 +161,7 @@ fn too_large(place: String, pages: u64) -> Finding {
 }
 
 /// The highest ABI version that the file and the host share.
-fn marker(facts: &Facts<'_>, errors: &mut Vec<Finding>) -> u32 {
+fn marker(facts: &Facts<'_>, errors: &mut Findings) -> u32 {
     let versions: Vec<(u32, &str, ExternalKind, u32)> = facts
         .exports
         .iter()
@@ -191,7 +191,7 @@ fn marker(facts: &Facts<'_>, errors: &mut Vec<Finding>) -> u32 {
 }
 
 /// Whether the function is there and right.
-fn function(facts: &Facts<'_>, wanted: &Signature, required: bool, errors: &mut Vec<Finding>) -> bool {
+fn function(facts: &Facts<'_>, wanted: &Signature, required: bool, errors: &mut Findings) -> bool {
     let place = format!("export {}", wanted.name);
     let Some(&(_, kind, index)) = facts.exports.iter().find(|(name, ..)| *name == wanted.name) else {
         if required {

@@ -32,8 +32,8 @@ mod walk;
 pub use abi::ABI;
 pub use codes::{CODES, Code, Phase, find as find_code};
 pub use features::FEATURES;
-pub use manifest::{INPUT_MEMBERS, INPUT_MINOR, Manifest, SECTION as MANIFEST_SECTION};
-pub use report::{Finding, Hooks, Report};
+pub use manifest::{Manifest, SECTION as MANIFEST_SECTION};
+pub use report::{FINDING_CHARS, Finding, Findings, Hooks, NAMED_PER_KIND, Report};
 
 use merge_core::policy::limits;
 
@@ -72,8 +72,9 @@ pub fn check_as(bytes: &[u8], owner: Owner) -> Report {
         report.errors.push(finding);
         return report;
     }
+    let mut errors = Findings::new();
     if bytes.len() > owner.module_bytes() {
-        report.errors.push(Finding::new(
+        errors.push(Finding::new(
             "E103",
             "file",
             format!("{} bytes, allowed are {}", bytes.len(), owner.module_bytes()),
@@ -81,13 +82,14 @@ pub fn check_as(bytes: &[u8], owner: Owner) -> Report {
         ));
         // A file that not even the operator could bring is not worth reading.
         if bytes.len() > Owner::Operator.module_bytes() {
+            report.errors = errors.finish();
             return report;
         }
     }
-    let facts = walk::walk(bytes, &mut report.errors);
-    (report.abi, report.hooks) = abi::check(&facts, &mut report.errors);
-    report.manifest =
-        manifest::read(&facts.manifests, report.hooks, &mut report.errors, &mut report.warnings);
+    let facts = walk::walk(bytes, &mut errors);
+    (report.abi, report.hooks) = abi::check(&facts, &mut errors);
+    report.manifest = manifest::read(&facts.manifests, report.hooks, &mut errors, &mut report.warnings);
+    report.errors = errors.finish();
     if report.hooks.view {
         report.warnings.push(Finding::new(
             "W302",

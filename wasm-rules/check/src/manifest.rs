@@ -1,29 +1,12 @@
 //! The manifest: what a policy says about itself, in a custom section of its own.
 
 use merge_core::json::{self, Value, Writer};
-use merge_core::policy::limits;
+use merge_core::policy::{INPUT_MEMBERS, INPUT_MINOR, Needs, limits};
 
-use crate::report::{Finding, Hooks};
+use crate::report::{Finding, Findings, Hooks};
 
 /// The name of the custom section.
 pub const SECTION: &str = "presence-policy";
-
-/// The newest `minor` of the input that this host writes.
-pub const INPUT_MINOR: i64 = 0;
-
-/// The members of `pp_merge`'s input that a policy may ask for by name.
-pub const INPUT_MEMBERS: &[&str] = &[
-    "now_ms",
-    "reason",
-    "changed_etag",
-    "presentity",
-    "publications",
-    "registrations",
-    "dialogs",
-    "local_time",
-    "builtin",
-    "params",
-];
 
 /// A manifest that was read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -54,11 +37,21 @@ pub struct Manifest {
     pub build: Option<String>,
 }
 
+impl Manifest {
+    /// The members of the input that the policy is sent.
+    #[must_use]
+    pub fn needs(&self) -> Needs {
+        // What is not a member of the input was refused with the manifest.
+        let named = self.needs.as_ref().and_then(|names| Needs::of(names.iter().map(String::as_str)));
+        named.unwrap_or(Needs::ALL)
+    }
+}
+
 /// Reads the manifest sections of a file: none is a warning, two are an error.
 pub(crate) fn read(
     sections: &[(&[u8], u64)],
     hooks: Hooks,
-    errors: &mut Vec<Finding>,
+    errors: &mut Findings,
     warnings: &mut Vec<Finding>,
 ) -> Option<Manifest> {
     let (bytes, offset) = match sections {
@@ -89,7 +82,7 @@ pub(crate) fn read(
 }
 
 struct Reader<'e> {
-    errors: &'e mut Vec<Finding>,
+    errors: &'e mut Findings,
     offset: u64,
 }
 
@@ -122,7 +115,7 @@ impl Reader<'_> {
                 return None;
             }
         };
-        let before = self.errors.len();
+        let before = self.errors.count();
         let name = self.text(&value, "name", 64).unwrap_or_default();
         if name.is_empty()
             || !name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_.".contains(c))
@@ -138,7 +131,7 @@ impl Reader<'_> {
             abi: self.int(&value, "abi"),
             input_minor: self.int(&value, "input_minor").unwrap_or(0),
             hooks: self.list(&value, "hooks", &["pp_merge", "pp_view", "pp_params"]).unwrap_or_default(),
-            needs: self.list(&value, "needs", INPUT_MEMBERS),
+            needs: self.list(&value, "needs", &INPUT_MEMBERS),
             view_key: self.text(&value, "view_key", 16),
             privacy: self.flag(&value, "privacy"),
             summary: self.text(&value, "summary", 512),
@@ -146,7 +139,7 @@ impl Reader<'_> {
             params_schema: self.object(&value, "params_schema"),
             build: self.build(&value),
         };
-        (self.errors.len() == before).then_some(manifest)
+        (self.errors.count() == before).then_some(manifest)
     }
 
     fn cross_check(&mut self, manifest: &Manifest, hooks: Hooks) {

@@ -1,8 +1,18 @@
 //! What a check answers: findings, each with a code, a place and the fix.
+//!
+//! A file may hold the same mistake a quarter of a million times (that many imports fit in 2 MiB), so
+//! what is kept of it does not grow with the file: the first few of a kind, and how many there are more.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::manifest::Manifest;
+
+/// Findings that are named for one kind of mistake; the rest are counted.
+pub const NAMED_PER_KIND: usize = 10;
+
+/// Characters of one part of a finding: names out of the file are quoted, and may be 100,000 long.
+pub const FINDING_CHARS: usize = 400;
 
 /// One thing found in a policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,14 +28,72 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// A finding from its four parts.
+    /// A finding from its four parts, each cut to [`FINDING_CHARS`].
     pub fn new(
         code: &'static str,
         place: impl Into<String>,
         message: impl Into<String>,
         fix: impl Into<String>,
     ) -> Self {
-        Self { code, place: place.into(), message: message.into(), fix: fix.into() }
+        Self { code, place: cut(place.into()), message: cut(message.into()), fix: cut(fix.into()) }
+    }
+}
+
+fn cut(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(FINDING_CHARS) {
+        text.truncate(end);
+        text.push_str("...");
+    }
+    text
+}
+
+/// Findings as they are made: [`NAMED_PER_KIND`] of a kind are kept and the rest counted.
+#[derive(Debug, Default)]
+pub struct Findings {
+    named: Vec<Finding>,
+    /// How often each kind was met: a kind is a code and, where one code stands for several mistakes,
+    /// a word for which.
+    met: BTreeMap<(&'static str, &'static str), usize>,
+}
+
+impl Findings {
+    /// Nothing yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a finding; its code is its kind.
+    pub fn push(&mut self, finding: Finding) {
+        self.push_kind(finding.code, "", || finding);
+    }
+
+    /// Adds a finding of a kind, made only if it is among the first.
+    pub fn push_kind(&mut self, code: &'static str, kind: &'static str, finding: impl FnOnce() -> Finding) {
+        let met = self.met.entry((code, kind)).or_default();
+        *met += 1;
+        if *met <= NAMED_PER_KIND {
+            self.named.push(finding());
+        }
+    }
+
+    /// How many were added, those that are only counted included.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.met.values().sum()
+    }
+
+    /// The findings, and after them how many more there are of each kind.
+    #[must_use]
+    pub fn finish(mut self) -> Vec<Finding> {
+        for ((code, kind), met) in self.met {
+            if met > NAMED_PER_KIND {
+                let colon = if kind.is_empty() { "" } else { ": " };
+                let message = format!("{kind}{colon}{} more of the same", met - NAMED_PER_KIND);
+                self.named.push(Finding::new(code, "file", message, "see the first ones"));
+            }
+        }
+        self.named
     }
 }
 

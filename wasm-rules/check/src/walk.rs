@@ -14,10 +14,7 @@ use wasmparser::{
 };
 
 use crate::features::{FEATURES, Forbidden, forbidden_feature, forbidden_operator};
-use crate::report::Finding;
-
-/// Functions that are named for one kind of mistake; the rest are counted.
-const NAMED_PER_KIND: usize = 5;
+use crate::report::{Finding, Findings};
 
 /// What the later steps need to know about a module.
 #[derive(Default)]
@@ -47,7 +44,7 @@ impl Facts<'_> {
 }
 
 /// Walks the module. Everything wrong goes to `errors`; the facts hold what could be read.
-pub(crate) fn walk<'a>(bytes: &'a [u8], errors: &mut Vec<Finding>) -> Facts<'a> {
+pub(crate) fn walk<'a>(bytes: &'a [u8], errors: &mut Findings) -> Facts<'a> {
     let mut walk = Walk {
         facts: Facts::default(),
         errors,
@@ -57,7 +54,6 @@ pub(crate) fn walk<'a>(bytes: &'a [u8], errors: &mut Vec<Finding>) -> Facts<'a> 
         imported_functions: 0,
         bodies: 0,
         elements: 0,
-        repeated: BTreeMap::new(),
     };
     for payload in Parser::new(0).parse_all(bytes) {
         match payload {
@@ -71,12 +67,12 @@ pub(crate) fn walk<'a>(bytes: &'a [u8], errors: &mut Vec<Finding>) -> Facts<'a> 
             }
         }
     }
-    walk.finish()
+    walk.facts
 }
 
 struct Walk<'a, 'e> {
     facts: Facts<'a>,
-    errors: &'e mut Vec<Finding>,
+    errors: &'e mut Findings,
     /// With our features; gone once a section was refused, since later ones build on it.
     ours: Option<Validator>,
     /// With all features; gone once the file proved to be broken.
@@ -85,8 +81,6 @@ struct Walk<'a, 'e> {
     imported_functions: u32,
     bodies: u32,
     elements: u64,
-    /// How often each kind of mistake in functions was met: (code, detail) -> (count, first places).
-    repeated: BTreeMap<(&'static str, &'static str), usize>,
 }
 
 type FunctionToValidate = wasmparser::FuncToValidate<wasmparser::ValidatorResources>;
@@ -325,7 +319,7 @@ impl<'a> Walk<'a, '_> {
         !features.is_empty()
     }
 
-    /// Reports a mistake in a function; after the first few of a kind only their number is kept.
+    /// Reports a mistake in a function.
     fn in_function(
         &mut self,
         index: u32,
@@ -334,19 +328,12 @@ impl<'a> Walk<'a, '_> {
         kind: &'static str,
         text: impl FnOnce() -> (String, String),
     ) {
-        let count = self.repeated.entry((code, kind)).or_default();
-        *count += 1;
-        if *count > NAMED_PER_KIND {
-            return;
-        }
-        let name = self.names.get(&index).map_or_else(String::new, |name| format!(" ({})", one_line(name)));
-        let (message, fix) = text();
-        self.errors.push(Finding::new(
-            code,
-            format!("function {index}{name}, offset {offset:#x}"),
-            message,
-            fix,
-        ));
+        let names = &self.names;
+        self.errors.push_kind(code, kind, || {
+            let name = names.get(&index).map_or_else(String::new, |name| format!(" ({})", one_line(name)));
+            let (message, fix) = text();
+            Finding::new(code, format!("function {index}{name}, offset {offset:#x}"), message, fix)
+        });
     }
 
     fn count(&mut self, code: &'static str, place: &str, what: &str, found: u64, allowed: u64) {
@@ -376,20 +363,6 @@ impl<'a> Walk<'a, '_> {
             message.to_owned(),
             REBUILD,
         ));
-    }
-
-    fn finish(self) -> Facts<'a> {
-        for ((code, kind), count) in self.repeated {
-            if count > NAMED_PER_KIND {
-                self.errors.push(Finding::new(
-                    code,
-                    "file",
-                    format!("{kind}: the same in {} more functions", count - NAMED_PER_KIND),
-                    "see the first ones",
-                ));
-            }
-        }
-        self.facts
     }
 }
 

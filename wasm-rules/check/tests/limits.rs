@@ -2,7 +2,7 @@
 //! its code, and a file with many mistakes gets all of them named in one pass.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where something is missing")]
 
-use policy_check::{Owner, check, check_as};
+use policy_check::{NAMED_PER_KIND, Owner, check, check_as};
 
 /// A good policy with something added inside the module.
 fn with(extra: &str) -> Vec<u8> {
@@ -147,8 +147,53 @@ fn all_mistakes_are_found_in_one_pass() {
 fn the_same_mistake_in_many_functions_is_counted_and_not_repeated() {
     let report = check(&with(&"(func (drop (i32x4.splat (i32.const 1))))".repeat(100)));
     let forbidden: Vec<_> = report.errors.iter().filter(|finding| finding.code == "E110").collect();
-    assert_eq!(forbidden.len(), 6, "{forbidden:#?}");
-    assert!(forbidden[5].message.contains("95 more"), "{}", forbidden[5]);
+    assert_eq!(forbidden.len(), NAMED_PER_KIND + 1, "{forbidden:#?}");
+    assert!(forbidden[NAMED_PER_KIND].message.contains("90 more"), "{}", forbidden[NAMED_PER_KIND]);
+}
+
+#[test]
+fn what_is_said_of_a_file_does_not_grow_with_the_file() {
+    let check_report = |what: &str, wasm: &[u8], code: &str| {
+        let report = check_as(wasm, Owner::Operator);
+        let named = report.errors.iter().filter(|finding| finding.code == code).count();
+        assert_eq!(named, NAMED_PER_KIND + 1, "{what}: {named} of {code}");
+        let json = report.write_json();
+        assert!(json.len() < 64 * 1024, "{what}: {} bytes", json.len());
+    };
+    // As many imports as fit in an operator's file: their report had 70 MB.
+    let mut imports = b"\0asm\x01\0\0\0\x01\x04\x01\x60\0\0".to_vec();
+    let section = [leb(260_000), [1, b'a', 1, b'b', 0, 0].repeat(260_000)].concat();
+    imports.push(2);
+    imports.extend(leb(section.len() as u32));
+    imports.extend(section);
+    check_report("imports", &imports, "E120");
+    // An unknown hook is refused by the list; a known one that is not there, each time it is named.
+    let hooks = vec!["\\22pp_view\\22"; 500].join(",");
+    let manifest =
+        format!("(@custom \"presence-policy\" \"{{\\22name\\22:\\22a\\22,\\22hooks\\22:[{hooks}]}}\")");
+    check_report("hooks", &with(&manifest), "E160");
+}
+
+#[test]
+fn a_name_of_90_000_characters_is_not_quoted_whole() {
+    let long = "n".repeat(90_000);
+    // Two exports of one name, which the text form would refuse: told apart by their last letter first.
+    let mut wasm = with(&format!("(export \"{long}1\" (memory 0)) (export \"{long}2\" (memory 0))"));
+    let last = wasm.windows(2).position(|pair| pair == b"n2").unwrap();
+    wasm[last + 1] = b'1';
+    let report = check(&wasm);
+    assert_eq!(report.errors[0].code, "E101", "{:.200?}", report.errors);
+    assert!(report.write_json().len() < 4096, "{} bytes", report.write_json().len());
+}
+
+fn leb(mut number: u32) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while number > 0x7f {
+        bytes.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    bytes.push(number as u8);
+    bytes
 }
 
 #[test]
