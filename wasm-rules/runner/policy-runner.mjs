@@ -3,7 +3,7 @@
 //
 //   import { compilePolicy, runHook, PolicyFailure, LIMITS } from "./policy-runner.mjs";
 //   const policy = await compilePolicy(bytes);              // WebAssembly.Module, once
-//   const { output, log } = runHook(policy, "pp_merge", inputBytes);
+//   const { output, log } = runHook(policy, "pp_merge", inputBytes);  // the whole input: what is not needed is cut
 //   // output: Uint8Array with the policy's JSON, or null for "no opinion"
 //   // throws PolicyFailure { code: "E201", message, log }
 //
@@ -37,6 +37,52 @@ export async function compilePolicy(bytes) {
   return WebAssembly.compile(bytes);
 }
 
+/** Sent to every policy, whatever its manifest says. */
+const ALWAYS = ["abi", "minor"];
+
+/**
+ * The part of an input that a policy is sent: the members that its manifest's `needs` names, their bytes
+ * as they are. All of it where the manifest does not say.
+ */
+export function neededInput(module, input) {
+  const [section] = WebAssembly.Module.customSections(module, "presence-policy");
+  const { needs } = section ? JSON.parse(new TextDecoder().decode(section)) : {};
+  if (!needs) return input;
+  const names = new Set([...ALWAYS, ...needs]);
+  const decoder = new TextDecoder();
+  const kept = topMembers(input)
+    .map((member) => decoder.decode(member).trim())
+    .filter((member) => names.has(/^"([^"\\]*)"/.exec(member)?.[1]));
+  return new TextEncoder().encode(`{${kept.join(",")}}`);
+}
+
+/** The members of an object, each from its name to the end of its value. */
+function topMembers(json) {
+  const members = [];
+  let depth = 0;
+  let start = 0;
+  let inString = false;
+  for (let at = 0; at < json.length; at += 1) {
+    const character = String.fromCharCode(json[at]);
+    if (inString) {
+      if (character === "\\") at += 1;
+      else if (character === '"') inString = false;
+    } else if (character === '"') {
+      inString = true;
+    } else if ("{[".includes(character)) {
+      depth += 1;
+      if (depth === 1) start = at + 1;
+    } else if ("}],".includes(character)) {
+      if (depth === 1) {
+        members.push(json.subarray(start, at));
+        start = at + 1;
+      }
+      if (character !== ",") depth -= 1;
+    }
+  }
+  return members;
+}
+
 /** What ended a guest on purpose, so that it can be told apart from a fault of the engine. */
 class GuestAbort extends Error {}
 
@@ -44,7 +90,8 @@ class GuestAbort extends Error {}
  * Runs one hook ("pp_merge", "pp_params", "pp_view") in a fresh instance.
  * Synchronous, so that a Worker that is ended in the middle has nothing half done.
  */
-export function runHook(module, hook, input) {
+export function runHook(module, hook, whole) {
+  const input = hook === "pp_merge" ? neededInput(module, whole) : whole;
   const log = [];
   const fail = (code, message) => new PolicyFailure(code, message, log);
   if (input.length > LIMITS.inputBytes) {

@@ -7,8 +7,6 @@ use alloc::vec::Vec;
 use core::alloc::{GlobalAlloc, Layout};
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use merge_core::json;
-
 use crate::input::{Input, Params};
 use crate::output::Output;
 
@@ -126,9 +124,9 @@ pub unsafe fn merge(pointer: *const u8, length: usize, policy: fn(&Input<'_>, &m
     // SAFETY: as the caller promises.
     let bytes = unsafe { core::slice::from_raw_parts(pointer, length) };
     let mut out = Output::new();
-    match json::read(bytes) {
-        Ok(value) => policy(&Input::new(&value), &mut out),
-        Err(_) => out.fail("input", "the input is not JSON"),
+    match Input::new(bytes) {
+        Some(input) => policy(&input, &mut out),
+        None => out.fail("input", "the input is not JSON"),
     }
     pack(out.finish())
 }
@@ -140,18 +138,15 @@ pub unsafe fn merge(pointer: *const u8, length: usize, policy: fn(&Input<'_>, &m
 pub unsafe fn params(
     pointer: *const u8,
     length: usize,
-    policy: fn(Params<'_, '_>) -> Result<(), &'static str>,
+    policy: fn(Params<'_>) -> Result<(), &'static str>,
 ) -> u64 {
     // SAFETY: as the caller promises.
     let bytes = unsafe { core::slice::from_raw_parts(pointer, length) };
     let mut out = Output::new();
-    match json::read(bytes) {
-        Ok(value) => {
-            if let Err(message) = policy(Input::new(&value).params()) {
-                out.fail("params", message);
-            }
-        }
-        Err(_) => out.fail("input", "the input is not JSON"),
+    match Input::new(bytes).map(|input| policy(input.params())) {
+        Some(Ok(())) => {}
+        Some(Err(message)) => out.fail("params", message),
+        None => out.fail("input", "the input is not JSON"),
     }
     pack(out.finish())
 }

@@ -41,6 +41,7 @@ extern crate alloc;
 )]
 pub mod guest;
 mod input;
+mod json;
 mod output;
 mod policy_macro;
 
@@ -48,4 +49,5 @@ pub use input::{
     Builtin, Contained, Dialog, Geo, Input, LocalTime, Note, Params, Person, Presentity, Publication,
     Registration, Selected, Texts, Tuple,
 };
+pub use json::{Items, Json, Members};
 pub use output::{Output, Selection};

@@ -63,7 +63,7 @@ impl Output {
 
     /// Shows this service. The first call replaces the built-in merge's choice; the order of the
     /// calls is the order of the services. Contacts cannot be invented, only chosen.
-    pub fn select(&mut self, publication: Publication<'_, '_>, tuple: Tuple<'_, '_>) -> &mut Selection {
+    pub fn select(&mut self, publication: Publication<'_>, tuple: Tuple<'_>) -> &mut Selection {
         self.select_named(publication.etag(), tuple.id())
     }
 
@@ -219,16 +219,14 @@ fn strings(out: &mut Writer, name: &str, items: Option<&Vec<String>>) {
 mod tests {
     use super::*;
     use crate::Input;
-    use merge_core::json;
 
     const INPUT: &[u8] = br#"{"abi":1,"now_ms":1000,"publications":[
         {"etag":"e-1","device_kind":"desk","tuples":[{"id":"t1","basic":"open"}],
          "person":{"activities":["busy"]}}],"params":{"from":540}}"#;
 
     fn check(policy: impl Fn(&Input<'_>, &mut Output), expect: Option<&str>) {
-        let value = json::read(INPUT).unwrap();
         let mut out = Output::new();
-        policy(&Input::new(&value), &mut out);
+        policy(&Input::new(INPUT).unwrap(), &mut out);
         let text = out.finish().map(|bytes| String::from_utf8(bytes).unwrap());
         assert_eq!(text.as_deref(), expect);
     }

@@ -3,7 +3,8 @@
 /// Declares the crate to be a policy.
 ///
 /// `name`, `summary` and `merge` are needed; `version`, `license`, `privacy` (`true` where the
-/// policy hides things, so that its failure must not fail open), `params_schema` (a JSON schema as
+/// policy hides things, so that its failure must not fail open), `needs` (the members of the input that
+/// are used, `["now_ms", "dialogs"]`: the host sends no others), `params_schema` (a JSON schema as
 /// a string literal) and `params` (a function that looks at the operator's parameters and returns
 /// `Err` with a sentence for them) may follow in this order.
 #[macro_export]
@@ -14,6 +15,7 @@ macro_rules! policy {
         $(version: $version:literal,)?
         $(license: $license:literal,)?
         $(privacy: $privacy:literal,)?
+        $(needs: [$need:literal $(, $more:literal)* $(,)?],)?
         $(params_schema: $schema:literal,)?
         merge: $merge:ident
         $(, params: $params:ident)?
@@ -29,6 +31,7 @@ macro_rules! policy {
                 $($crate::policy!(@hook $params),)?
                 "]",
                 $(",\"privacy\":", $privacy,)?
+                $(",\"needs\":[\"", $need, "\"", $(",\"", $more, "\"",)* "]",)?
                 ",\"summary\":\"", $summary, "\"",
                 $(",\"license\":\"", $license, "\"",)?
                 $(",\"params_schema\":", $schema,)?

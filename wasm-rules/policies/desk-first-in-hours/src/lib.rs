@@ -10,11 +10,11 @@ const MINUTE_MS: i64 = 60_000;
 struct Hours<'a> {
     from: i64,
     to: i64,
-    params: Params<'a, 'a>,
+    params: Params<'a>,
 }
 
 impl<'a> Hours<'a> {
-    fn of(params: Params<'a, 'a>) -> Self {
+    fn of(params: Params<'a>) -> Self {
         Self { from: params.int_or("from", 9 * 60), to: params.int_or("to", 17 * 60 + 30), params }
     }
 
@@ -26,7 +26,7 @@ impl<'a> Hours<'a> {
         }
     }
 
-    fn contain(&self, time: LocalTime<'_, '_>) -> bool {
+    fn contain(&self, time: LocalTime<'_>) -> bool {
         self.is_working_day(time.weekday()) && (self.from..self.to).contains(&time.minutes())
     }
 
@@ -71,7 +71,7 @@ fn priority(input: &Input<'_>, etag: &str, tuple: &str) -> Option<i64> {
     input.publication(etag)?.tuples().find(|other| other.id() == tuple)?.priority_milli()
 }
 
-fn check(params: Params<'_, '_>) -> Result<(), &'static str> {
+fn check(params: Params<'_>) -> Result<(), &'static str> {
     let json = params.json();
     for name in ["from", "to"] {
         match json.get(name) {
@@ -88,12 +88,13 @@ fn check(params: Params<'_, '_>) -> Result<(), &'static str> {
     }
     match json.get("days") {
         None => Ok(()),
-        Some(days) => match days.as_array() {
-            Some(days) if days.iter().all(|day| day.as_int().is_some_and(|day| (1..=7).contains(&day))) => {
-                Ok(())
-            }
-            _ => Err("days is a list of days, 1 for Monday to 7 for Sunday"),
-        },
+        Some(days)
+            if days.is_array()
+                && days.items().all(|day| day.as_int().is_some_and(|day| (1..=7).contains(&day))) =>
+        {
+            Ok(())
+        }
+        Some(_) => Err("days is a list of days, 1 for Monday to 7 for Sunday"),
     }
 }
 
@@ -102,6 +103,7 @@ policy_sdk::policy! {
     summary: "The desk phone comes first during working hours",
     version: "1.0.0",
     license: "MIT OR Apache-2.0",
+    needs: ["now_ms", "publications", "local_time", "builtin", "params"],
     params_schema: r#"{"type":"object","properties":{"from":{"type":"integer","minimum":0,"maximum":1440},"to":{"type":"integer","minimum":0,"maximum":1440},"days":{"type":"array","items":{"type":"integer","minimum":1,"maximum":7}}}}"#,
     merge: merge,
     params: check,

@@ -33,17 +33,15 @@ fn merge(input: &Input<'_>, out: &mut Output) {
     out.explain(publication.device()).explain(said);
 }
 
-fn check(params: Params<'_, '_>) -> Result<(), &'static str> {
+fn check(params: Params<'_>) -> Result<(), &'static str> {
     let json = params.json();
     if json.get("close").is_some_and(|close| close.as_bool().is_none()) {
         return Err("close has to be true or false");
     }
     match json.get("activities") {
         None => Ok(()),
-        Some(list) => match list.as_array() {
-            Some(items) if items.iter().all(|item| item.as_str().is_some()) => Ok(()),
-            _ => Err("activities has to be a list of words"),
-        },
+        Some(list) if list.is_array() && list.items().all(|item| item.as_str().is_some()) => Ok(()),
+        Some(_) => Err("activities has to be a list of words"),
     }
 }
 
@@ -52,6 +50,7 @@ policy_sdk::policy! {
     summary: "Do not disturb on one device holds for the person",
     version: "1.0.0",
     license: "MIT OR Apache-2.0",
+    needs: ["publications", "params"],
     params_schema: r#"{"type":"object","properties":{"close":{"type":"boolean"},"activities":{"type":"array","items":{"type":"string"}}}}"#,
     merge: merge,
     params: check,

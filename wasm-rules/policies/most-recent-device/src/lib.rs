@@ -22,5 +22,6 @@ policy_sdk::policy! {
     summary: "Shows what the device said that spoke last, and nothing of the others",
     version: "1.0.0",
     license: "MIT OR Apache-2.0",
+    needs: ["publications"],
     merge: merge,
 }

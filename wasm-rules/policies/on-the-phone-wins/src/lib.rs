@@ -19,5 +19,6 @@ policy_sdk::policy! {
     summary: "Who is in a call is on the phone, whatever the other devices say",
     version: "1.0.0",
     license: "MIT OR Apache-2.0",
+    needs: ["publications", "dialogs"],
     merge: merge,
 }
