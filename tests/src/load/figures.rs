@@ -60,6 +60,12 @@ impl Processes {
     }
 }
 
+/// CPU time of the generator itself: near one core, it is the generator that bounds the rate.
+pub(crate) fn own_cpu() -> Duration {
+    let pid = std::process::id();
+    by_scheduler(pid).unwrap_or_else(|| by_ticks(pid))
+}
+
 /// From each thread's `schedstat`, in nanoseconds; not every kernel is built with it.
 fn by_scheduler(pid: u32) -> Option<Duration> {
     let mut nanoseconds = 0;

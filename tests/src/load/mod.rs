@@ -15,6 +15,7 @@ mod kamailio;
 mod phases;
 mod sip;
 mod target;
+mod targets;
 mod watchers;
 mod wire;
 
@@ -52,8 +53,11 @@ pub struct Options {
     #[arg(long, default_value_t = 100)]
     pub pace: u64,
     /// Watchers of the fan-out phase
-    #[arg(long, default_value_t = 9000)]
+    #[arg(long, default_value_t = 10_000)]
     pub fan_out: usize,
+    /// Fail when a target is missed; wants a quiet machine
+    #[arg(long)]
+    pub strict: bool,
 }
 
 impl Options {
@@ -79,19 +83,36 @@ pub fn run(options: &Options) -> Result<(), String> {
         Some(other) => return Err(format!("no other server is called `{other}`; known: kamailio")),
     };
     local.block_on(&runtime, async {
-        let mut ours = None;
+        let (mut ours, mut theirs) = (None, None);
         if !options.alone {
             let figures = phases::measure(&Target::Tributary, options).await?;
             println!("{figures}");
             ours = Some(figures);
         }
         if let Some(target) = against {
-            let theirs = phases::measure(&target, options).await?;
-            println!("{theirs}");
-            if let Some(ours) = ours {
-                println!("{}", ours.beside(&theirs));
-            }
+            let figures = phases::measure(&target, options).await?;
+            println!("{figures}");
+            theirs = Some(figures);
         }
-        Ok(())
+        ours.map_or(Ok(()), |ours| judge(&ours, theirs.as_ref(), options.strict))
     })
+}
+
+/// Prints the ratios and how the run stands to each target.
+fn judge(ours: &Figures, theirs: Option<&Figures>, strict: bool) -> Result<(), String> {
+    if let Some(theirs) = theirs {
+        println!("{}", ours.beside(theirs));
+    }
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    println!("targets (load average now: {})", load.split(' ').next().unwrap_or("unknown"));
+    let verdicts = targets::verdicts(ours, theirs);
+    for verdict in &verdicts {
+        println!("{verdict}");
+    }
+    let missed = verdicts.iter().filter(|verdict| verdict.missed()).count();
+    if strict && missed > 0 {
+        Err(format!("{missed} of {} targets were missed", verdicts.len()))
+    } else {
+        Ok(())
+    }
 }

@@ -8,6 +8,7 @@ use tokio::task::{JoinHandle, spawn_local};
 use tokio::time::timeout;
 
 use super::Options;
+use super::figures::own_cpu;
 use super::target::{Running, Target};
 use super::watchers::{Board, Presentity, Publisher, watch};
 
@@ -15,19 +16,20 @@ use super::watchers::{Board, Presentity, Publisher, watch};
 #[derive(Clone, Debug)]
 pub struct Figures {
     name: &'static str,
-    connection_bytes: f64,
-    subscription_bytes: f64,
-    publication_bytes: f64,
+    pub(crate) connection_bytes: f64,
+    pub(crate) subscription_bytes: f64,
+    pub(crate) publication_bytes: f64,
     publish_rate: f64,
-    notify_rate: f64,
-    cpu_per_notify: f64,
+    pub(crate) notify_rate: f64,
+    pub(crate) cpu_per_notify: f64,
+    generator_cpu: f64,
     busy_p50: f64,
     busy_p99: f64,
     paced_cpu_per_notify: f64,
     paced_p50: f64,
     paced_p99: f64,
-    fan_out: f64,
-    fan_out_watchers: usize,
+    pub(crate) fan_out: f64,
+    pub(crate) fan_out_watchers: usize,
     fan_out_cpu: f64,
 }
 
@@ -42,6 +44,7 @@ pub(crate) async fn measure(target: &Target, options: &Options) -> Result<Figure
         publish_rate: n,
         notify_rate: n,
         cpu_per_notify: n,
+        generator_cpu: n,
         busy_p50: n,
         busy_p99: n,
         paced_cpu_per_notify: n,
@@ -168,7 +171,8 @@ async fn rate_and_latency(target: &Target, options: &Options, figures: &mut Figu
     if options.wants("rate") {
         eprintln!("{}: {count} watchers of {} presentities, full speed", target.name(), options.presentities);
         board.latencies.borrow_mut().clear();
-        let (cpu, notifies, published) = (processes.cpu(), board.notifies.get(), board.published.get());
+        let (notifies, published) = (board.notifies.get(), board.published.get());
+        let (cpu, own) = (processes.cpu(), own_cpu());
         let began = Instant::now();
         let end = began + options.time();
         let mut running_publishers = Vec::new();
@@ -193,6 +197,7 @@ async fn rate_and_latency(target: &Target, options: &Options, figures: &mut Figu
         figures.publish_rate = (board.published.get() - published) as f64 / seconds;
         figures.notify_rate = notifies / seconds;
         figures.cpu_per_notify = (processes.cpu() - cpu).as_secs_f64() * 1e6 / notifies;
+        figures.generator_cpu = (own_cpu() - own).as_secs_f64() * 1e6 / notifies;
         figures.busy_p50 = board.latencies.borrow_mut().percentile(50.0);
         figures.busy_p99 = board.latencies.borrow_mut().percentile(99.0);
     }
@@ -227,16 +232,17 @@ async fn round(
 ) -> Result<String, String> {
     let mark = board.now().max(presentity.mark.get() + 1);
     presentity.seen.set(0);
+    presentity.wanted.set(watchers);
     presentity.mark.set(mark);
     let etag = publisher.publish(&presentity.uri, etag, mark).await?;
     board.published.set(board.published.get() + 1);
     let all = async {
         loop {
-            let progress = presentity.progress.notified();
+            let all_saw = presentity.all_saw.notified();
             if presentity.seen.get() >= watchers {
                 return;
             }
-            progress.await;
+            all_saw.await;
         }
     };
     timeout(Duration::from_secs(20), all).await.map_err(|_| {
@@ -281,6 +287,11 @@ fn faultless(board: &Board) -> Result<(), String> {
 }
 
 impl Figures {
+    /// An idle connection with its subscription.
+    pub(crate) fn watcher_bytes(&self) -> f64 {
+        self.connection_bytes + self.subscription_bytes
+    }
+
     /// How these stand beside `other`'s.
     #[must_use]
     pub fn beside(&self, other: &Figures) -> String {
@@ -312,6 +323,7 @@ impl fmt::Display for Figures {
         writeln!(f, "  PUBLISH/s, full speed       {:>9.0}", self.publish_rate)?;
         writeln!(f, "  NOTIFY/s, full speed        {:>9.0}", self.notify_rate)?;
         writeln!(f, "  server CPU per NOTIFY       {:>9.1} us", self.cpu_per_notify)?;
+        writeln!(f, "  generator CPU per NOTIFY    {:>9.1} us", self.generator_cpu)?;
         writeln!(
             f,
             "  PUBLISH->NOTIFY, full speed {:>9.2} ms p50 {:>9.2} ms p99",

@@ -59,7 +59,10 @@ pub(crate) struct Presentity {
     pub(crate) uri: String,
     pub(crate) mark: Cell<u64>,
     pub(crate) seen: Cell<usize>,
-    pub(crate) progress: Notify,
+    /// How many have to see it.
+    pub(crate) wanted: Cell<usize>,
+    /// Woken when they all have.
+    pub(crate) all_saw: Notify,
 }
 
 impl Presentity {
@@ -94,7 +97,9 @@ pub(crate) async fn watch(mut connection: Connection, id: usize, of: Rc<Presenti
                 if mark.is_some_and(|mark| mark == of.mark.get() && mark > 0) {
                     board.latencies.borrow_mut().add(board.now().saturating_sub(of.mark.get()));
                     of.seen.set(of.seen.get() + 1);
-                    of.progress.notify_waiters();
+                    if of.seen.get() == of.wanted.get() {
+                        of.all_saw.notify_waiters();
+                    }
                 }
             }
         });

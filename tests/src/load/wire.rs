@@ -1,10 +1,13 @@
 //! WebSocket framing as thin as it can be, so that the generator costs less than what it measures.
 
 use std::cell::RefCell;
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpSocket, TcpStream};
 
 thread_local! {
@@ -75,27 +78,36 @@ impl Connection {
     /// Waits for something to read and gives each whole message to `handle`, which may queue answers.
     /// False when the peer closed.
     pub(crate) async fn receive(&mut self, mut handle: impl FnMut(&[u8], &mut Vec<u8>)) -> io::Result<bool> {
-        self.stream.readable().await?;
-        let open = SCRATCH.with_borrow_mut(|scratch| {
-            let n = match self.stream.try_read(scratch) {
-                Ok(0) => return Ok(false),
-                Ok(n) => n,
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(true),
-                Err(e) => return Err(e),
-            };
-            let Connection { partial, out, .. } = self;
-            if partial.is_empty() {
-                let used = frames(&scratch[..n], out, &mut handle)?;
-                partial.extend_from_slice(&scratch[used..n]);
-            } else {
-                partial.extend_from_slice(&scratch[..n]);
-                let used = frames(partial, out, &mut handle)?;
-                partial.drain(..used);
-            }
-            Ok::<bool, io::Error>(true)
-        })?;
+        let open = poll_fn(|cx| self.poll_receive(cx, &mut handle)).await?;
         self.flush().await?;
         Ok(open)
+    }
+
+    /// One read. `poll_read` knows that a read which did not fill the buffer has emptied the socket;
+    /// `try_read` would need a second system call for each message to find that out.
+    fn poll_receive(
+        &mut self,
+        cx: &mut Context<'_>,
+        handle: &mut impl FnMut(&[u8], &mut Vec<u8>),
+    ) -> Poll<io::Result<bool>> {
+        SCRATCH.with_borrow_mut(|scratch| {
+            let mut read = ReadBuf::new(scratch);
+            ready!(Pin::new(&mut self.stream).poll_read(cx, &mut read))?;
+            let bytes = read.filled();
+            if bytes.is_empty() {
+                return Poll::Ready(Ok(false));
+            }
+            let Connection { partial, out, .. } = self;
+            if partial.is_empty() {
+                let used = frames(bytes, out, handle)?;
+                partial.extend_from_slice(&bytes[used..]);
+            } else {
+                partial.extend_from_slice(bytes);
+                let used = frames(partial, out, handle)?;
+                partial.drain(..used);
+            }
+            Poll::Ready(Ok(true))
+        })
     }
 }
 
