@@ -99,6 +99,18 @@ impl Client {
         Ok(Published { status: status(&answer), etag })
     }
 
+    /// Registers this connection for ten minutes; returns the status.
+    pub async fn register(&mut self) -> Result<u16, Lost> {
+        let contact = format!("<sip:{}@{};transport=ws>", self.user, self.host);
+        let request = self
+            .request(rsip::Method::Register, &self.aor(), 1)
+            .header(Name::Expires, 600)
+            .header(Name::Contact, contact)
+            .build()
+            .map_err(|e| lost("REGISTER", e))?;
+        Ok(status(&self.exchange(request).await?))
+    }
+
     /// Subscribes to the presence of `target`; returns the status. NOTIFYs come from [`Client::notify`].
     pub async fn subscribe(&mut self, target: &str) -> Result<u16, Lost> {
         let contact = format!("<sip:{}@{};transport=ws>", self.user, self.host);

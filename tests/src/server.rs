@@ -104,6 +104,14 @@ impl Server {
         }
     }
 
+    /// SIGTERM, and the wait for its orderly end.
+    pub fn stop(&mut self) -> Result<(), String> {
+        let mut child = self.child.take().ok_or("the server does not run")?;
+        let told = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
+        let ended = told.and_then(|_| child.wait()).map_err(|e| format!("the server does not end: {e}"))?;
+        if ended.success() { Ok(()) } else { Err(format!("the server ended with {ended}")) }
+    }
+
     /// Whether it still runs.
     pub fn is_running(&mut self) -> bool {
         self.child.as_mut().is_some_and(|child| matches!(child.try_wait(), Ok(None)))
