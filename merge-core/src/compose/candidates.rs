@@ -1,13 +1,13 @@
-//! One pass over each document: what it has that could stand in the result.
+//! What each document has that could stand in the result.
 
 use alloc::borrow::Cow;
 use alloc::string::String;
 
-use super::sources::Input;
-use super::{Composed, Source, ids, tuples};
-use crate::model::{Basic, Contact};
+use super::{Composed, Source, ids};
+use crate::model::Basic;
+use crate::model::parts::{self, Part, PartKind, Place};
 use crate::time::Millis;
-use crate::xml::{Element, Namespace};
+use crate::xml::Element;
 
 /// A published tuple.
 #[derive(Clone, Debug)]
@@ -61,33 +61,28 @@ pub(super) fn collect(composed: &mut Composed<'_>) {
     composed.pieces.reserve(count * 16);
     for (index, source) in composed.sources.iter_mut().enumerate() {
         let index = u16::try_from(index).unwrap_or(u16::MAX);
-        let mut input = Input::default();
-        let persons = composed.person_candidates.len();
-        for child in source.publication.document.root().children() {
-            match (child.namespace(), child.local()) {
-                (Namespace::Pidf, "tuple") => {
-                    composed.tuple_candidates.push(tuple_with(source, index, child, &mut input));
+        let document = &source.publication.document;
+        let idle = parts::idle(document.parts());
+        source.idle = idle == Some(true);
+        source.active = idle == Some(false);
+        for found in document.parts() {
+            match found.kind {
+                PartKind::Tuple => composed.tuple_candidates.push(tuple_of(source, index, found)),
+                PartKind::Note => composed.notes.push(found.element.within(document.tree())),
+                PartKind::Person => {
+                    let mut person = part(source, index, found);
+                    person.idle = source.idle;
+                    composed.person_candidates.push(person);
                 }
-                (Namespace::Pidf, "note") => composed.notes.push(child),
-                (Namespace::DataModel, "person") => {
-                    composed
-                        .person_candidates
-                        .push(part(source, index, child, |child| input.see_person(child)));
-                }
-                (Namespace::DataModel, "device") => {
-                    let mut device = part(source, index, child, |child| input.see(child));
+                PartKind::Device => {
+                    let mut device = part(source, index, found);
                     if device.device_id.is_empty() {
                         device.device_id = stand_in(source, &device.id);
                     }
                     composed.device_candidates.push(device);
                 }
-                _ => composed.extensions.push(child),
+                PartKind::Extension => composed.extensions.push(found.element.within(document.tree())),
             }
-        }
-        source.idle = input.idle() == Some(true);
-        source.active = input.idle() == Some(false);
-        for person in composed.person_candidates.iter_mut().skip(persons) {
-            person.idle = source.idle;
         }
     }
 }
@@ -103,102 +98,48 @@ fn stand_in<'a>(source: &Source<'a>, id: &str) -> Cow<'a, str> {
     Cow::Owned(urn)
 }
 
-/// One tuple.
-pub(crate) fn tuple<'a>(source: &Source<'a>, index: u16, element: Element<'a>) -> TupleCandidate<'a> {
-    tuple_with(source, index, element, &mut Input::default())
+/// The first tuple of that id in a source's document.
+pub(crate) fn tuple<'a>(source: &Source<'a>, index: u16, id: &str) -> Option<TupleCandidate<'a>> {
+    let tuples = source.publication.document.parts().iter().filter(|part| part.kind == PartKind::Tuple);
+    tuples.map(|found| tuple_of(source, index, found)).find(|tuple| tuple.id == id)
 }
 
-fn tuple_with<'a>(
-    source: &Source<'a>,
-    index: u16,
-    element: Element<'a>,
-    input: &mut Input,
-) -> TupleCandidate<'a> {
-    let mut found = TupleCandidate {
+fn tuple_of<'a>(source: &Source<'a>, index: u16, found: &Part) -> TupleCandidate<'a> {
+    let tree = source.publication.document.tree();
+    let there = |place: Place| place.within(tree);
+    let element = there(found.element);
+    let contact = found.contact.map(there);
+    TupleCandidate {
         source: index,
         element,
-        status: None,
-        basic: None,
-        contact: None,
-        uri: Cow::Borrowed(""),
-        host_sum: 0,
-        priority: None,
-        stamp: None,
-        at: source.publication.received,
+        status: found.status.map(there),
+        basic: found.basic,
+        contact,
+        uri: contact.map(Element::value).unwrap_or_default(),
+        host_sum: found.host_sum,
+        priority: found.priority,
+        stamp: found.stamp.map(there),
+        at: if found.stamp.is_some() { found.at } else { source.publication.received },
         id: element.attribute("id").unwrap_or_default(),
         reach: source.reach,
         steady: source.steady,
         group: 0,
-    };
-    for child in element.children() {
-        if child.namespace() != Namespace::Pidf {
-            input.see(child);
-            continue;
-        }
-        match child.local() {
-            "status" if found.status.is_none() => {
-                found.status = Some(child);
-                for inside in child.children() {
-                    if found.basic.is_none() && inside.is(Namespace::Pidf, "basic") {
-                        found.basic = Basic::of(&inside.value());
-                    } else {
-                        input.see(inside);
-                    }
-                }
-            }
-            "contact" if found.contact.is_none() => {
-                let uri = child.value();
-                if !uri.is_empty() {
-                    found.contact = Some(child);
-                    found.host_sum = tuples::host_sum(&uri);
-                    found.uri = uri;
-                    found.priority = Contact { element: child }.priority_milli();
-                }
-            }
-            "timestamp" if found.stamp.is_none() => {
-                if let Some(at) = Millis::parse_rfc3339(&child.value()) {
-                    found.stamp = Some(child);
-                    found.at = at;
-                }
-            }
-            _ => {}
-        }
     }
-    found
 }
 
-fn part<'a>(
-    source: &Source<'a>,
-    index: u16,
-    element: Element<'a>,
-    mut see: impl FnMut(Element<'a>),
-) -> PartCandidate<'a> {
-    let mut found = PartCandidate {
+fn part<'a>(source: &Source<'a>, index: u16, found: &Part) -> PartCandidate<'a> {
+    let tree = source.publication.document.tree();
+    let there = |place: Place| place.within(tree);
+    let element = there(found.element);
+    PartCandidate {
         source: index,
         element,
-        stamp: None,
-        at: source.publication.received,
+        stamp: found.stamp.map(there),
+        at: if found.stamp.is_some() { found.at } else { source.publication.received },
         id: element.attribute("id").unwrap_or_default(),
-        device_id: Cow::Borrowed(""),
+        device_id: found.device_id.map(|place| there(place).value()).unwrap_or_default(),
         idle: false,
         reach: source.reach,
         steady: source.steady,
-    };
-    for child in element.children() {
-        if child.namespace() != Namespace::DataModel {
-            see(child);
-            continue;
-        }
-        match child.local() {
-            "deviceID" if found.device_id.is_empty() => found.device_id = child.value(),
-            "timestamp" if found.stamp.is_none() => {
-                if let Some(at) = Millis::parse_rfc3339(&child.value()) {
-                    found.stamp = Some(child);
-                    found.at = at;
-                }
-            }
-            _ => {}
-        }
     }
-    found
 }

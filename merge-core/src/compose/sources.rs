@@ -4,9 +4,8 @@ use alloc::vec::Vec;
 
 use super::{Composition, activities};
 use crate::live::{LiveSet, Publication};
-use crate::model::{Basic, Document, UserInput};
+use crate::model::{Basic, Document, parts};
 use crate::time::Millis;
-use crate::xml::{Element, Namespace};
 
 /// A live publication that no newer one of its device supersedes.
 #[derive(Clone, Copy, Debug)]
@@ -69,54 +68,6 @@ fn text(publication: &Publication) -> &str {
     publication.document.source()
 }
 
-/// What a document says of whether the user is at the device. A person's `user-input` outweighs those of
-/// services and devices, and one that is active outweighs one that is idle.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Input {
-    person: Option<bool>,
-    others: Option<bool>,
-}
-
-impl Input {
-    /// Takes note of a child of a tuple or a device, and of one of its status.
-    pub(super) fn see(&mut self, child: Element<'_>) {
-        if let Some(idle) = idle(child) {
-            self.others = Some(self.others.unwrap_or(true) && idle);
-        }
-    }
-
-    /// Takes note of a child of a person.
-    pub(super) fn see_person(&mut self, child: Element<'_>) {
-        if let Some(idle) = idle(child) {
-            self.person = Some(self.person.unwrap_or(true) && idle);
-        }
-    }
-
-    /// Idle, if anything is said.
-    pub(super) fn idle(self) -> Option<bool> {
-        self.person.or(self.others)
-    }
-}
-
-fn idle(child: Element<'_>) -> Option<bool> {
-    child.is(Namespace::Rpid, "user-input").then(|| UserInput { element: child }.is_idle())
-}
-
-/// The same from the document's views, where that is needed before it is looked through.
-fn is_idle(document: &Document) -> bool {
-    let mut input = Input::default();
-    for person in document.persons() {
-        person.element.children().for_each(|child| input.see_person(child));
-    }
-    for tuple in document.tuples() {
-        tuple.fields().chain(tuple.status_fields()).for_each(|child| input.see(child));
-    }
-    for device in document.devices() {
-        device.element.children().for_each(|child| input.see(child));
-    }
-    input.idle() == Some(true)
-}
-
 /// 0: open and free, 1: open and busy, 2: open and away or idle, 3: no word on it, 4: closed.
 fn reach(document: &Document) -> u8 {
     let basic = document.tuples().filter_map(|tuple| tuple.basic()).min();
@@ -125,7 +76,7 @@ fn reach(document: &Document) -> u8 {
         None => return 3,
         Some(Basic::Open) => {}
     }
-    if is_idle(document) {
+    if parts::idle(document.parts()) == Some(true) {
         return 2;
     }
     document.persons().filter_map(|person| person.activities()).map(activities::hindrance).max().unwrap_or(0)

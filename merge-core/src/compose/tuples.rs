@@ -165,13 +165,6 @@ fn host(uri: &str) -> &str {
     host_and_port(uri.split_once(':').map_or(uri, |(_, rest)| rest))
 }
 
-/// A sum that is equal for hosts that differ in case only.
-pub(super) fn host_sum(uri: &str) -> u32 {
-    host(uri).bytes().fold(0x811c_9dc5_u32, |sum, byte| {
-        (sum ^ u32::from(byte.to_ascii_lowercase())).wrapping_mul(0x0100_0193)
-    })
-}
-
 /// The host and port in lower case.
 fn contact_key(uri: &str) -> Cow<'_, str> {
     let host = host(uri);

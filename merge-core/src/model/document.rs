@@ -1,9 +1,11 @@
 //! The document as a whole, and the person and devices in it.
 
 use alloc::borrow::Cow;
+use alloc::boxed::Box;
 
 use super::extensions::{Caps, Cipid};
 use super::fields::Note;
+use super::parts::{self, Part};
 use super::read_error::ReadError;
 use super::rpid::{Activities, Rpid, UserInput};
 use super::shape;
@@ -17,6 +19,7 @@ use crate::xml::{Element, Limits, Namespace, Tree};
 pub struct Document {
     tree: Tree,
     entity: Option<Entity>,
+    parts: Box<[Part]>,
     ids_inside: bool,
 }
 
@@ -40,8 +43,14 @@ impl Document {
     pub fn read_with(bytes: &[u8], limits: &Limits) -> Result<Document, ReadError> {
         let tree = Tree::read_with(bytes, limits).map_err(ReadError::xml)?;
         let entity = shape::check(tree.root())?;
+        let parts = parts::of(tree.root());
         let ids_inside = ids_inside(tree.root());
-        Ok(Document { tree, entity, ids_inside })
+        Ok(Document { tree, entity, parts, ids_inside })
+    }
+
+    /// What stands directly under the root, with what composing asks of it.
+    pub(crate) fn parts(&self) -> &[Part] {
+        &self.parts
     }
 
     /// Whether there are ids besides those of tuples, persons and devices. Seldom, and then all that is copied has

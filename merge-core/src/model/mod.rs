@@ -12,6 +12,7 @@
 mod document;
 mod extensions;
 mod fields;
+pub(crate) mod parts;
 mod read_error;
 mod rpid;
 mod shape;

@@ -183,10 +183,8 @@ fn choose<'a>(composed: &mut Composed<'a>, select: &[Select], output: &Output) {
                     continue;
                 }
                 let found = composed.sources.get(source).and_then(|source_| {
-                    let mut all = source_.publication.document.tuples();
-                    let tuple = all.find(|tuple| tuple.id() == choice.tuple)?;
                     let index = u16::try_from(source).unwrap_or(u16::MAX);
-                    Some(candidates::tuple(source_, index, tuple.element))
+                    candidates::tuple(source_, index, &choice.tuple)
                 });
                 let Some(candidate) = found else { continue };
                 singles.push((source, &choice.tuple));
