@@ -15,6 +15,7 @@
 mod clients;
 mod demo;
 mod fuzz;
+mod instructions;
 mod load;
 mod node;
 mod paths;

@@ -37,21 +37,33 @@ pub(crate) fn chromium() -> Result<PathBuf> {
         return Ok(found);
     }
     let hint = "install Chromium: `sudo apt-get install chromium` on Debian, or set CHROMIUM to its path";
-    if !is_root() || find("apt-get").is_none() {
-        return Err(format!("the browser tests need Chromium. {hint}"));
+    install("chromium").map_err(|e| format!("the browser tests need Chromium: {e}. {hint}"))?;
+    installed_chromium().ok_or_else(|| format!("apt-get installed no chromium. {hint}"))
+}
+
+/// A program of the system's package, installed where that is possible; `purpose` needs it.
+pub(crate) fn program(name: &str, package: &str, purpose: &str) -> Result<PathBuf> {
+    if let Some(found) = find(name) {
+        return Ok(found);
     }
-    let install = |_: ()| {
+    let hint = format!("install it: `sudo apt-get install {package}` on Debian");
+    install(package).map_err(|e| format!("{purpose} needs {name}: {e}. {hint}"))?;
+    find(name).ok_or_else(|| format!("apt-get installed no {name}. {hint}"))
+}
+
+/// Installs a package of the system.
+fn install(package: &str) -> Result<()> {
+    if !is_root() || find("apt-get").is_none() {
+        return Err("this is not root on Debian, where it would be installed".into());
+    }
+    let once = || {
         Run::new("apt-get")
-            .args(["install", "--yes", "--no-install-recommends", "chromium"])
+            .args(["install", "--yes", "--no-install-recommends", package])
             .env("DEBIAN_FRONTEND", "noninteractive")
             .run()
     };
     // The lists may be old or absent: only then are they fetched.
-    if install(()).is_err() {
-        Run::new("apt-get").args(["update"]).run()?;
-        install(()).map_err(|e| format!("{e}. {hint}"))?;
-    }
-    installed_chromium().ok_or_else(|| format!("apt-get installed no chromium. {hint}"))
+    once().or_else(|_| Run::new("apt-get").args(["update"]).run().and_then(|()| once()))
 }
 
 fn installed_chromium() -> Option<PathBuf> {

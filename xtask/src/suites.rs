@@ -5,7 +5,7 @@
 
 use crate::process::{Result, Run, find, under_ci};
 use crate::tally::{Counts, Tally};
-use crate::{clients, fuzz, paths, policies, setup, site, tidy, tools, wasm};
+use crate::{clients, fuzz, instructions, paths, policies, setup, site, tidy, tools, wasm};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -61,6 +61,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     });
     tally.suite("fuzz", |counts| {
         counts.passed = fuzz::run(&fuzz::Options::short())?;
+        Ok(())
+    });
+    tally.suite("instructions", |counts| {
+        counts.passed = instructions::run()?;
         Ok(())
     });
     let server = paths::program("debug", "tributary");

@@ -7,10 +7,12 @@ use crate::process::{Result, Run, find};
 ///
 /// Unoptimised on purpose: compiling these tools takes far longer than running them.
 pub(crate) fn ensure(name: &str, version: &str, extra: &[&str]) -> Result<()> {
-    if find(name).is_some() {
-        return Ok(());
-    }
-    eprintln!("    {name} is not installed: building {version} into {}", paths::tools().display());
+    if find(name).is_some() { Ok(()) } else { install(name, version, extra) }
+}
+
+/// Installs the program of a crate at `version`, in the place of any other version.
+pub(crate) fn install(name: &str, version: &str, extra: &[&str]) -> Result<()> {
+    eprintln!("    {name} {version} is not installed: building it into {}", paths::tools().display());
     Run::cargo()
         .args(["install", name, "--version", version, "--locked", "--debug", "--quiet", "--root"])
         .arg(paths::tools())
