@@ -1,7 +1,7 @@
 //! What each subcommand does.
 
 use crate::cli::{CheckConfig, Cli, Command, Demo, Form, Merge, Serve};
-use crate::config::{Config, LogFormat, User};
+use crate::config::{Config, Draft, LogFormat, User};
 use crate::run::{Running, Surroundings, start};
 use merge_core::compose::{Composition, compose};
 use merge_core::live::Snapshot;
@@ -56,10 +56,11 @@ fn serve_config(
     serve: Serve,
     environment: impl IntoIterator<Item = (String, String)>,
 ) -> Result<Config, Box<dyn Error>> {
-    let mut config = match &serve.config {
-        Some(file) => Config::load(file, environment)?,
-        None => Config::read_unchecked("", environment)?,
+    let mut draft = match &serve.config {
+        Some(file) => Draft::load(file, environment)?,
+        None => Draft::without_file(environment)?,
     };
+    let config = &mut draft.config;
     if let Some(listen) = serve.listen {
         config.server.listen = listen;
     }
@@ -81,7 +82,7 @@ fn serve_config(
         config.tls.key = Some(text(key));
     }
     config.server.open |= serve.open;
-    Ok(config.checked()?)
+    Ok(draft.checked()?)
 }
 
 fn demo_command(demo: Demo) -> Done {
@@ -160,7 +161,7 @@ fn check_command(check: &CheckConfig) -> Done {
     let config = Config::load(file, std::env::vars())?;
     // What only a try can tell: whether certificate and key fit, whether password files can be read.
     crate::transport::acceptor(&config.tls)?;
-    crate::users::Directory::new(&config)?;
+    crate::users::check(&config)?;
     println!(
         "{}: good. Listens on {}{}, serves {}, {} users, state {}.",
         file.display(),

@@ -23,7 +23,8 @@
 //! * [`commands`] and [`cli`] are the program's face.
 //!
 //! What is deliberately absent: no global state (metrics, configuration and clocks are values), no
-//! protocol logic (a SIP header is never looked at here), no lock held while a message is handled.
+//! protocol logic (a SIP header is never looked at here), no lock held while
+//! a message is handled, but for the moment in which a user is looked up.
 
 #![forbid(unsafe_code)]
 
@@ -32,7 +33,7 @@ pub mod cli;
 pub mod clock;
 pub mod commands;
 pub mod config;
-mod local_time;
+pub mod local_time;
 pub mod log;
 pub mod metrics;
 pub mod policies;

@@ -85,6 +85,8 @@ metrics! {
     counter policy_failures ["code"] "Failed calls of policies, by code; the built-in merge answered.";
     counter policy_fuel [] "Fuel used by policies.";
     gauge policies [] "Policies that can be assigned.";
+    gauge users [] "Users who may log in, of the file and of the store.";
+    counter user_changes ["change"] "Users changed by the API: `added`, `changed` or `removed`.";
     counter api_requests ["status"] "Requests to the HTTP API, by status code.";
 }
 

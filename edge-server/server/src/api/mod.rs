@@ -4,13 +4,16 @@
 //! and a test holds the two against each other.
 
 mod auth;
+mod change;
 mod error;
 mod health;
 mod policies;
 mod presentities;
 mod subscriptions;
+mod users;
 
 pub use self::auth::Token;
+pub use self::change::Changes;
 pub use self::error::ApiError;
 pub(crate) use self::error::text as error_text;
 
@@ -18,6 +21,7 @@ use crate::metrics::Exposition;
 use crate::policies::Library;
 use crate::shards::Shards;
 use crate::site::Site;
+use crate::users::Directory;
 use axum::extract::DefaultBodyLimit;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodRouter, delete, get, post, put};
@@ -41,8 +45,12 @@ pub struct Api {
     pub shards: Shards,
     /// The policies.
     pub library: Arc<Library>,
+    /// The users.
+    pub directory: Arc<Directory>,
     /// Whether uploads and assignments are allowed.
     pub policies_enabled: bool,
+    /// Room for changes that are under way.
+    pub changes: Changes,
     /// The numbers.
     pub exposition: Exposition,
     /// True while requests are served and the store works.
@@ -94,6 +102,10 @@ pub const ROUTES: &[Route] = &[
     Route { method: "GET", path: "/presentities/{aor}", handler: || get(presentities::one) },
     Route { method: "GET", path: "/presentities/{aor}/live", handler: || get(presentities::live) },
     Route { method: "GET", path: "/subscriptions", handler: || get(subscriptions::list) },
+    Route { method: "GET", path: "/users", handler: || get(users::list) },
+    Route { method: "GET", path: "/users/{aor}", handler: || get(users::one) },
+    Route { method: "PUT", path: "/users/{aor}", handler: || put(users::put) },
+    Route { method: "DELETE", path: "/users/{aor}", handler: || delete(users::remove) },
     Route { method: "POST", path: "/policies/check", handler: || post(policies::check) },
     Route { method: "POST", path: "/policies", handler: || post(policies::upload) },
     Route { method: "GET", path: "/policies", handler: || get(policies::list) },
@@ -131,6 +143,7 @@ pub fn router(api: Api) -> Router {
                 "see /api/v1/openapi.json",
             )
         })
+        .layer(middleware::from_fn_with_state(Arc::clone(&api), change::to_its_end))
         .layer(middleware::from_fn_with_state(Arc::clone(&api), auth::require));
     let metrics = Router::new()
         .route("/metrics", get(health::metrics))

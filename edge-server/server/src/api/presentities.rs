@@ -20,7 +20,7 @@ pub(super) const MOST: usize = 1_000;
 #[derive(serde::Deserialize)]
 pub(super) struct Page {
     limit: Option<usize>,
-    after: Option<String>,
+    pub(super) after: Option<String>,
 }
 
 impl Page {
@@ -146,7 +146,7 @@ fn policy(api: &Api, policy: Option<&(Arc<str>, [u8; 32])>) -> Value {
 }
 
 /// The address of record in a path: `sip:alice@example.com`, or just `alice@example.com`.
-fn read(text: &str) -> Result<String, ApiError> {
+pub(super) fn read(text: &str) -> Result<String, ApiError> {
     let text = if text.contains(':') { text.to_owned() } else { format!("sip:{text}") };
     Aor::parse(&text).map(|aor| aor.as_str().to_owned()).map_err(|_| {
         ApiError::new(

@@ -101,6 +101,58 @@ impl fmt::Display for ConfigError {
     }
 }
 
+/// A configuration file that flags may still complete: only the whole is checked.
+#[derive(Clone, Debug, Default)]
+pub struct Draft {
+    /// What was read so far.
+    pub config: Config,
+    file: Option<PathBuf>,
+    lines: Lines,
+}
+
+impl Draft {
+    /// Reads `file` and applies `environment` (name and value pairs).
+    ///
+    /// # Errors
+    /// A file that cannot be read, TOML that is not well formed, unknown keys, wrong types.
+    pub fn load(
+        file: &Path,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigError> {
+        let with_file = |problems| ConfigError { file: Some(file.to_owned()), problems };
+        let text = std::fs::read_to_string(file).map_err(|error| {
+            with_file(vec![Problem {
+                line: None,
+                key: String::new(),
+                message: format!("cannot read the file: {error}"),
+                fix: "give its path with --config, or start with `tributary serve --domain ... --user ...`"
+                    .to_owned(),
+            }])
+        })?;
+        let config = Config::read_unchecked(&text, environment).map_err(|error| with_file(error.problems))?;
+        Ok(Self { config, file: Some(file.to_owned()), lines: Lines::of(&text) })
+    }
+
+    /// What the environment alone says.
+    ///
+    /// # Errors
+    /// Variables that name no setting, wrong types.
+    pub fn without_file(
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigError> {
+        Ok(Self { config: Config::read_unchecked("", environment)?, ..Self::default() })
+    }
+
+    /// The configuration, if it is good as a whole.
+    ///
+    /// # Errors
+    /// Everything `Config::problems` finds.
+    pub fn checked(self) -> Result<Config, ConfigError> {
+        let problems = self.config.problems(&self.lines);
+        if problems.is_empty() { Ok(self.config) } else { Err(ConfigError { file: self.file, problems }) }
+    }
+}
+
 impl Config {
     /// Every section in the order of the documentation.
     pub fn sections() -> Vec<Section> {
@@ -122,23 +174,12 @@ impl Config {
     /// Reads `file`, applies `environment` (name and value pairs) and checks the whole.
     ///
     /// # Errors
-    /// A file that cannot be read, TOML that is not well formed, unknown keys, wrong types, and
-    /// everything `Config::problems` finds.
+    /// As [`Draft::load`] and [`Draft::checked`].
     pub fn load(
         file: &Path,
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, ConfigError> {
-        let with_file = |problems| ConfigError { file: Some(file.to_owned()), problems };
-        let text = std::fs::read_to_string(file).map_err(|error| {
-            with_file(vec![Problem {
-                line: None,
-                key: String::new(),
-                message: format!("cannot read the file: {error}"),
-                fix: "give its path with --config, or start with `tributary serve --domain ... --user ...`"
-                    .to_owned(),
-            }])
-        })?;
-        Self::read(&text, environment).map_err(|error| with_file(error.problems))
+        Draft::load(file, environment)?.checked()
     }
 
     /// Reads the text of a configuration file, applies `environment` and checks the whole.
@@ -155,7 +196,7 @@ impl Config {
     }
 
     /// Reads the text of a configuration file and applies `environment`, without looking at the
-    /// whole: flags may still complete it. [`Config::checked`] must follow.
+    /// whole. [`Config::checked`] must follow.
     ///
     /// # Errors
     /// TOML that is not well formed, unknown keys, wrong types.

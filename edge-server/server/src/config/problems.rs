@@ -21,6 +21,16 @@ impl Finder<'_> {
         });
     }
 
+    fn timezone(&mut self, key: &str, name: Option<&String>) {
+        if let Some(name) = name.filter(|name| crate::local_time::zone(name).is_none()) {
+            self.add(
+                key,
+                format!("{name:?} is not a time zone"),
+                "give an IANA name, such as Europe/Amsterdam",
+            );
+        }
+    }
+
     fn readable(&mut self, key: &str, file: Option<&String>) {
         let Some(file) = file else { return };
         if let Err(error) = std::fs::File::open(Path::new(file)) {
@@ -58,11 +68,11 @@ impl Config {
             _ => {}
         }
         if listen.ip().is_loopback() {
-            if !self.server.open && self.users.is_empty() {
+            if !self.server.open && self.has_nobody() {
                 find.add(
                     "users",
                     "there are no users, so nobody could log in",
-                    "add a [[users]] table (or --user name:secret), or server.open = true (--open) for a trial on loopback",
+                    "add a [[users]] table (or --user name:secret), store.data (--data) to keep users that the API adds, or server.open = true (--open) for a trial on loopback",
                 );
             }
             return;
@@ -80,13 +90,18 @@ impl Config {
                 format!("open mode has no authentication, and {listen} is reachable from outside"),
                 "remove server.open and add [[users]], or listen on 127.0.0.1",
             );
-        } else if self.users.is_empty() {
+        } else if self.has_nobody() {
             find.add(
                 "users",
                 "there are no users, so nobody could log in",
-                "add a [[users]] table for each user",
+                "add a [[users]] table for each user, or store.data to keep users that the API adds",
             );
         }
+    }
+
+    /// Without a store nobody can be there but the users of the file.
+    fn has_nobody(&self) -> bool {
+        self.users.is_empty() && self.store.data.is_none()
     }
 
     fn domains(&self, find: &mut Finder<'_>) {
@@ -109,10 +124,11 @@ impl Config {
     }
 
     fn logins(&self, find: &mut Finder<'_>) {
+        find.timezone("server.timezone", Some(&self.server.timezone));
         let mut seen = BTreeSet::new();
         for (index, user) in self.users.iter().enumerate() {
             let key = |name: &str| format!("users[{index}].{name}");
-            if user.name.is_empty() || user.name.contains([':', '@', ' ', '"']) {
+            if !crate::users::is_name(&user.name) {
                 find.add(
                     &key("name"),
                     format!("{:?} is not a user name", user.name),
@@ -169,6 +185,7 @@ impl Config {
                 }
             }
             find.readable(&key("password_file"), user.password_file.as_ref());
+            find.timezone(&key("timezone"), user.timezone.as_ref());
         }
     }
 

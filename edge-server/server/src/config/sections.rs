@@ -48,6 +48,8 @@ section! {
         domains: Vec<String> = vec!["example.com".to_owned()],
         /// The digest realm; the first domain when not set. One realm serves 401 and 407: JsSIP keeps only one.
         realm: Option<String> = None,
+        /// The time zone of the users who have none of their own, an IANA name such as `Europe/Amsterdam`: what policies take for the time of day.
+        timezone: String = "UTC".to_owned(),
         /// No authentication: anybody may be any user. Loopback only; for trials.
         open: bool = false,
         /// State is split into this many shards, each with a task of its own; 0 takes the number of cores.
@@ -74,11 +76,13 @@ section! {
         data: Option<String> = None,
         /// `process`: a change is in the system's hands before it is answered, and survives `kill -9`. `fsync`: on the disk, and survives a power cut.
         durability: Durability = Durability::Process,
+        /// Users that the API may store; the next is refused with 507.
+        max_users: usize = 100_000,
     }
 }
 
 section! {
-    /// A user who may log in. Give the password, a file with it, or both digests of `user:realm:password`.
+    /// A user who may log in. Give the password, a file with it, or both digests of `user:realm:password`. More users can be stored by `PUT /api/v1/users/ADDRESS`; where both name the same address, the file wins.
     #[repeated = true]
     "users" User {
         /// The user part of the address, `alice` of `sip:alice@example.com`.
@@ -93,6 +97,8 @@ section! {
         ha1_md5: Option<String> = None,
         /// SHA-256 of `user:realm:password` in hex (RFC 8760).
         ha1_sha256: Option<String> = None,
+        /// The user's time zone, an IANA name; `server.timezone` when not set.
+        timezone: Option<String> = None,
     }
 }
 

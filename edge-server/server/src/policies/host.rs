@@ -4,6 +4,7 @@ use super::counters::Failure;
 use super::library::Library;
 use super::snapshot::{Entry, Snapshot};
 use crate::clock::Clock;
+use crate::local_time::Wall;
 use crate::metrics::{Metrics, count};
 use merge_core::compose::Composition;
 use merge_core::live::Presentity;
@@ -16,14 +17,15 @@ use tributary_engine::{Assignment, PolicyFailure, PolicyHost};
 #[derive(Debug)]
 pub struct Host {
     library: Arc<Library>,
+    wall: Arc<Wall>,
     metrics: Metrics,
     clock: Clock,
 }
 
 impl Host {
     /// A host for one shard.
-    pub fn new(library: Arc<Library>, metrics: Metrics, clock: Clock) -> Self {
-        Self { library, metrics, clock }
+    pub fn new(library: Arc<Library>, wall: Arc<Wall>, metrics: Metrics, clock: Clock) -> Self {
+        Self { library, wall, metrics, clock }
     }
 
     fn failure(&self, presentity: &Presentity, failure: &PolicyFailure) -> Failure {
@@ -49,8 +51,6 @@ impl PolicyHost for Host {
             name: Arc::clone(&policy.name),
             id: policy.id(),
             params: Arc::clone(&generation.params),
-            needs: policy.policy.needs(),
-            privacy: policy.policy.privacy(),
         })
     }
 
@@ -101,7 +101,7 @@ impl PolicyHost for Host {
     }
 
     fn local_time(&self, presentity: &Presentity, now: Millis) -> Option<LocalTime> {
-        self.library.local_time(presentity, now)
+        self.wall.local_time(&presentity.aor, now)
     }
 
     fn composition(&self, presentity: &Presentity) -> Option<Composition> {

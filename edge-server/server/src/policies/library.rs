@@ -9,9 +9,6 @@ use crate::clock::Clock;
 use crate::store::{Op, Store, StoreError, StoreFailed, Table, Writer};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use merge_core::live::Presentity;
-use merge_core::policy::LocalTime;
-use merge_core::time::Millis;
 use policy_sandbox::Sandbox;
 use std::sync::Arc;
 use tributary_engine::Scope;
@@ -79,11 +76,6 @@ impl Library {
     /// Everything at this moment.
     pub fn snapshot(&self) -> arc_swap::Guard<Arc<Snapshot>> {
         self.snapshot.load()
-    }
-
-    /// The wall clock of a user: none of the users' time zones is known yet, so it is UTC.
-    pub fn local_time(&self, _presentity: &Presentity, now: Millis) -> Option<LocalTime> {
-        crate::local_time::utc(now)
     }
 
     /// Checks, compiles, tries out and keeps a file. The same file again changes nothing.

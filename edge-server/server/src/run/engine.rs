@@ -4,6 +4,7 @@ use super::StartError;
 use super::secrets::random;
 use crate::clock::Clock;
 use crate::config::{Config, Merge};
+use crate::local_time::Wall;
 use crate::policies::{Host, Library};
 use crate::shards::{Inbox, Performer, ShardSetup, Shards};
 use crate::store::{Store, StoreError, Table};
@@ -20,10 +21,10 @@ use tributary_sip::digest::DigestServer;
 pub(super) fn engine_config(
     config: &Config,
     secret: [u8; 32],
-) -> Result<tributary_engine::Config, StartError> {
+    directory: Arc<Directory>,
+) -> tributary_engine::Config {
     let presence = &config.presence;
-    let users: Arc<dyn Users> =
-        if config.server.open { Arc::new(Everybody) } else { Arc::new(Directory::new(config)?) };
+    let users: Arc<dyn Users> = if config.server.open { Arc::new(Everybody) } else { directory };
     let auth = if config.server.open {
         Auth::Open
     } else {
@@ -35,7 +36,7 @@ pub(super) fn engine_config(
     }
     let lifetime = |min, default, max| Lifetime { min, max, default };
     let milliseconds = |seconds: u32| seconds.saturating_mul(1_000);
-    Ok(tributary_engine::Config {
+    tributary_engine::Config {
         domains: config.server.domains.iter().map(|domain| domain.to_ascii_lowercase()).collect(),
         auth,
         users,
@@ -72,10 +73,10 @@ pub(super) fn engine_config(
         },
         limits,
         shards: shard_count(config.server.shards),
-    })
+    }
 }
 
-fn shard_count(configured: usize) -> u16 {
+pub(super) fn shard_count(configured: usize) -> u16 {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let count = if configured == 0 { cores } else { configured };
     u16::try_from(count).unwrap_or(u16::MAX).max(1)
@@ -109,7 +110,7 @@ pub(super) fn start_shards(
     engine: &tributary_engine::Config,
     inboxes: Vec<Inbox>,
     restored: Vec<Vec<Record>>,
-    library: &Arc<Library>,
+    (library, wall): (&Arc<Library>, &Arc<Wall>),
     clock: Clock,
     performer: &dyn Fn(u16) -> Performer,
 ) -> Result<JoinSet<()>, StartError> {
@@ -117,7 +118,7 @@ pub(super) fn start_shards(
     let mut tasks = JoinSet::new();
     for (index, (inbox, records)) in (0_u16..).zip(inboxes.into_iter().zip(restored)) {
         let performer = performer(index);
-        let mut policies = Host::new(Arc::clone(library), performer.metrics.clone(), clock);
+        let mut policies = Host::new(Arc::clone(library), Arc::clone(wall), performer.metrics.clone(), clock);
         let mut shard = Shard::new(Arc::clone(&engine), random()?, index);
         let mut effects = Effects::new();
         let count = records.len();

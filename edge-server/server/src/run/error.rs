@@ -3,7 +3,7 @@
 use crate::policies::LibraryError;
 use crate::store::StoreError;
 use crate::transport::TlsError;
-use crate::users::PasswordError;
+use crate::users::DirectoryError;
 use std::net::SocketAddr;
 
 /// Why the server does not start.
@@ -18,7 +18,7 @@ pub enum StartError {
     Tls(#[from] TlsError),
     /// Users.
     #[error(transparent)]
-    Users(#[from] PasswordError),
+    Users(#[from] DirectoryError),
     /// Policies.
     #[error(transparent)]
     Policies(#[from] LibraryError),

@@ -13,11 +13,12 @@ mod secrets;
 pub use self::error::StartError;
 
 use self::down::Parts;
-use self::engine::{engine_config, restored, start_shards};
+use self::engine::{engine_config, restored, shard_count, start_shards};
 use self::secrets::{api_token, identity};
-use crate::api::{Api, Demo, Token};
+use crate::api::{Api, Changes, Demo, Token};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::local_time::Wall;
 use crate::metrics::{Exposition, Metrics};
 use crate::policies::{Library, LibraryError};
 use crate::shards::{Performer, Shards};
@@ -26,6 +27,7 @@ use crate::store::{RedbStore, Store, StoreError, Writer};
 use crate::transport::{
     Admission, Door, Flows, OriginPolicy, OutboxLimits, Services, Sockets, WebSocketSettings,
 };
+use crate::users::Directory;
 use policy_sandbox::{Compile, Sandbox, Settings as SandboxSettings};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -35,6 +37,9 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+
+/// Connection ids of one process: the number of its start stands above these bits.
+const IDS_PER_START: u32 = 40;
 
 /// A running server.
 #[derive(Debug)]
@@ -93,8 +98,11 @@ pub async fn start(config: Config, surroundings: Surroundings) -> Result<Running
 
     let mut opened = open_store(&config)?;
     let (secret, starts) = identity(opened.as_deref_mut())?;
-    let engine = engine_config(&config, secret)?;
-    let (shards, inboxes) = Shards::new(engine.shards);
+    let mut directory = Directory::open(&config, opened.as_deref(), metrics.clone(), clock)?;
+    if directory.is_empty() && !config.server.open {
+        tracing::warn!("there are no users yet, so nobody can log in; PUT /api/v1/users/ADDRESS adds them");
+    }
+    let (shards, inboxes) = Shards::new(shard_count(config.server.shards));
     let restored = restored(opened.as_deref(), &shards)?;
     let site = Site::new(config.server.site.as_deref());
     let sandbox = sandbox(&surroundings)?;
@@ -113,12 +121,16 @@ pub async fn start(config: Config, surroundings: Surroundings) -> Result<Running
     let (writer, store_thread) = match opened {
         Some(store) => {
             let (writer, thread) = start_writer(store, metrics.clone(), stop.clone(), Arc::clone(&failed))?;
+            directory.store_in(writer.clone());
             library.store_in(writer.clone());
             (Some(writer), Some(thread))
         }
         None => (None, None),
     };
+    let directory = Arc::new(directory);
     let library = Arc::new(library);
+    let wall = Wall::new(&config.server.timezone, Arc::clone(&directory));
+    let engine = engine_config(&config, secret, Arc::clone(&directory));
 
     let flows = Arc::new(Flows::new(
         starts << IDS_PER_START,
@@ -134,7 +146,7 @@ pub async fn start(config: Config, surroundings: Surroundings) -> Result<Running
         shards: shards.clone(),
         metrics: metrics.clone(),
     };
-    let shard_tasks = start_shards(&engine, inboxes, restored, &library, clock, &performer)?;
+    let shard_tasks = start_shards(&engine, inboxes, restored, (&library, &wall), clock, &performer)?;
 
     let (token, token_file) = api_token(&config)?;
     let demo = surroundings.demo.then(|| Demo {
@@ -150,6 +162,8 @@ pub async fn start(config: Config, surroundings: Surroundings) -> Result<Running
         open_metrics: config.api.open_metrics,
         shards: shards.clone(),
         library,
+        directory,
+        changes: Changes::default(),
         policies_enabled: config.policies.enabled,
         exposition,
         ready: Arc::clone(&ready),

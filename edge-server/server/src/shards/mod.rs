@@ -100,6 +100,13 @@ impl Shards {
         }
     }
 
+    /// Tells every shard that a user is gone; the directory no longer names them.
+    pub async fn user_removed(&self, aor: &str) {
+        for index in 0..self.count() {
+            self.give(index, Task::Input(Input::UserRemoved { aor: aor.to_owned() })).await;
+        }
+    }
+
     /// Asks the shard that keeps `aor`.
     pub async fn ask_about(&self, aor: &str, query: Query) -> Option<Answer> {
         let key = tributary_engine::RouteKey::Aor(tributary_engine::route::aor_hash(aor));

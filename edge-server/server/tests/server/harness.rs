@@ -11,6 +11,7 @@ use tokio_tungstenite::tungstenite::Message as Frame;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tributary::config::Config;
 use tributary::run::{Running, Surroundings, start};
+use tributary_sip::{Challenge, DigestChallenge, Message, Name, digest};
 
 pub(crate) const TOKEN: &str = "token-of-the-tests";
 
@@ -233,6 +234,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         self.send(&format!("SIP/2.0 200 OK\r\n{copied}Content-Length: 0\r\n\r\n")).await;
         notify
     }
+}
+
+/// The Authorization line for the strongest challenge of a 401.
+pub(crate) fn authorization(refused: &str, name: &str, password: &str, method: &str, uri: &str) -> String {
+    let refused = Message::parse(refused.to_owned().into()).unwrap();
+    let challenges: Vec<DigestChallenge<'_>> = refused
+        .headers(Name::WwwAuthenticate)
+        .filter_map(|value| Challenge::parse(value)?.digest().cloned())
+        .collect();
+    let challenge = digest::strongest(&challenges).expect("no challenge came");
+    let value = digest::answer(challenge, name, password, method, uri, "0a4f113b", 1).unwrap();
+    format!("Authorization: {value}\r\n")
 }
 
 /// A small document with one note.

@@ -15,4 +15,5 @@ mod openapi;
 mod policies;
 mod program;
 mod tls;
+mod users;
 mod websocket;

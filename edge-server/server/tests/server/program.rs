@@ -32,12 +32,18 @@ fn what_cannot_start_says_why_and_what_to_do() {
     std::fs::write(data.join("tributary.redb"), "no store").unwrap();
     let data = data.to_str().unwrap().to_owned();
     let broken = path("broken.toml", "[server]\nlisten = 5\n");
+    let partial = path("partial.toml", "[server]\nlisten = \"0.0.0.0:1\"\n");
+    let nobody = path("nobody.toml", "[server]\ndomains = [\"example.com\"]\n");
     let cases: Vec<(Vec<&str>, &str)> = vec![
         (vec!["serve"], "there are no users"),
         (vec!["serve", "--open", "--listen", "0.0.0.0:0"], "open mode has no authentication"),
         (vec!["serve", "--user", "alice:x", "--listen", "0.0.0.0:0"], "there is no TLS"),
         (vec!["serve", "--config", "/no/such/file"], "cannot read the file"),
         (vec!["serve", "--config", &broken], "broken.toml:2: "),
+        // The flags complete the file before it is judged: without --user there would be nobody, and
+        // what is still wrong then names the file's line.
+        (vec!["serve", "--config", &partial, "--user", "alice:x"], "partial.toml:2: server.listen: "),
+        (vec!["serve", "--config", &nobody, "--open", "--listen", &port], "cannot listen on"),
         (vec!["serve", "--open", "--listen", &port], "cannot listen on"),
         (vec!["serve", "--open", "--listen", "127.0.0.1:0", "--data", &data], "is damaged"),
         (vec!["serve", "--user", "alice"], "write it as NAME:SECRET"),

@@ -1,6 +1,6 @@
 //! HTTPS and SIP over secure WebSocket: what a client gets, and what keeps the server from starting.
 
-use crate::harness::{Answer, Client, exchange, server, within};
+use crate::harness::{Answer, Client, authorization, exchange, server, within};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
 use rustls_pki_types::{CertificateDer, ServerName};
 use std::net::SocketAddr;
@@ -16,7 +16,6 @@ use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
 use tributary::config::{Config, User};
 use tributary::run::Running;
-use tributary_sip::{Challenge, DigestChallenge, Message, Name, digest};
 
 /// A certificate authority, and the folder with what it issued.
 struct Authority {
@@ -122,18 +121,6 @@ impl Authority {
     }
 }
 
-/// The Authorization line for the strongest challenge of a 401.
-fn authorization(refused: &str, password: &str, method: &str, uri: &str) -> String {
-    let refused = Message::parse(refused.to_owned().into()).unwrap();
-    let challenges: Vec<DigestChallenge<'_>> = refused
-        .headers(Name::WwwAuthenticate)
-        .filter_map(|value| Challenge::parse(value)?.digest().cloned())
-        .collect();
-    let challenge = digest::strongest(&challenges).expect("no challenge came");
-    let value = digest::answer(challenge, "alice", password, method, uri, "0a4f113b", 1).unwrap();
-    format!("Authorization: {value}\r\n")
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_browser_gets_the_page_and_its_sip_socket_over_either_version_of_tls() {
     let authority = Authority::new();
@@ -145,16 +132,16 @@ async fn a_browser_gets_the_page_and_its_sip_socket_over_either_version_of_tls()
         let mut alice = authority.secure_client(server.address, version).await;
         let domain = "sip:example.com";
         let refused = alice.does(401, "REGISTER", domain, "Expires: 600\r\n", "").await;
-        let wrong = authorization(&refused, "guess", "REGISTER", domain);
+        let wrong = authorization(&refused, "alice", "guess", "REGISTER", domain);
         alice.does(401, "REGISTER", domain, &format!("Expires: 600\r\n{wrong}"), "").await;
-        let right = authorization(&refused, "secret", "REGISTER", domain);
+        let right = authorization(&refused, "alice", "secret", "REGISTER", domain);
         let answer = alice.does(200, "REGISTER", domain, &format!("Expires: 600\r\n{right}"), "").await;
         assert!(answer.contains("\r\nVia: SIP/2.0/WSS alice.invalid;branch=z9hG4bKalice3"), "{answer}");
         assert!(answer.contains("alice@alice.invalid;transport=ws"), "{answer}");
 
         // What the server sends of itself says that it came by a secure socket, too.
         let aor = "sip:alice@example.com";
-        let credentials = authorization(&refused, "secret", "SUBSCRIBE", aor);
+        let credentials = authorization(&refused, "alice", "secret", "SUBSCRIBE", aor);
         let more = format!("Event: presence\r\nExpires: 600\r\n{credentials}");
         alice.does(200, "SUBSCRIBE", aor, &more, "").await;
         let notify = alice.notified().await;

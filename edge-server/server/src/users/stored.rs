@@ -1,0 +1,88 @@
+//! How a user looks in the store: digests, never a password.
+
+use super::Secrets;
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use tributary_sip::digest::{Algorithm, Ha1};
+
+/// The version of a stored user.
+const VERSION: u8 = 1;
+
+/// A stored user; the key beside it is the address of record.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct StoredUser {
+    version: u8,
+    /// The realm that the digests were made for.
+    pub(super) realm: String,
+    /// Of `alice:realm:password`.
+    name: Digests,
+    /// Of `alice@example.com:realm:password`; only who gave the password has it.
+    full: Option<Digests>,
+    pub(super) timezone: Option<String>,
+    pub(super) since_ms: i64,
+}
+
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Digests {
+    md5: String,
+    sha256: String,
+}
+
+impl Digests {
+    fn of(ha1: &Ha1) -> Self {
+        let hex = |algorithm| ha1.hex(algorithm).to_owned();
+        Self { md5: hex(Algorithm::Md5), sha256: hex(Algorithm::Sha256) }
+    }
+
+    fn ha1(&self) -> Option<Ha1> {
+        Ha1::from_hex(&self.md5, &self.sha256)
+    }
+}
+
+impl StoredUser {
+    pub(super) fn new(realm: String, secrets: &Secrets, timezone: Option<String>, since_ms: i64) -> Self {
+        Self {
+            version: VERSION,
+            realm,
+            name: Digests::of(&secrets.name),
+            full: secrets.full.as_ref().map(Digests::of),
+            timezone,
+            since_ms,
+        }
+    }
+
+    pub(super) fn secrets(&self) -> Option<Secrets> {
+        let full = match &self.full {
+            Some(digests) => Some(digests.ha1()?),
+            None => None,
+        };
+        Some(Secrets { name: self.name.ha1()?, full })
+    }
+
+    pub(super) fn encode(&self) -> Bytes {
+        // Strings and numbers only: this cannot fail.
+        serde_json::to_vec(self).unwrap_or_default().into()
+    }
+
+    pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
+        serde_json::from_slice::<Self>(bytes).ok().filter(|user| user.version == VERSION)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_is_read_back_and_holds_no_password() {
+        let secrets = Secrets::new("alice", "example.com", "example.com", "open sesame");
+        let user =
+            StoredUser::new("example.com".to_owned(), &secrets, Some("Europe/Amsterdam".to_owned()), 7);
+        let bytes = user.encode();
+        let read = StoredUser::decode(&bytes).unwrap();
+        assert!(read == user && read.secrets() == Some(secrets));
+        assert!(!String::from_utf8_lossy(&bytes).contains("sesame"));
+        assert!(StoredUser::decode(b"{}").is_none());
+        assert!(StoredUser::decode(&bytes[..bytes.len() / 2]).is_none());
+    }
+}
