@@ -26,7 +26,7 @@ fn print_all(policies: &Path, inputs: &Path) -> Result<(), String> {
     for (policy_name, bytes) in files(policies, "wasm")? {
         let policy = sandbox.compile(&bytes).map_err(|findings| format!("{policy_name}: {findings:?}"))?;
         for (input_name, input) in files(inputs, "json")? {
-            let output = match policy.merge(&input).result {
+            let output = match policy.merge_whole(&input).result {
                 Ok(None) => serde_json::Value::Null,
                 Ok(Some(bytes)) => hex(&bytes).into(),
                 Err(failure) => format!("error:{}", failure.code).into(),

@@ -108,7 +108,7 @@ pub(crate) fn trial(compile: &Compile, bytes: &[u8]) -> Result<(), Finding> {
         .stderr(Stdio::null())
         .spawn()
         .map_err(cannot)?;
-    let answer = converse(&mut child, bytes);
+    let answer = converse(&mut child, bytes, Duration::from_secs(limits::COMPILE_WALL_SECONDS));
     // Killed in every case: a child that has answered has nothing left to do. An error here means
     // that it has ended by itself.
     let _ = child.kill();
@@ -127,7 +127,7 @@ pub(crate) fn trial(compile: &Compile, bytes: &[u8]) -> Result<(), Finding> {
 
 /// Writes the file and reads the answer, both beside this thread, so that the wait has an end.
 /// `None` when the time was up.
-fn converse(child: &mut Child, bytes: &[u8]) -> Option<Vec<u8>> {
+fn converse(child: &mut Child, bytes: &[u8], most: Duration) -> Option<Vec<u8>> {
     let (mut input, output) = (child.stdin.take()?, child.stdout.take()?);
     let (send, receive) = mpsc::channel();
     let bytes = bytes.to_vec();
@@ -139,5 +139,24 @@ fn converse(child: &mut Child, bytes: &[u8]) -> Option<Vec<u8>> {
         let _ = output.take(ANSWER_BYTES).read_to_end(&mut answer);
         let _ = send.send(answer);
     });
-    receive.recv_timeout(Duration::from_secs(limits::COMPILE_WALL_SECONDS)).ok()
+    receive.recv_timeout(most).ok()
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_child_that_says_nothing_is_not_waited_for() {
+        // Neither answers nor ends by itself.
+        let mut child = Command::new("tail")
+            .args(["-f", "/dev/null"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        assert_eq!(converse(&mut child, b"\0asm", Duration::from_millis(1)), None);
+        child.kill().unwrap();
+        assert!(!child.wait().unwrap().success());
+    }
 }

@@ -2,9 +2,9 @@
 
 use merge_core::json::{self, Writer};
 use merge_core::policy::{check_output_for, limits};
-use policy_check::Finding;
+use policy_check::{Finding, Findings};
 
-use crate::outcome::CallFailure;
+use crate::outcome::{CallFailure, Outcome};
 use crate::policy::Policy;
 use crate::recorded::RecordedInput;
 
@@ -135,14 +135,19 @@ fn crowd() -> Vec<u8> {
 /// are misspellings more often than not.
 #[must_use]
 pub fn dry_run(policy: &Policy, samples: &[Sample]) -> Vec<Finding> {
-    samples.iter().flat_map(|sample| try_sample(policy, sample)).collect()
+    let mut findings = Findings::new();
+    for sample in samples {
+        let runs = [policy.merge_whole(&sample.input), policy.merge_whole(&sample.input)];
+        judge(sample, runs).into_iter().for_each(|finding| findings.push(finding));
+    }
+    findings.finish()
 }
 
-fn try_sample(policy: &Policy, sample: &Sample) -> Vec<Finding> {
+/// What two runs of one sample come to.
+fn judge(sample: &Sample, [first, second]: [Outcome; 2]) -> Vec<Finding> {
     let place = format!("sample {}", sample.name);
-    let (first, second) = (policy.merge(&sample.input), policy.merge(&sample.input));
     if first != second {
-        let at = difference(&first.result, &second.result);
+        let at = difference(&first, &second);
         return vec![Finding::new(
             "E205",
             place,
@@ -188,16 +193,62 @@ fn failed(place: &str, failure: &CallFailure) -> Finding {
     Finding::new(failure.code, place, failure.message.clone(), fix)
 }
 
-type Answer = Result<Option<Vec<u8>>, CallFailure>;
-
-fn difference(first: &Answer, second: &Answer) -> String {
-    match (first, second) {
+fn difference(first: &Outcome, second: &Outcome) -> String {
+    match (&first.result, &second.result) {
         (Ok(Some(first)), Ok(Some(second))) if first != second => {
             let same = first.iter().zip(second).take_while(|(a, b)| a == b).count();
             format!("gave outputs that differ from byte {same} on")
         }
-        (Ok(_), Ok(_)) if first != second => "gave an output and no opinion".into(),
-        _ if first != second => "ended in two ways".into(),
-        _ => "took different amounts of fuel".into(),
+        (Ok(a), Ok(b)) if a != b => "gave an output and no opinion".into(),
+        (a, b) if a != b => "ended in two ways".into(),
+        _ if first.fuel_used != second.fuel_used => "took different amounts of fuel".into(),
+        _ => "left different log lines".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use policy_check::NAMED_PER_KIND;
+
+    type Answer = Result<Option<Vec<u8>>, CallFailure>;
+
+    fn run(result: Answer, fuel_used: u64, log: &[&str]) -> Outcome {
+        Outcome { result, fuel_used, log: log.iter().map(|&line| line.to_owned()).collect() }
+    }
+
+    fn says(text: &str) -> Answer {
+        Ok(Some(text.as_bytes().to_vec()))
+    }
+
+    fn sample() -> Sample {
+        builtin_samples().remove(0)
+    }
+
+    #[test]
+    fn two_runs_of_one_input_that_differ_in_anything_are_e205() {
+        let good = || run(says(r#"{"abi":1}"#), 9, &[]);
+        let check = |second: Outcome, words: &str| {
+            let findings = judge(&sample(), [good(), second]);
+            assert_eq!((findings.len(), findings[0].code), (1, "E205"), "{findings:?}");
+            assert!(findings[0].message.contains(words), "{}", findings[0]);
+        };
+        check(run(says(r#"{"abi":2}"#), 9, &[]), "differ from byte 7 on");
+        check(run(Ok(None), 9, &[]), "an output and no opinion");
+        check(run(Err(CallFailure::policy("E201", "pp_merge", "a trap")), 9, &[]), "ended in two ways");
+        check(run(says(r#"{"abi":1}"#), 10, &[]), "different amounts of fuel");
+        check(run(says(r#"{"abi":1}"#), 9, &["a line"]), "different log lines");
+        assert_eq!(judge(&sample(), [good(), good()]), []);
+    }
+
+    #[test]
+    fn a_thousand_misspelt_members_are_counted_and_not_named() {
+        let members: String = (0..1000).map(|n| format!(r#","m{n}":0"#)).collect();
+        let output = run(says(&format!(r#"{{"abi":1{members}}}"#)), 9, &[]);
+        let mut findings = Findings::new();
+        judge(&sample(), [output.clone(), output]).into_iter().for_each(|finding| findings.push(finding));
+        let findings = findings.finish();
+        assert_eq!(findings.len(), NAMED_PER_KIND + 1);
+        assert!(findings[NAMED_PER_KIND].message.starts_with("990 more"), "{}", findings[NAMED_PER_KIND]);
     }
 }

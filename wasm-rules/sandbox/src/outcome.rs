@@ -39,6 +39,13 @@ pub enum Fault {
     Host,
 }
 
+impl Outcome {
+    /// Of a call that was not made, through no fault of the policy.
+    pub(crate) fn not_called(message: String) -> Self {
+        Self { result: Err(CallFailure::host(message)), fuel_used: 0, log: Vec::new() }
+    }
+}
+
 impl CallFailure {
     pub(crate) fn policy(code: &'static str, at: impl Into<String>, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), at: Some(at.into()), fault: Fault::Policy }

@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use merge_core::json::{self, Value, Writer};
-use merge_core::policy::limits;
-use policy_check::{Finding, Report};
+use merge_core::policy::{Needs, limits};
+use policy_check::{Finding, Manifest, Report};
 use wasmtime::{InstancePre, Module, ModuleExport, Store, Trap, WasmBacktrace};
 
 use crate::imports::{Aborted, Host};
@@ -79,10 +79,36 @@ impl Policy {
         self.inner.report.manifest.as_ref().map(|manifest| manifest.name.as_str())
     }
 
-    /// Runs `pp_merge` in a fresh instance. `input` is what `merge_core::policy::write_input` wrote.
+    /// The members of the input that the policy is sent.
+    #[must_use]
+    pub fn needs(&self) -> Needs {
+        self.inner.report.manifest.as_ref().map_or(Needs::ALL, Manifest::needs)
+    }
+
+    /// Whether the policy hides things: where it fails, less is shown and not more.
+    #[must_use]
+    pub fn privacy(&self) -> bool {
+        self.inner.report.manifest.as_ref().is_some_and(|manifest| manifest.privacy)
+    }
+
+    /// Runs `pp_merge` in a fresh instance. `input` is what `merge_core::policy::write_needed` wrote for
+    /// the policy's [`needs`](Self::needs).
     #[must_use]
     pub fn merge(&self, input: &[u8]) -> Outcome {
         self.call("pp_merge", &self.inner.merge, input)
+    }
+
+    /// As [`merge`](Self::merge), with an input that holds everything, such as one that was recorded:
+    /// the policy is sent what it needs of it.
+    #[must_use]
+    pub fn merge_whole(&self, input: &[u8]) -> Outcome {
+        if self.needs() == Needs::ALL {
+            return self.merge(input);
+        }
+        match self.needs().cut(input) {
+            Ok(needed) => self.merge(&needed),
+            Err(error) => Outcome::not_called(format!("the input is not JSON: {error}")),
+        }
     }
 
     /// Asks the policy whether it can work with these parameters (a JSON object), as is done when
@@ -122,7 +148,7 @@ impl Policy {
         if input.len() > limits::INPUT_BYTES {
             let message =
                 format!("the input has {} bytes, policies are given {}", input.len(), limits::INPUT_BYTES);
-            return Outcome { result: Err(CallFailure::host(message)), fuel_used: 0, log: Vec::new() };
+            return Outcome::not_called(message);
         }
         let mut store = Store::new(self.inner.start.module().engine(), Host::default());
         let allowed = limits::fuel(input.len());

@@ -123,3 +123,28 @@ impl Drop for Turn<'_> {
         self.0.left.notify_one();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+
+    #[test]
+    fn as_many_compile_at_once_as_the_contract_allows_and_the_others_wait() {
+        let gate = Gate::new();
+        let (inside, most) = (AtomicU64::new(0), AtomicU64::new(0));
+        let full = std::sync::Barrier::new(limits::COMPILES_AT_ONCE as usize);
+        std::thread::scope(|scope| {
+            for _ in 0..4 * limits::COMPILES_AT_ONCE {
+                scope.spawn(|| {
+                    let _turn = gate.enter();
+                    most.fetch_max(inside.fetch_add(1, SeqCst) + 1, SeqCst);
+                    // Nobody leaves before all the places are taken.
+                    full.wait();
+                    inside.fetch_sub(1, SeqCst);
+                });
+            }
+        });
+        assert_eq!(most.load(SeqCst), limits::COMPILES_AT_ONCE);
+    }
+}

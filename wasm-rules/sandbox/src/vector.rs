@@ -124,7 +124,7 @@ impl Vector {
         if self.input.len() > limits::INPUT_BYTES {
             return Err(format!("the input has {} bytes", self.input.len()));
         }
-        let outcome = policy.merge(&self.input);
+        let outcome = policy.merge_whole(&self.input);
         let known = RecordedInput::read(&self.input).map_err(|error| format!("input: {error}"))?;
         let code = match &outcome.result {
             Err(failure) => Some((failure.code, failure.to_string())),

@@ -1,7 +1,9 @@
 //! Compiling on trial in a process of its own, and what a compile bomb comes to.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where something is missing")]
 
+use std::io::Write;
 use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
 
 use policy_sandbox::{Compile, Sandbox, Settings};
 
@@ -59,15 +61,19 @@ fn a_compile_bomb_is_refused_by_its_counts_before_a_compiler_sees_it() {
 
 #[test]
 fn a_child_gives_up_a_file_it_cannot_compile() {
-    use std::io::Write;
-    use std::process::{Command, Stdio};
+    let output = child(b"no module at all");
+    assert!(!output.status.success());
+    assert!(!output.stdout.is_empty() && !output.stdout.starts_with(b"compiled"));
+}
+
+/// What the compiling process says to a file.
+fn child(file: &[u8]) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_policy-compile"))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
+        .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    child.stdin.take().unwrap().write_all(b"no module at all").unwrap();
-    let output = child.wait_with_output().unwrap();
-    assert!(!output.status.success());
-    assert!(!output.stdout.is_empty() && !output.stdout.starts_with(b"compiled"));
+    child.stdin.take().unwrap().write_all(file).unwrap();
+    child.wait_with_output().unwrap()
 }

@@ -117,8 +117,10 @@ fn same_bytes_in_node(runs: &[(String, Vec<u8>, Vec<Sample>, Policy)]) {
         node.arg(folder().join("runner/compare.mjs")).arg(&module).args(&files);
         run(&mut node, "Node 20 is needed to compare the outputs of two engines");
         for (file, sample) in files.iter().zip(inputs) {
+            let sent = fs::read(file.with_extension("in")).unwrap();
+            assert!(sent == policy.needs().cut(&sample.input).unwrap(), "{name}, {}", sample.name);
             let theirs = fs::read(file.with_extension("out")).unwrap();
-            let ours = policy.merge(&sample.input).result.unwrap().unwrap_or_default();
+            let ours = policy.merge_whole(&sample.input).result.unwrap().unwrap_or_default();
             assert_eq!(
                 String::from_utf8_lossy(&ours),
                 String::from_utf8_lossy(&theirs),

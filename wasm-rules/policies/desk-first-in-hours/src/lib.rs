@@ -1,7 +1,11 @@
 //! The desk phone comes first during working hours.
 #![no_std]
 
-use policy_sdk::{Input, LocalTime, Output, Params};
+extern crate alloc;
+
+use alloc::vec::Vec;
+
+use policy_sdk::{Input, LocalTime, Output, Params, Selected, Tuple};
 
 const DAY: i64 = 24 * 60;
 const MINUTE_MS: i64 = 60_000;
@@ -52,23 +56,27 @@ fn merge(input: &Input<'_>, out: &mut Output) {
         return;
     }
 
-    let is_desk = |etag: &str| input.publication(etag).is_some_and(|p| p.device_kind() == "desk");
-    let shown = input.builtin().select();
-    if !shown.clone().any(|tuple| is_desk(tuple.etag)) {
+    // Each service that is shown, whether it is at a desk, and the priority it gave itself.
+    let shown: Vec<(Selected<'_>, bool, Option<i64>)> = input
+        .builtin()
+        .select()
+        .map(|chosen| {
+            let publication = input.publication(chosen.etag);
+            let tuple = publication.and_then(|p| p.tuples().find(|tuple| tuple.id() == chosen.tuple));
+            let is_desk = publication.is_some_and(|p| p.device_kind() == "desk");
+            (chosen, is_desk, tuple.and_then(Tuple::priority_milli))
+        })
+        .collect();
+    if !shown.iter().any(|(_, is_desk, _)| *is_desk) {
         return;
     }
     for desk in [true, false] {
-        for tuple in shown.clone().filter(|tuple| is_desk(tuple.etag) == desk) {
-            let said = priority(input, tuple.etag, tuple.tuple);
+        for (chosen, _, said) in shown.iter().filter(|(_, is_desk, _)| *is_desk == desk) {
             let priority = if desk { 1000 } else { said.map_or(500, |said| said.min(900)) };
-            out.select_named(tuple.etag, tuple.tuple).priority_milli(priority);
+            out.select_named(chosen.etag, chosen.tuple).priority_milli(priority);
         }
     }
     out.explain("working hours: the desk phone first");
-}
-
-fn priority(input: &Input<'_>, etag: &str, tuple: &str) -> Option<i64> {
-    input.publication(etag)?.tuples().find(|other| other.id() == tuple)?.priority_milli()
 }
 
 fn check(params: Params<'_>) -> Result<(), &'static str> {
