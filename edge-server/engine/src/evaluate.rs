@@ -9,7 +9,7 @@ use crate::wheel::TimerId;
 use bytes::Bytes;
 use merge_core::compose::{Composed, Composition, compose};
 use merge_core::live::LiveSet;
-use merge_core::policy::{Call, apply, limits, read_output, write_input};
+use merge_core::policy::{Base, Call, Output, Set, apply, limits, read_output, write_needed};
 use merge_core::time::Millis;
 
 /// A merge, and which policy had its say.
@@ -26,6 +26,10 @@ pub(crate) fn composition(set: &LiveSet, config: &Config, host: &dyn PolicyHost)
 
 /// Merges: the built-in composition, and what the policy in force makes of it. Whatever a policy
 /// does, there is a result.
+///
+/// Where the policy could not be asked or gave no usable answer, that is the built-in composition, or
+/// no more than the status where the policy is one that hides things: what it hides must not be shown
+/// because it failed.
 pub(crate) fn merge<'a>(
     set: &'a LiveSet,
     now: Millis,
@@ -37,21 +41,6 @@ pub(crate) fn merge<'a>(
     let Some(assignment) = host.assignment(&set.presentity) else {
         return Merged { composed, assignment: None, failure: None };
     };
-    match opinion(set, now, change, host, &assignment, &composed) {
-        Ok(None) => Merged { composed, assignment: Some(assignment), failure: None },
-        Ok(Some(composed)) => Merged { composed, assignment: Some(assignment), failure: None },
-        Err(failure) => Merged { composed, assignment: Some(assignment), failure: Some(failure) },
-    }
-}
-
-fn opinion<'a>(
-    set: &'a LiveSet,
-    now: Millis,
-    change: &Change,
-    host: &mut dyn PolicyHost,
-    assignment: &Assignment,
-    builtin: &Composed<'a>,
-) -> Result<Option<Composed<'a>>, PolicyFailure> {
     let call = Call {
         set,
         now,
@@ -60,22 +49,47 @@ fn opinion<'a>(
         params: &assignment.params,
         local_time: host.local_time(&set.presentity, now),
     };
-    let input = write_input(&call, builtin);
+    let (composed, failure) = match opinion(&call, host, &assignment, &composed) {
+        Ok(None) => (composed, None),
+        Ok(Some(decided)) => (decided, None),
+        Err(failure) if assignment.privacy => (status_alone(&call, &composed), Some(failure)),
+        Err(failure) => (composed, Some(failure)),
+    };
+    Merged { composed, assignment: Some(assignment), failure }
+}
+
+/// What the policy makes of the built-in composition; `None` for "no opinion".
+fn opinion<'a>(
+    call: &Call<'_>,
+    host: &mut dyn PolicyHost,
+    assignment: &Assignment,
+    builtin: &Composed<'a>,
+) -> Result<Option<Composed<'a>>, PolicyFailure> {
+    let presentity = &call.set.presentity;
+    let input = write_needed(call, builtin, assignment.needs);
     if input.len() > limits::INPUT_BYTES {
-        // Not the policy's failure (contract, "Limits"): it has no opinion of what it cannot be shown.
-        return Ok(None);
+        // Not the policy's failure (contract, "Limits"), so the host does not count it.
+        let message =
+            format!("the input has {} bytes, policies are given {}", input.len(), limits::INPUT_BYTES);
+        return Err(PolicyFailure { code: "E200".to_owned(), message });
     }
-    let Some(output) = host.run(&set.presentity, assignment, &input)? else {
+    let Some(output) = host.run(presentity, assignment, &input)? else {
         return Ok(None);
     };
-    match read_output(&output, &call) {
-        Ok(output) => Ok(Some(apply(&call, builtin, &output))),
+    match read_output(&output, call) {
+        Ok(output) => Ok(Some(apply(call, builtin, &output))),
         Err(error) => {
             let failure = PolicyFailure { code: error.code.to_owned(), message: error.to_string() };
-            host.refused(&set.presentity, assignment, &failure);
+            host.refused(presentity, assignment, &failure);
             Err(failure)
         }
     }
+}
+
+/// Open or closed, and nothing else of what was published (contract, "Life of a policy": `minimal`).
+fn status_alone<'a>(call: &Call<'_>, builtin: &Composed<'a>) -> Composed<'a> {
+    let set = Set { basic: builtin.basic(), ..Set::default() };
+    apply(call, builtin, &Output { base: Base::Empty, set, ..Output::default() })
 }
 
 impl Shard {

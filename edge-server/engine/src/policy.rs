@@ -1,9 +1,10 @@
 //! The door to uploaded policies. The server keeps them; the engine asks at each merge, checks what
-//! comes back and serves the built-in merge whenever anything is wrong.
+//! comes back and serves the built-in merge whenever anything is wrong, or the status alone where the
+//! policy is one that hides things.
 
 use merge_core::compose::Composition;
 use merge_core::live::Presentity;
-use merge_core::policy::LocalTime;
+use merge_core::policy::{LocalTime, Needs};
 use merge_core::time::Millis;
 use std::sync::Arc;
 
@@ -16,6 +17,10 @@ pub struct Assignment {
     pub id: [u8; 32],
     /// The operator's parameters, a JSON object.
     pub params: Arc<str>,
+    /// The members of the input that it is sent, as its manifest says.
+    pub needs: Needs,
+    /// Whether it hides things, as its manifest says: where it fails, watchers get the status alone.
+    pub privacy: bool,
 }
 
 /// Why a policy gave no usable answer.

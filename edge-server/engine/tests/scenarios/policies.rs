@@ -1,6 +1,7 @@
 //! Policies: asked, checked, applied, and harmless when they fail.
 
 use crate::scene::*;
+use merge_core::policy::{Needs, limits};
 use tributary_engine::{Assignment, Event, Input, PolicyFailure, Scope};
 
 const ALICE: &str = "sip:alice@example.com";
@@ -11,8 +12,18 @@ fn scene() -> (Scene, Client, Client, String) {
     let bob = Client::new(&mut scene, "bob", None);
     let tag = alice.announce(&mut scene, "open");
     bob.watch(&mut scene, "alice");
-    scene.host.assigned = Some(Assignment { name: "test".into(), id: [1; 32], params: "{\"a\":1}".into() });
+    scene.host.assigned = Some(assignment());
     (scene, alice, bob, tag)
+}
+
+fn assignment() -> Assignment {
+    Assignment {
+        name: "test".into(),
+        id: [1; 32],
+        params: "{\"a\":1}".into(),
+        needs: Needs::ALL,
+        privacy: false,
+    }
 }
 
 fn says(text: &str) -> Result<Option<Vec<u8>>, PolicyFailure> {
@@ -62,6 +73,68 @@ fn whatever_goes_wrong_with_a_policy_the_built_in_merge_is_served_and_an_event_s
         });
         assert_eq!(failed, Some((code.to_owned(), "test".to_owned())));
     }
+}
+
+/// A document with an activity and a note of its own, and something to make it large.
+fn telling(note: &str) -> String {
+    format!(
+        "<presence xmlns='urn:ietf:params:xml:ns:pidf' xmlns:dm='urn:ietf:params:xml:ns:pidf:data-model' \
+         xmlns:r='urn:ietf:params:xml:ns:pidf:rpid' entity='sip:alice@example.com'>\
+         <tuple id='t1'><status><basic>closed</basic></status><contact>sip:secret@192.0.2.1</contact></tuple>\
+         <dm:person id='p1'><r:activities><r:worship/></r:activities><dm:note>{note}</dm:note></dm:person>\
+         </presence>"
+    )
+}
+
+#[test]
+fn a_policy_that_hides_things_and_could_not_answer_leaves_the_status_alone() {
+    // As large an input as the devices could make: parameters are the shortest way there.
+    let large = format!("{{\"a\":\"{}\"}}", "x".repeat(limits::INPUT_BYTES));
+    for (privacy, params, answer, code) in [
+        (true, "{}", says("not json"), "E202"),
+        (true, "{}", says(r#"{"abi":1,"set":{"basic":"ajar"}}"#), "E207"),
+        (true, "{}", Err(PolicyFailure { code: "E204".into(), message: "out of fuel".into() }), "E204"),
+        (true, &*large, Ok(None), "E200"),
+        (false, &*large, Ok(None), "E200"),
+    ] {
+        let (mut scene, alice, bob, tag) = scene();
+        scene.host.assigned = Some(Assignment { privacy, params: params.into(), ..assignment() });
+        scene.host.answers.push_back(answer);
+        alice.publish(&mut scene, &telling("in church"), &format!("SIP-If-Match: {tag}\r\n"));
+        let notify = scene.notified(bob.flow);
+        let shown = body(&notify);
+        assert!(shown.contains("<basic>closed</basic>"), "{code}: {shown}");
+        for hidden in ["worship", "secret", "in church"] {
+            assert_eq!(shown.contains(hidden), !privacy, "{code}: {hidden}");
+        }
+        let failed = scene
+            .events
+            .iter()
+            .any(|event| matches!(event, Event::PolicyFailed { code: found, .. } if found == code));
+        assert!(failed, "{code}: {:?}", scene.events);
+        // A policy that was not asked is not to blame.
+        assert!(code != "E200" || (scene.host.inputs.is_empty() && scene.host.refused.is_empty()));
+    }
+}
+
+#[test]
+fn a_policy_that_hides_things_and_has_no_opinion_hides_nothing() {
+    let (mut scene, alice, bob, tag) = scene();
+    scene.host.assigned = Some(Assignment { privacy: true, ..assignment() });
+    alice.publish(&mut scene, &telling("short"), &format!("SIP-If-Match: {tag}\r\n"));
+    assert!(body(&scene.notified(bob.flow)).contains("worship"));
+}
+
+#[test]
+fn a_policy_is_sent_what_it_needs_and_nothing_else() {
+    let (mut scene, alice, _bob, tag) = scene();
+    let needs = Needs::of(["now_ms", "builtin"]).unwrap();
+    scene.host.assigned = Some(Assignment { needs, ..assignment() });
+    alice.publish(&mut scene, &telling("short"), &format!("SIP-If-Match: {tag}\r\n"));
+    let input = scene.host.inputs.remove(0);
+    assert!(input.starts_with(r#"{"abi":1,"minor":0,"now_ms":"#), "{input}");
+    assert!(input.contains(r#","builtin":{"basic":"closed""#), "{input}");
+    assert!(!input.contains("publications") && !input.contains("secret"), "{input}");
 }
 
 #[test]

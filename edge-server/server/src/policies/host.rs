@@ -51,6 +51,8 @@ impl PolicyHost for Host {
             name: Arc::clone(&policy.name),
             id: policy.id(),
             params: Arc::clone(&generation.params),
+            needs: policy.policy.needs(),
+            privacy: policy.policy.privacy(),
         })
     }
 
