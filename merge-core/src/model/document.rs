@@ -5,7 +5,7 @@ use alloc::boxed::Box;
 
 use super::extensions::{Caps, Cipid};
 use super::fields::Note;
-use super::parts::{self, Part};
+use super::parts::{self, Part, PartKind};
 use super::read_error::ReadError;
 use super::rpid::{Activities, Rpid, UserInput};
 use super::shape;
@@ -44,7 +44,7 @@ impl Document {
         let tree = Tree::read_with(bytes, limits).map_err(ReadError::xml)?;
         let entity = shape::check(tree.root())?;
         let parts = parts::of(tree.root());
-        let ids_inside = ids_inside(tree.root());
+        let ids_inside = ids_inside(&tree, &parts);
         Ok(Document { tree, entity, parts, ids_inside })
     }
 
@@ -122,13 +122,12 @@ impl Document {
 }
 
 /// Whether there are more ids than tuples, persons and devices that have one.
-fn ids_inside(root: Element<'_>) -> bool {
-    let parts = root.children().filter(|child| {
-        child.is(Namespace::Pidf, "tuple")
-            || child.is(Namespace::DataModel, "person")
-            || child.is(Namespace::DataModel, "device")
+fn ids_inside(tree: &Tree, parts: &[Part]) -> bool {
+    let named = parts.iter().filter(|part| {
+        matches!(part.kind, PartKind::Tuple | PartKind::Person | PartKind::Device)
+            && part.element.within(tree).attribute("id").is_some()
     });
-    root.id_attributes().count() > parts.filter(|part| part.attribute("id").is_some()).count()
+    tree.root().id_attributes().count() > named.count()
 }
 
 /// A person (RFC 4479 section 3.2).

@@ -25,8 +25,7 @@ impl<'s> Reader<'s> {
                 return Err(fault(XmlErrorKind::Encoding, self.at, message));
             }
             if let Some(other) = self.bytes.iter().position(|byte| ascii && !byte.is_ascii()) {
-                let message =
-                    "a character that the declared encoding, US-ASCII, does not have; declare UTF-8";
+                let message = "a character that the declared encoding, US-ASCII, does not have; declare UTF-8";
                 return Err(fault(XmlErrorKind::Encoding, other, message.to_owned()));
             }
         }
@@ -117,7 +116,7 @@ impl<'s> Reader<'s> {
         if self.bytes.get(end + 2) != Some(&b'>') {
             return Err(malformed(end, "-- must not stand inside a comment"));
         }
-        self.cut(start, end + 3, false);
+        self.cut(start, end + 3, CutKind::Dropped);
         Ok(())
     }
 
@@ -140,7 +139,7 @@ impl<'s> Reader<'s> {
             return Err(malformed(self.at, "white space is missing after the instruction's name"));
         }
         let end = self.find_text("?>", start, "the instruction is not closed with ?>")?;
-        self.cut(start, end + 2, false);
+        self.cut(start, end + 2, CutKind::Dropped);
         Ok(())
     }
 }
