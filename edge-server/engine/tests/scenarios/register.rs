@@ -148,3 +148,13 @@ fn news_from_another_shard_about_a_connection_that_has_ended_moves_nothing_there
     });
     assert_eq!(scene.counts().waiting_subscriptions, 1);
 }
+
+#[test]
+fn a_contact_with_a_nul_is_refused_and_later_answers_are_as_ever() {
+    let mut scene = Scene::new();
+    let mut alice = Client::new(&mut scene, "alice", None);
+    let text = alice.register_text(&mut scene, ";x=\"a\\\0b\"");
+    assert_eq!(code(&scene.ask(alice.flow, &text)), 400);
+    let answer = alice.register(&mut scene);
+    assert_eq!((code(&answer), answer.headers(tributary_sip::Name::Contact).count()), (200, 1));
+}

@@ -41,7 +41,11 @@ fn what_cannot_be_subscribed_to_is_refused_with_what_could() {
     check(&|t| t.replace("SUBSCRIBE sip:alice@example.com", "SUBSCRIBE sip:alice@example.org"), 404, None);
     check(&|t| t.replace("Contact: ", "X-Contact: "), 400, None);
     check(&|t| t.replace("To: <sip:alice@example.com>", "To: <sip:alice@example.com>;tag=none"), 481, None);
-    assert_eq!(scene.counts().subscriptions, 3);
+    let to = |other: &'static str| move |t: String| t.replace("To: <sip:alice@example.com>", other);
+    check(&to("To: <sip:carol@example.com>"), 400, None);
+    check(&to("To: <sip:alice@EXAMPLE.com:5060;gr=urn:uuid:1>"), 200, None);
+    check(&to("To: <tel:+15551234>"), 200, None);
+    assert_eq!(scene.counts().subscriptions, 5);
 }
 
 #[test]
