@@ -41,11 +41,19 @@ fn log(mut caller: Caller<'_, Host>, pointer: i32, length: i32) -> wasmtime::Res
         return Ok(());
     }
     let Some(bytes) = guest_bytes(&mut caller, pointer as u32, room) else { return Ok(()) };
-    let line = plain_text(&String::from_utf8_lossy(&bytes));
+    let line = kept(&bytes, room);
     let host = caller.data_mut();
     host.log_bytes += line.len().max(1);
     host.log.push(line);
     Ok(())
+}
+
+/// What is kept of a line where there is room for so many bytes.
+fn kept(bytes: &[u8], room: usize) -> String {
+    let mut line = plain_text(&String::from_utf8_lossy(bytes));
+    // A byte that is not UTF-8 has become the three of U+FFFD.
+    line.truncate(line.floor_char_boundary(room));
+    line
 }
 
 /// AssemblyScript's way to fail: two strings in UTF-16, their lengths in the four bytes before.
@@ -78,4 +86,18 @@ fn guest_bytes(caller: &mut Caller<'_, Host>, pointer: u32, length: usize) -> Op
     let memory = caller.get_export("memory").and_then(Extern::into_memory)?;
     let start = pointer as usize;
     memory.data(&caller).get(start..start.checked_add(length)?).map(<[u8]>::to_vec)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::kept;
+
+    #[test]
+    fn a_line_of_bytes_that_are_no_text_keeps_to_the_room_as_it_is_kept() {
+        let check = |bytes: &[u8], room: usize, expect: &str| assert_eq!(kept(bytes, room), expect);
+        check(b"\xff\xff\xff\xff", 4, "\u{fffd}");
+        check(b"ab\xff", 3, "ab");
+        check("aé".as_bytes(), 2, "a");
+        check(b"abc", 3, "abc");
+    }
 }
