@@ -59,6 +59,14 @@ impl Document {
         self.ids_inside
     }
 
+    /// Bytes of memory that it holds, its own size included.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        let entity = self.entity.as_ref().map_or(0, |entity| entity.as_str().len());
+        let own = size_of::<Document>() - size_of::<Tree>();
+        self.tree.memory() + own + size_of_val(&*self.parts) + entity
+    }
+
     /// The tree under the views.
     #[must_use]
     pub fn tree(&self) -> &Tree {

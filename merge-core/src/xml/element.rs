@@ -70,14 +70,14 @@ impl Tree {
 
     /// Whether a namespace by its number is that one; for a known one no text is looked at.
     #[inline]
-    pub(crate) fn is_namespace(&self, id: u16, namespace: Namespace<'_>) -> bool {
+    pub(crate) fn is_namespace(&self, id: u8, namespace: Namespace<'_>) -> bool {
         match namespace.number() {
             Some(number) => number == id,
             None => self.namespace(id) == namespace,
         }
     }
 
-    pub(crate) fn namespace(&self, id: u16) -> Namespace<'_> {
+    pub(crate) fn namespace(&self, id: u8) -> Namespace<'_> {
         let id = usize::from(id);
         match Namespace::KNOWN.get(id) {
             Some(known) => *known,
@@ -125,23 +125,21 @@ impl<'a> Element<'a> {
     #[must_use]
     pub fn local(self) -> &'a str {
         let node = self.node();
-        let start = node.start + 1 + if node.prefix == 0 { 0 } else { u32::from(node.prefix) + 1 };
-        self.tree.slice(start, start + u32::from(node.local))
+        let name = node.start + 1;
+        self.tree.slice(name + node.name.local(), name + node.name.end())
     }
 
     /// The prefix as written; empty for none.
     #[must_use]
     pub fn prefix(self) -> &'a str {
         let node = self.node();
-        self.tree.slice(node.start + 1, node.start + 1 + u32::from(node.prefix))
+        self.tree.slice(node.start + 1, node.start + 1 + node.name.prefix())
     }
 
     /// Whether it is `{namespace}local`.
     #[must_use]
     pub fn is(self, namespace: Namespace<'_>, local: &str) -> bool {
-        usize::from(self.node().local) == local.len()
-            && self.tree.is_namespace(self.node().ns, namespace)
-            && self.local() == local
+        self.tree.is_namespace(self.node().ns, namespace) && self.local() == local
     }
 
     /// The element around it; none for the root.
@@ -178,9 +176,7 @@ impl<'a> Element<'a> {
     #[must_use]
     pub fn attribute_in(self, namespace: Namespace<'_>, local: &str) -> Option<Cow<'a, str>> {
         let found = self.raw_attributes().iter().find(|attribute| {
-            usize::from(attribute.local) == local.len()
-                && self.tree.is_namespace(attribute.ns, namespace)
-                && self.tree.attribute_local(attribute) == local
+            self.tree.is_namespace(attribute.ns, namespace) && self.tree.attribute_local(attribute) == local
         })?;
         Some(self.tree.attribute_value(found))
     }
@@ -196,9 +192,9 @@ impl<'a> Element<'a> {
     }
 
     pub(crate) fn raw_attributes(self) -> &'a [Attribute] {
-        let node = self.node();
-        let first = usize::from(node.attributes);
-        self.tree.attributes.get(first..first + usize::from(node.attribute_count)).unwrap_or_default()
+        let next = self.tree.nodes.get(self.id.0 as usize + 1);
+        let end = next.map_or(self.tree.attributes.len(), |next| usize::from(next.attributes));
+        self.tree.attributes.get(usize::from(self.node().attributes)..end).unwrap_or_default()
     }
 
     /// The text directly inside it (not inside its children), references resolved, CDATA as text, comments out.
@@ -230,7 +226,7 @@ impl<'a> Element<'a> {
                     }
                     None => {
                         done = true;
-                        self.node().close
+                        self.close()
                     }
                 };
                 let text = text::between(self.tree, from, to);
@@ -363,12 +359,11 @@ impl<'a> Iterator for Chain<'a> {
 
 impl Tree {
     pub(crate) fn attribute_prefix(&self, attribute: &Attribute) -> &str {
-        self.slice(attribute.name, attribute.name + u32::from(attribute.prefix))
+        self.slice(attribute.name, attribute.name + attribute.spelling.prefix())
     }
 
     pub(crate) fn attribute_local(&self, attribute: &Attribute) -> &str {
-        let start = attribute.name + if attribute.prefix == 0 { 0 } else { u32::from(attribute.prefix) + 1 };
-        self.slice(start, start + u32::from(attribute.local))
+        self.slice(attribute.name + attribute.spelling.local(), attribute.name + attribute.spelling.end())
     }
 
     pub(crate) fn attribute_value(&self, attribute: &Attribute) -> Cow<'_, str> {
@@ -452,7 +447,17 @@ impl<'a> Element<'a> {
     /// Where the name in the start tag ends.
     pub(crate) fn name_end(self) -> u32 {
         let node = self.node();
-        let prefix = if node.prefix == 0 { 0 } else { u32::from(node.prefix) + 1 };
-        node.start + 1 + prefix + u32::from(node.local)
+        node.start + 1 + node.name.end()
+    }
+
+    /// Where its content ends: the `<` of the end tag, or the end of an empty-element tag.
+    pub(crate) fn close(self) -> u32 {
+        let node = self.node();
+        if node.end == node.content {
+            return node.end;
+        }
+        // An end tag is `</`, the name, white space that is seldom there, and `>`.
+        let tag = self.tree.slice(node.content, node.end - 1).trim_ascii_end();
+        node.content + tag.len() as u32 - node.name.end() - 2
     }
 }

@@ -1,5 +1,7 @@
 //! What a document may cost. One table; a refusal names the row that was exceeded.
 
+use super::tree::Spelling;
+
 /// The bounds that a document is read under. Each is inclusive: a document of exactly that size is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -29,8 +31,8 @@ impl Limits {
             depth: self.depth.min(1024),
             nodes: self.nodes.min(60_000),
             attributes: self.attributes.min(250),
-            namespaces: self.namespaces.min(250),
-            name: self.name.min(60_000),
+            namespaces: self.namespaces.min(240),
+            name: self.name.min(Spelling::MAX),
         }
     }
 }

@@ -45,7 +45,7 @@ impl<'a> Namespace<'a> {
 
     /// The place in [`Namespace::KNOWN`], which is its number in every tree.
     #[inline]
-    pub(crate) fn number(self) -> Option<u16> {
+    pub(crate) fn number(self) -> Option<u8> {
         Some(match self {
             Namespace::None => 0,
             Namespace::Xml => 1,
@@ -114,7 +114,7 @@ mod tests {
     #[test]
     fn each_known_namespace_has_the_number_of_its_place_and_the_uri_that_it_is_found_by() {
         for (place, namespace) in Namespace::KNOWN.into_iter().enumerate() {
-            assert_eq!(namespace.number(), Some(place as u16));
+            assert_eq!(namespace.number(), Some(place as u8));
             assert_eq!(Namespace::from_uri(namespace.uri()), namespace);
         }
         assert_eq!(Namespace::from_uri("urn:x").number(), None);

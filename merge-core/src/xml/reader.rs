@@ -17,7 +17,7 @@ use super::error::{XmlError, XmlErrorKind};
 use super::limits::Limits;
 use super::names::{Namespace, XMLNS_URI};
 use super::text;
-use super::tree::{Attribute, Cut, CutKind, Declaration, Node, Text, Tree};
+use super::tree::{Attribute, Cut, CutKind, Declaration, Node, Spelling, Text, Tree};
 
 impl Tree {
     /// Reads a document under the default limits.
@@ -49,7 +49,7 @@ impl Tree {
 }
 
 /// The number of the XML namespace among the known ones.
-const XML: u16 = 1;
+const XML: u8 = 1;
 
 /// An error before line and column were counted.
 struct Fault {
@@ -79,22 +79,11 @@ fn utf8(bytes: &[u8]) -> Result<&str, Fault> {
     })
 }
 
-/// A name as read: where it starts and how long its parts are. No prefix: length 0.
+/// A name as read.
 #[derive(Clone, Copy)]
 struct QName {
     start: u32,
-    prefix: u16,
-    local: u16,
-}
-
-impl QName {
-    fn local_start(self) -> u32 {
-        self.start + if self.prefix == 0 { 0 } else { u32::from(self.prefix) + 1 }
-    }
-
-    fn end(self) -> usize {
-        self.local_start() as usize + usize::from(self.local)
-    }
+    spelling: Spelling,
 }
 
 struct Reader<'s> {
@@ -324,25 +313,21 @@ impl<'s> Reader<'s> {
         };
         let ns = self.resolve(name, start)?;
         self.unqualified |= ns == 0;
-        let attribute_count = self.attributes.len() - first_attribute;
-        if attribute_count > 0 {
+        if self.attributes.len() > first_attribute {
             self.resolve_attributes(first_attribute)?;
         }
         let id = self.nodes.len() as u16;
         self.nodes.push(Node {
             start: start as u32,
             content: self.at as u32,
-            close: self.at as u32,
             end: self.at as u32,
-            prefix: name.prefix,
-            local: name.local,
+            name: name.spelling,
             ns,
+            plain: true,
             scope: self.scope,
             parent: self.current,
             next: id + 1,
             attributes: first_attribute as u16,
-            attribute_count: attribute_count as u8,
-            plain: true,
         });
         if empty {
             self.scope = outer_scope;
@@ -379,7 +364,6 @@ impl<'s> Reader<'s> {
         self.at += 1;
         let end = self.at as u32;
         if let Some(node) = self.nodes.get_mut(current) {
-            node.close = close as u32;
             node.end = end;
             node.next = next;
         }
@@ -393,9 +377,8 @@ impl<'s> Reader<'s> {
     }
 
     fn qname_of(&self, node: &Node) -> &'s str {
-        let start = node.start as usize + 1;
-        let prefix = if node.prefix == 0 { 0 } else { usize::from(node.prefix) + 1 };
-        self.source.get(start..start + prefix + usize::from(node.local)).unwrap_or_default()
+        let start = node.start + 1;
+        self.slice(start, start + node.name.end())
     }
 
     // --- attributes ---
@@ -434,17 +417,12 @@ impl<'s> Reader<'s> {
         }
         let (from, to) = (value as u32, self.at as u32);
         self.at += 1;
-        let prefix = self.slice(name.start, name.start + u32::from(name.prefix));
-        if prefix == "xmlns" {
-            return self.declare(
-                name.local_start(),
-                name.local,
-                Text { start: from, end: to, decoded: escaped },
-                outer_scope,
-            );
-        }
-        if name.prefix == 0 && self.slice(name.start, name.end() as u32) == "xmlns" {
-            return self.declare(name.start, 0, Text { start: from, end: to, decoded: escaped }, outer_scope);
+        let (local, end) = (name.start + name.spelling.local(), name.start + name.spelling.end());
+        let uri = Text { start: from, end: to, decoded: escaped };
+        match self.slice(name.start, name.start + name.spelling.prefix()) {
+            "xmlns" => return self.declare(local, (end - local) as u8, uri, outer_scope),
+            "" if self.slice(local, end) == "xmlns" => return self.declare(local, 0, uri, outer_scope),
+            _ => {}
         }
         if self.attributes.len() - first == self.limits.attributes
             || self.attributes.len() >= usize::from(u16::MAX)
@@ -455,8 +433,7 @@ impl<'s> Reader<'s> {
             name: name.start,
             value: from,
             value_len: to - from,
-            prefix: name.prefix,
-            local: name.local,
+            spelling: name.spelling,
             ns: 0,
             escaped,
         });
@@ -474,13 +451,7 @@ impl<'s> Reader<'s> {
     }
 
     /// Takes in `xmlns="value"` or `xmlns:prefix="value"`.
-    fn declare(
-        &mut self,
-        prefix_start: u32,
-        prefix: u16,
-        value: Text,
-        outer_scope: u16,
-    ) -> Result<(), Fault> {
+    fn declare(&mut self, prefix_start: u32, prefix: u8, value: Text, outer_scope: u16) -> Result<(), Fault> {
         let at = prefix_start as usize;
         let wrong = |message: &str| Err(fault(XmlErrorKind::Namespace, at, message.to_owned()));
         let source = self.source;
@@ -535,7 +506,7 @@ impl<'s> Reader<'s> {
     }
 
     /// The number of a namespace beyond the known ones.
-    fn intern(&mut self, uri: &str, value: Text, at: usize) -> Result<u16, Fault> {
+    fn intern(&mut self, uri: &str, value: Text, at: usize) -> Result<u8, Fault> {
         let known = Namespace::KNOWN.len();
         let found = self.namespaces.iter().position(|each| {
             let (start, end) = (each.start as usize, each.end as usize);
@@ -543,7 +514,7 @@ impl<'s> Reader<'s> {
             text == Some(uri)
         });
         if let Some(index) = found {
-            return Ok((known + index) as u16);
+            return Ok((known + index) as u8);
         }
         if self.namespaces.len() == self.limits.namespaces {
             return Err(self.over("namespaces", at, "different namespaces"));
@@ -556,12 +527,12 @@ impl<'s> Reader<'s> {
             value
         };
         self.namespaces.push(text);
-        Ok((known + self.namespaces.len() - 1) as u16)
+        Ok((known + self.namespaces.len() - 1) as u8)
     }
 
     /// The namespace of an element's name.
-    fn resolve(&self, name: QName, at: usize) -> Result<u16, Fault> {
-        let prefix = self.slice(name.start, name.start + u32::from(name.prefix));
+    fn resolve(&self, name: QName, at: usize) -> Result<u8, Fault> {
+        let prefix = self.slice(name.start, name.start + name.spelling.prefix());
         match self.lookup(prefix) {
             Some(ns) => Ok(ns),
             None if prefix.is_empty() => Ok(0),
@@ -569,7 +540,7 @@ impl<'s> Reader<'s> {
         }
     }
 
-    fn lookup(&self, prefix: &str) -> Option<u16> {
+    fn lookup(&self, prefix: &str) -> Option<u8> {
         let mut link = self.scope;
         while let Some(declaration) = declared(&self.declarations, link) {
             if usize::from(declaration.prefix) == prefix.len()
@@ -598,8 +569,8 @@ impl<'s> Reader<'s> {
     fn resolve_attributes(&mut self, first: usize) -> Result<(), Fault> {
         for index in first..self.attributes.len() {
             let attribute = self.attributes[index];
-            if attribute.prefix != 0 {
-                let prefix = self.slice(attribute.name, attribute.name + u32::from(attribute.prefix));
+            if attribute.spelling.prefix() != 0 {
+                let prefix = self.slice(attribute.name, attribute.name + attribute.spelling.prefix());
                 match self.lookup(prefix) {
                     Some(ns) => self.attributes[index].ns = ns,
                     None => return Err(self.unbound(prefix, attribute.name as usize)),
@@ -611,9 +582,9 @@ impl<'s> Reader<'s> {
             if local == "id" {
                 self.with_id.push(self.nodes.len() as u16);
             }
-            let double = self.attributes[first..index].iter().any(|other| {
-                other.ns == attribute.ns && other.local == attribute.local && self.local_of(other) == local
-            });
+            let double = self.attributes[first..index]
+                .iter()
+                .any(|other| other.ns == attribute.ns && self.local_of(other) == local);
             if double {
                 let message = format!("the attribute {local:?} is given twice");
                 return Err(fault(XmlErrorKind::Namespace, attribute.name as usize, message));
@@ -624,18 +595,18 @@ impl<'s> Reader<'s> {
 
     /// Whether some element that has children has an `xml:lang`.
     fn lang_is_inherited(&self) -> bool {
-        self.nodes.iter().enumerate().any(|(id, node)| {
-            let first = usize::from(node.attributes);
-            usize::from(node.next) > id + 1
-                && self.attributes[first..first + usize::from(node.attribute_count)]
+        self.nodes.windows(2).any(|pair| {
+            // The next element in document order is inside the first, which holds more than text then.
+            let [outer, next] = pair else { return false };
+            next.start < outer.end
+                && self.attributes[usize::from(outer.attributes)..usize::from(next.attributes)]
                     .iter()
                     .any(|attribute| attribute.ns == XML && self.local_of(attribute) == "lang")
         })
     }
 
     fn local_of(&self, attribute: &Attribute) -> &'s str {
-        let start = attribute.name + if attribute.prefix == 0 { 0 } else { u32::from(attribute.prefix) + 1 };
-        self.slice(start, start + u32::from(attribute.local))
+        self.slice(attribute.name + attribute.spelling.local(), attribute.name + attribute.spelling.end())
     }
 
     fn slice(&self, start: u32, end: u32) -> &'s str {
@@ -648,10 +619,10 @@ impl<'s> Reader<'s> {
     fn qname(&mut self) -> Result<QName, Fault> {
         let start = self.at;
         self.ncname()?;
-        let first = self.at - start;
-        let (prefix, local) = if self.peek() == Some(b':') {
+        let mut local = start;
+        if self.peek() == Some(b':') {
             self.at += 1;
-            let local = self.at;
+            local = self.at;
             self.ncname()?;
             if self.peek() == Some(b':') {
                 return Err(fault(
@@ -660,14 +631,11 @@ impl<'s> Reader<'s> {
                     "a name has at most one colon".to_owned(),
                 ));
             }
-            (first, self.at - local)
-        } else {
-            (0, first)
-        };
+        }
         if self.at - start > self.limits.name {
             return Err(self.over("name", start, "bytes in a name"));
         }
-        Ok(QName { start: start as u32, prefix: prefix as u16, local: local as u16 })
+        Ok(QName { start: start as u32, spelling: Spelling::new(local - start, self.at - start) })
     }
 
     fn ncname(&mut self) -> Result<(), Fault> {

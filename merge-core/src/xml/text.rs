@@ -17,10 +17,10 @@ pub(crate) fn direct(element: Element<'_>) -> Cow<'_, str> {
     let node = element.node();
     let tree = element.tree;
     if node.plain {
-        return Cow::Borrowed(tree.slice(node.content, node.close));
+        return Cow::Borrowed(tree.slice(node.content, element.close()));
     }
     if element.children().next().is_none() {
-        return between(tree, node.content, node.close);
+        return between(tree, node.content, element.close());
     }
     let mut text = String::new();
     let mut at = node.content;
@@ -28,9 +28,7 @@ pub(crate) fn direct(element: Element<'_>) -> Cow<'_, str> {
         content(tree.slice(at, child.node().start), &mut text);
         at = child.node().end;
     }
-    if at < node.close {
-        content(tree.slice(at, node.close), &mut text);
-    }
+    content(tree.slice(at, element.close()), &mut text);
     Cow::Owned(text)
 }
 

@@ -1,5 +1,6 @@
 //! What the reader accepts, and how it refuses.
 
+use merge_core::model::Document;
 use merge_core::xml::{Limits, Tree, XmlErrorKind};
 
 use crate::compare::{ours, theirs};
@@ -215,6 +216,24 @@ fn the_default_limits_are_those_of_the_design() {
 }
 
 #[test]
+fn names_of_the_greatest_length_are_read_whole() {
+    let check = |prefix: usize, local: usize| {
+        let (prefix, local) = ("p".repeat(prefix), "l".repeat(local));
+        let name = if prefix.is_empty() { local.clone() } else { format!("{prefix}:{local}") };
+        let declared = if prefix.is_empty() { String::new() } else { format!(" xmlns:{prefix}='u'") };
+        let text = format!("<a{declared}><{name} {name}='1'>x</{name} ></a>");
+        let limits = Limits { name: usize::MAX, ..Limits::DEFAULT };
+        match Tree::read_with(text.as_bytes(), &limits) {
+            Ok(_) => accept(&text),
+            Err(error) => assert_eq!(error.kind, XmlErrorKind::Limit("name"), "{error}"),
+        }
+        Tree::read(text.as_bytes()).is_ok()
+    };
+    assert!(check(0, 256) && check(249, 6) && check(1, 254));
+    assert!(!check(0, 257) && !check(249, 7) && !check(1, 255));
+}
+
+#[test]
 fn the_place_counts_lines_and_characters_and_a_byte_order_mark_as_bytes_only() {
     let error = Tree::read("\u{FEFF}<a>\n\u{e9}\u{e9}&x;</a>".as_bytes()).expect_err("an unknown entity");
     assert_eq!((error.line, error.column, error.offset), (2, 3, 3 + 4 + 4));
@@ -222,9 +241,12 @@ fn the_place_counts_lines_and_characters_and_a_byte_order_mark_as_bytes_only() {
 }
 
 #[test]
-fn a_tree_costs_little_more_than_its_text() {
+fn a_document_costs_little_more_than_its_text() {
     let text = include_str!("../fixtures/clients/desk-phone.xml");
-    let tree = Tree::read(text.as_bytes()).expect("a fixture");
+    let document = Document::read(text.as_bytes()).expect("a fixture");
     // The budget of the server: 3.5 KB a publication of 1.4 KB, all else included.
-    assert!(tree.memory() <= text.len() + 1800, "{} bytes for a text of {}", tree.memory(), text.len());
+    let memory = document.memory();
+    println!("{memory} bytes for a text of {}", text.len());
+    assert!(memory > document.tree().memory(), "what is looked up once is kept beside the tree");
+    assert!(memory <= text.len() + 1400, "{memory} bytes for a text of {}", text.len());
 }

@@ -25,7 +25,8 @@ impl<'s> Reader<'s> {
                 return Err(fault(XmlErrorKind::Encoding, self.at, message));
             }
             if let Some(other) = self.bytes.iter().position(|byte| ascii && !byte.is_ascii()) {
-                let message = "a character that the declared encoding, US-ASCII, does not have; declare UTF-8";
+                let message =
+                    "a character that the declared encoding, US-ASCII, does not have; declare UTF-8";
                 return Err(fault(XmlErrorKind::Encoding, other, message.to_owned()));
             }
         }
@@ -124,8 +125,8 @@ impl<'s> Reader<'s> {
         let start = self.at;
         self.at += 2;
         let name = self.qname()?;
-        let target = self.source.get(start + 2..name.end()).unwrap_or_default();
-        if name.prefix != 0 {
+        let target = self.source.get(start + 2..self.at).unwrap_or_default();
+        if name.spelling.prefix() != 0 {
             return Err(fault(
                 XmlErrorKind::Namespace,
                 start,
