@@ -2,6 +2,7 @@
 //! (RFC 3261 20.10).
 
 use std::borrow::Cow;
+use std::fmt;
 
 use crate::lex::{self, Lex};
 use crate::params::{self, Params};
@@ -97,6 +98,16 @@ impl<'a> NameAddr<'a> {
     pub fn reg_id(&self) -> Option<u32> {
         let id = lex::digits(self.params.get("reg-id")?)?;
         u32::try_from(id).ok().filter(|id| (1..1 << 31).contains(id))
+    }
+}
+
+impl fmt::Display for NameAddr<'_> {
+    /// Always with angle brackets, so that what follows the URI stays outside it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(display) = self.display {
+            write!(f, "{display} ")?;
+        }
+        write!(f, "<{}>{}", self.uri, self.params.as_str())
     }
 }
 

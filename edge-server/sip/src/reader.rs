@@ -27,6 +27,7 @@ pub(crate) const SINGLE: u128 = bits(&[
     Name::Event,
     Name::Expires,
     Name::From,
+    Name::MaxBreadth,
     Name::MaxForwards,
     Name::MinExpires,
     Name::ReferTo,

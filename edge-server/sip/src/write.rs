@@ -198,14 +198,14 @@ impl<'m> RequestBuilder<'m> {
 
 /// The buffer, and the first mistake.
 #[derive(Clone, Debug)]
-struct Out {
+pub(crate) struct Out {
     buffer: BytesMut,
     seen: u128,
     error: Option<BuildError>,
 }
 
 impl Out {
-    fn new(capacity: usize) -> Out {
+    pub(crate) fn new(capacity: usize) -> Out {
         Out { buffer: BytesMut::with_capacity(capacity), seen: 0, error: None }
     }
 
@@ -213,8 +213,13 @@ impl Out {
         self.seen & reader::bit(name) != 0
     }
 
-    fn put(&mut self, text: &str) {
+    pub(crate) fn put(&mut self, text: &str) {
         self.buffer.extend_from_slice(text.as_bytes());
+    }
+
+    /// What was checked when it was read.
+    pub(crate) fn copy(&mut self, octets: &[u8]) {
+        self.buffer.extend_from_slice(octets);
     }
 
     fn display(&mut self, name: Name, value: impl Display) {
@@ -231,7 +236,7 @@ impl Out {
         }
     }
 
-    fn header(&mut self, name: Name, value: impl Display) {
+    pub(crate) fn header(&mut self, name: Name, value: impl Display) {
         if name == Name::Extension || name == Name::ContentLength {
             // An unknown name has no spelling here, and the length is ours to say.
             self.error.get_or_insert(BuildError::HeaderName);
@@ -247,7 +252,7 @@ impl Out {
         self.put("\r\n");
     }
 
-    fn header_named(&mut self, name: &str, value: impl Display) {
+    pub(crate) fn header_named(&mut self, name: &str, value: impl Display) {
         match Name::from_bytes(name.as_bytes()) {
             Name::Extension if lex::is_token_str(name) => {
                 self.put(name);
@@ -259,13 +264,24 @@ impl Out {
         }
     }
 
+    pub(crate) fn content_length(&mut self, length: usize) {
+        self.put("Content-Length: ");
+        self.display(Name::ContentLength, length);
+        self.put("\r\n");
+    }
+
+    /// The head alone; whoever calls this has written or copied Content-Length.
+    pub(crate) fn finish_head(mut self) -> Result<Bytes, BuildError> {
+        self.put("\r\n");
+        self.error.map_or(Ok(self.buffer.freeze()), Err)
+    }
+
     fn finish(mut self, body: &[u8]) -> Result<Bytes, BuildError> {
         if let Some(error) = self.error {
             return Err(error);
         }
-        self.put("Content-Length: ");
-        self.display(Name::ContentLength, body.len());
-        self.put("\r\n\r\n");
+        self.content_length(body.len());
+        self.put("\r\n");
         self.buffer.extend_from_slice(body);
         Ok(self.buffer.freeze())
     }

@@ -78,7 +78,7 @@ pub fn breadth_shares(
     taken: u32,
     branches: u32,
 ) -> Result<impl Iterator<Item = u32>, Status> {
-    let incoming = match received.header_named("Max-Breadth") {
+    let incoming = match received.header(Name::MaxBreadth) {
         None => MOST_BREADTH,
         Some(text) if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) => {
             // What does not fit is more than we believe anyway.

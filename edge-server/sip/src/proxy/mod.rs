@@ -6,11 +6,14 @@
 //!                   483              482           strict routers,                      440
 //!                                                  our own Route
 //!                                        for each target: Path::towards --> next hop
+//!                                                          Forward::request --> octets
 //! ```
-//! Changing the message is not done here.
+//! [`Forward`] and [`Backward`] write what goes on from what came.
 
+mod forward;
 mod loops;
 mod path;
 
+pub use forward::{Backward, Forward, ForwardError};
 pub use loops::{Hops, MOST_BREADTH, breadth_shares, max_forwards};
 pub use path::Path;

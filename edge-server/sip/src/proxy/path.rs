@@ -42,6 +42,15 @@ impl<'a> Path<'a> {
         Ok(Path { uri, routes, strict: false })
     }
 
+    /// The path to a registered contact: its Path vector comes before the contact (RFC 3327 5.3).
+    /// Where Route says already how to go on, inside a dialog, the vector is left out, or the
+    /// request would go round (RFC 5627 6.1).
+    #[must_use]
+    pub fn through(&self, vector: &[NameAddr<'a>]) -> Path<'a> {
+        let routes = if self.routes.is_empty() { vector.to_vec() } else { self.routes.clone() };
+        Path { routes, ..*self }
+    }
+
     /// The path of what is forwarded to one target (16.6 items 2 and 6). `target` takes the place
     /// of the Request-URI; `None` where Route decides alone.
     #[must_use]

@@ -1,5 +1,4 @@
-//! The rules of a proxy, by section: RFC 3261 16.3 to 16.12 and RFC 5393.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on must fail")]
+//! Where a request goes and when it goes no further, by section: RFC 3261 16.3 to 16.12, RFC 5393.
 
 use tributary_sip::proxy::{Hops, MOST_BREADTH, Path, breadth_shares, max_forwards};
 use tributary_sip::{Message, Status, Uri};
