@@ -3,9 +3,12 @@
 use super::{Shards, events};
 use crate::metrics::Metrics;
 use crate::store::{Op, StoreFailed, Table, Writer};
-use crate::transport::{End, Flows};
+use crate::transport::{End, FlowHandle, Flows};
 use std::sync::Arc;
-use tributary_engine::{Answer, Effect, Effects, StoreOp};
+use tributary_engine::{Answer, Effect, Effects, Event, StoreOp};
+
+/// Connections written to before other tasks have their turn: each takes a system call.
+const FLUSHES_IN_A_ROW: usize = 64;
 
 /// What effects act on. One for each shard.
 #[derive(Clone, Debug)]
@@ -38,20 +41,33 @@ impl Performer {
                 store.commit(changes).await?;
             }
         }
-        self.carry_out(effects, answer);
+        let mut flushed = 0;
+        for flow in self.carry_out(effects, answer) {
+            flow.flush();
+            flushed += 1;
+            // A fan-out to thousands lets others have their turn.
+            if flushed % FLUSHES_IN_A_ROW == 0 {
+                tokio::task::yield_now().await;
+            }
+        }
         Ok(())
     }
 
-    fn carry_out(&self, effects: &mut Effects, mut answer: impl FnMut(u64, Answer)) {
-        let (mut sent, mut lost) = (0, 0);
+    /// Says on which connections there is something to be written now.
+    fn carry_out(&self, effects: &mut Effects, mut answer: impl FnMut(u64, Answer)) -> Vec<Arc<FlowHandle>> {
+        let mut flows: Vec<Arc<FlowHandle>> = Vec::new();
+        let (mut sent, mut lost, mut received) = (0, 0, 0);
         for effect in effects.drain() {
             match effect {
                 Effect::Store(_) => {}
                 Effect::Send { flow, packet } => {
-                    if self.flows.send(flow, packet) {
-                        sent += 1;
-                    } else {
-                        lost += 1;
+                    // Several in a row for one connection, an answer and a NOTIFY above all, are written at once.
+                    if flows.last().is_none_or(|last| last.id() != flow) {
+                        flows.extend(self.flows.find(flow));
+                    }
+                    match flows.last() {
+                        Some(last) if last.id() == flow && last.push(packet) => sent += 1,
+                        _ => lost += 1,
                     }
                 }
                 Effect::FlowAuthenticated { flow, aor } => self.flows.authenticated(flow, aor),
@@ -63,11 +79,15 @@ impl Performer {
                     }
                 }
                 Effect::Answer { id, answer: given } => answer(id, *given),
+                // By far the most frequent event is counted once for all.
+                Effect::Event(Event::NotifyAnswered { status: 200..=299 }) => received += 1,
                 Effect::Event(event) => events::count(&event, &self.metrics),
             }
         }
         self.metrics.messages_sent.inc_by(sent);
         self.metrics.messages_undeliverable.inc_by(lost);
+        events::answers(received, &self.metrics);
+        flows
     }
 }
 

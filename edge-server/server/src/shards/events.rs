@@ -41,7 +41,7 @@ pub(super) fn count(event: &Event, metrics: &Metrics) {
             tracing::debug!(%aor, sent, held, "watchers notified");
         }
         Event::NotifyAnswered { status } => {
-            add(&metrics.messages_received, "kind", "response");
+            answers(1, metrics);
             if !(200..300).contains(status) {
                 name("notify_refused");
                 tracing::debug!(status, "a NOTIFY was refused");
@@ -77,5 +77,12 @@ pub(super) fn count(event: &Event, metrics: &Metrics) {
             name("record_refused");
             tracing::error!(why, "a stored record could not be used; it stays in the store");
         }
+    }
+}
+
+/// Counts answers to NOTIFYs.
+pub(super) fn answers(count: u64, metrics: &Metrics) {
+    if count > 0 {
+        metrics.messages_received.get_or_create(&[("kind", "response".to_owned())]).inc_by(count);
     }
 }

@@ -38,6 +38,13 @@ pub(crate) enum Task {
     Stop,
 }
 
+/// A message whose shard's queue is full.
+#[derive(Debug)]
+pub struct Full {
+    index: u16,
+    task: Box<Task>,
+}
+
 /// Where inputs go. Clones share the queues.
 #[derive(Clone, Debug)]
 pub struct Shards {
@@ -74,8 +81,11 @@ impl Shards {
         self.queues.len() as u16
     }
 
-    /// Gives a message to the shard that it belongs to; waits while that one is full.
-    pub async fn message(&self, flow: Flow, message: Message) {
+    /// Gives a message to the shard that it belongs to.
+    ///
+    /// # Errors
+    /// That shard's queue is full: whoever has the message waits before it reads more.
+    pub fn try_message(&self, flow: Flow, message: Message) -> Result<(), Full> {
         let index = match route(&message) {
             // Where any shard will do, they take turns.
             tributary_engine::RouteKey::Any => {
@@ -83,7 +93,17 @@ impl Shards {
             }
             key => key.shard(self.count()),
         };
-        self.give(index, Task::Input(Input::Message { flow, message })).await;
+        let Some(queue) = self.queues.get(usize::from(index)) else { return Ok(()) };
+        match queue.try_send(Task::Input(Input::Message { flow, message })) {
+            Err(mpsc::error::TrySendError::Full(task)) => Err(Full { index, task: Box::new(task) }),
+            // A shard that has ended takes nothing more: the server stops.
+            Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => Ok(()),
+        }
+    }
+
+    /// Gives what found a queue full, in its turn.
+    pub async fn give_when_there_is_room(&self, full: Full) {
+        self.give(full.index, *full.task).await;
     }
 
     /// Tells every shard that a connection has ended.

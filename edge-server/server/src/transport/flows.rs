@@ -1,13 +1,18 @@
 //! The open connections, and what waits to be sent on each.
 //!
-//! A shard sends by pushing into a flow's outbox, which never blocks: the connection's task writes
-//! when the peer reads. The outbox is bounded; a reader that lets it fill costs itself its
-//! connection and nobody else anything.
+//! A shard sends by pushing into a flow's outbox and then has the socket take what it takes, which
+//! never blocks and spares each message the waking of a task. What a plain socket does not take at
+//! once, and all that TLS has to encrypt, is written by the connection's task when the peer reads. The
+//! outbox is bounded; a reader that lets it fill costs itself its connection and nobody else anything.
 
-use std::collections::{HashMap, VecDeque};
+use super::frames::Queue;
+use std::collections::HashMap;
+use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::task::{Context, Poll, ready};
+use tokio::net::tcp::OwnedWriteHalf;
 use tokio::sync::Notify;
 use tributary_engine::{Flow, FlowDevice, FlowId, Packet, Transport};
 
@@ -62,8 +67,9 @@ pub struct OutboxLimits {
 
 #[derive(Debug, Default)]
 struct Outbox {
-    packets: VecDeque<Packet>,
-    bytes: usize,
+    waiting: Queue,
+    /// Where it leaves, for whoever holds the lock; none under TLS.
+    socket: Option<OwnedWriteHalf>,
     end: Option<End>,
     closed: bool,
 }
@@ -105,29 +111,87 @@ impl FlowHandle {
         }
     }
 
-    /// Hands a packet over. False when the connection has ended or now ends for being slow.
+    /// Puts a packet into the outbox; [`flush`](Self::flush) has to follow. False when the connection
+    /// has ended or now ends for being slow.
     pub fn push(&self, packet: Packet) -> bool {
         let mut outbox = lock(&self.outbox);
         if outbox.closed || outbox.end.is_some() {
             return false;
         }
-        outbox.bytes += packet.len();
-        let full = outbox.bytes > self.limits.bytes || outbox.packets.len() >= self.limits.messages;
+        let room = self.make_sure_of_room(&mut outbox, packet.len());
+        if room {
+            outbox.waiting.push(packet);
+        }
+        room
+    }
+
+    /// Whether so many bytes more may wait. Where not, the connection ends for being slow.
+    fn make_sure_of_room(&self, outbox: &mut Outbox, bytes: usize) -> bool {
+        let waiting = &mut outbox.waiting;
         // One packet says nothing about its reader, however large it is.
-        if full && !outbox.packets.is_empty() {
+        let room = waiting.is_empty()
+            || (waiting.bytes() + bytes <= self.limits.bytes && waiting.len() < self.limits.messages);
+        if !room {
             outbox.end = Some(End::Slow);
-            outbox.packets = VecDeque::new();
-            drop(outbox);
+            outbox.waiting = Queue::default();
             self.news.notify_one();
-            return false;
         }
-        outbox.packets.push_back(packet);
-        let first = outbox.packets.len() == 1;
+        room
+    }
+
+    /// Writes what the socket takes now, and leaves the rest to the connection's task.
+    pub fn flush(&self) {
+        let mut outbox = lock(&self.outbox);
+        let Outbox { waiting, socket, .. } = &mut *outbox;
+        // A broken socket is the task's to find out.
+        let _ = socket.as_ref().map(|socket| waiting.write(|slices| socket.try_write_vectored(slices)));
+        let rest = !waiting.is_empty();
         drop(outbox);
-        if first {
+        if rest {
             self.news.notify_one();
         }
-        true
+    }
+
+    /// Puts bytes into the outbox that are a whole frame already. A peer that asks for pongs and does
+    /// not read them is slow like any other.
+    pub(crate) fn push_framed(&self, bytes: &[u8]) {
+        let mut outbox = lock(&self.outbox);
+        if self.make_sure_of_room(&mut outbox, bytes.len()) {
+            outbox.waiting.push_framed(bytes);
+        }
+    }
+
+    /// Writes all that waits to the plain socket.
+    pub(crate) fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut outbox = lock(&self.outbox);
+        let Outbox { waiting, socket: Some(socket), .. } = &mut *outbox else {
+            return Poll::Ready(Ok(()));
+        };
+        loop {
+            match waiting.write(|slices| socket.try_write_vectored(slices)) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    ready!(socket.as_ref().poll_write_ready(cx))?;
+                }
+                result => return Poll::Ready(result),
+            }
+        }
+    }
+
+    /// Gives all that waits to `write`, as much as that takes.
+    ///
+    /// # Errors
+    /// Those of `write`.
+    pub(crate) fn write_with(
+        &self,
+        write: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
+    ) -> io::Result<()> {
+        lock(&self.outbox).waiting.write(write)
+    }
+
+    /// Tells the peer that nothing more comes.
+    pub(crate) fn shut_down(&self) {
+        // Dropped, the half that writes ends its direction.
+        drop(lock(&self.outbox).socket.take());
     }
 
     /// Asks the connection's task to send what waits and close.
@@ -138,23 +202,14 @@ impl FlowHandle {
         self.news.notify_one();
     }
 
-    /// Takes everything that waits, and the order to end if there is one.
-    pub(crate) fn take(&self) -> (VecDeque<Packet>, Option<End>) {
-        let mut outbox = lock(&self.outbox);
-        outbox.bytes = 0;
-        // The queue's room goes with it: an idle connection holds none.
-        (std::mem::take(&mut outbox.packets), outbox.end)
+    /// The order to end, if there is one.
+    pub(crate) fn ending(&self) -> Option<End> {
+        lock(&self.outbox).end
     }
 
-    /// Whether the task must stop writing at once.
-    pub(crate) fn is_slow(&self) -> bool {
-        lock(&self.outbox).end == Some(End::Slow)
-    }
-
+    /// From here on only frames of the connection's own task follow what waits.
     fn close(&self) {
-        let mut outbox = lock(&self.outbox);
-        outbox.closed = true;
-        outbox.packets = VecDeque::new();
+        lock(&self.outbox).closed = true;
     }
 }
 
@@ -177,15 +232,20 @@ impl Flows {
         }
     }
 
-    /// Enters a new connection.
-    pub fn open(&self, peer: SocketAddr, transport: Transport) -> Arc<FlowHandle> {
+    /// Enters a new connection. `socket` is where its messages leave, unless they are to be encrypted.
+    pub fn open(
+        &self,
+        peer: SocketAddr,
+        transport: Transport,
+        socket: Option<OwnedWriteHalf>,
+    ) -> Arc<FlowHandle> {
         let id = FlowId(self.next.fetch_add(1, Ordering::Relaxed));
         let handle = Arc::new(FlowHandle {
             id,
             peer,
             transport,
             limits: self.limits,
-            outbox: Mutex::default(),
+            outbox: Mutex::new(Outbox { socket, ..Outbox::default() }),
             identity: Mutex::default(),
             news: Notify::new(),
         });
@@ -194,7 +254,7 @@ impl Flows {
         handle
     }
 
-    /// Removes a connection that has ended; what waits for it is dropped.
+    /// Removes a connection that has ended; nothing more is sent to it.
     pub fn remove(&self, handle: &FlowHandle) {
         handle.close();
         let mut stripe = self.stripe(handle.id).write().unwrap_or_else(PoisonError::into_inner);
@@ -208,12 +268,6 @@ impl Flows {
     /// The connection of that name, while it is open.
     pub fn find(&self, id: FlowId) -> Option<Arc<FlowHandle>> {
         self.stripe(id).read().unwrap_or_else(PoisonError::into_inner).get(&id.0).cloned()
-    }
-
-    /// Hands a packet to a connection. False when it is gone or too slow.
-    pub fn send(&self, id: FlowId, packet: Packet) -> bool {
-        let stripe = self.stripe(id).read().unwrap_or_else(PoisonError::into_inner);
-        stripe.get(&id.0).is_some_and(|handle| handle.push(packet))
     }
 
     /// Notes whose password was shown over the connection.
@@ -267,64 +321,75 @@ mod tests {
 
     fn flows(bytes: usize, messages: usize) -> (Flows, Arc<FlowHandle>) {
         let flows = Flows::new(7, OutboxLimits { bytes, messages });
-        let handle = flows.open("127.0.0.1:1".parse().unwrap(), Transport::Ws);
+        let handle = flows.open("127.0.0.1:1".parse().unwrap(), Transport::Ws, None);
         (flows, handle)
+    }
+
+    /// Takes out what waits: the length of each frame without its header of 2 or 4 bytes.
+    fn lengths(handle: &FlowHandle) -> Vec<usize> {
+        let mut lengths = Vec::new();
+        handle
+            .write_with(|slices| {
+                lengths.extend(slices.chunks(2).map(|frame| frame[1].len()));
+                Ok(slices.iter().map(|slice| slice.len()).sum())
+            })
+            .unwrap();
+        lengths
     }
 
     #[test]
     fn packets_come_out_in_the_order_they_went_in() {
-        let (flows, handle) = flows(100, 10);
-        assert!(flows.send(handle.id(), packet(3)));
-        assert!(flows.send(handle.id(), packet(4)));
-        let (packets, end) = handle.take();
-        assert_eq!(packets.iter().map(Packet::len).collect::<Vec<_>>(), [3, 4]);
-        assert_eq!(end, None);
-        assert!(handle.take().0.is_empty());
+        let (_, handle) = flows(100, 10);
+        assert!(handle.push(packet(3)));
+        assert!(handle.push(packet(4)));
+        assert_eq!(lengths(&handle), [3, 4]);
+        assert_eq!(handle.ending(), None);
+        assert!(lengths(&handle).is_empty());
     }
 
     #[test]
     fn a_reader_that_lets_its_outbox_fill_is_ended_and_told_to_nobody_else() {
         for (bytes, messages) in [(10, 100), (1_000, 2)] {
             let (flows, slow) = flows(bytes, messages);
-            let other = flows.open("127.0.0.1:2".parse().unwrap(), Transport::Ws);
-            assert!(flows.send(slow.id(), packet(5)));
-            assert!(flows.send(slow.id(), packet(5)));
-            assert!(!flows.send(slow.id(), packet(5)));
-            assert!(slow.is_slow());
-            assert!(slow.take().0.is_empty(), "nothing more is written to it");
-            assert!(flows.send(other.id(), packet(5)));
-            assert!(!other.is_slow());
+            let other = flows.open("127.0.0.1:2".parse().unwrap(), Transport::Ws, None);
+            assert!(slow.push(packet(5)));
+            assert!(slow.push(packet(5)));
+            assert!(!slow.push(packet(5)));
+            assert_eq!(slow.ending(), Some(End::Slow));
+            assert!(lengths(&slow).is_empty(), "nothing more is written to it");
+            assert!(other.push(packet(5)));
+            assert_eq!(other.ending(), None);
         }
     }
 
     #[test]
     fn a_packet_larger_than_the_bound_goes_when_nothing_waits_and_ends_the_connection_when_something_does() {
-        let (flows, handle) = flows(10, 10);
-        assert!(flows.send(handle.id(), packet(11)));
-        assert_eq!(handle.take().0.len(), 1);
-        assert!(flows.send(handle.id(), packet(1)));
-        assert!(!flows.send(handle.id(), packet(11)));
-        assert!(handle.is_slow());
+        let (_, handle) = flows(10, 10);
+        assert!(handle.push(packet(11)));
+        assert_eq!(lengths(&handle), [11]);
+        assert!(handle.push(packet(1)));
+        assert!(!handle.push(packet(11)));
+        assert_eq!(handle.ending(), Some(End::Slow));
     }
 
     #[test]
     fn the_default_bounds_take_a_burst_of_two_thousand_notifications_at_once() {
         let defaults = crate::config::Config::default().websocket;
-        let (flows, handle) = flows(defaults.output_queue_bytes, defaults.output_queue_messages);
+        let (_, handle) = flows(defaults.output_queue_bytes, defaults.output_queue_messages);
         for _ in 0..2_000 {
-            assert!(flows.send(handle.id(), packet(2_000)));
+            assert!(handle.push(packet(2_000)));
         }
-        assert_eq!(handle.take().0.len(), 2_000);
+        assert_eq!(lengths(&handle).len(), 2_000);
     }
 
     #[test]
     fn a_connection_that_has_ended_takes_nothing_and_its_id_is_not_used_again() {
         let (flows, first) = flows(100, 10);
         flows.remove(&first);
-        assert!(!flows.send(first.id(), packet(1)));
+        assert!(flows.find(first.id()).is_none());
         assert!(!first.push(packet(1)));
         assert_eq!(flows.count(), 0);
-        let second = flows.open("127.0.0.1:1".parse().unwrap(), Transport::Ws);
+        let second = flows.open("127.0.0.1:1".parse().unwrap(), Transport::Ws, None);
         assert!(second.id() > first.id());
     }
 }

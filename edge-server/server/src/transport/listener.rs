@@ -2,6 +2,7 @@
 
 use super::admission::Place;
 use super::handshake::{self, Refusal, SUBPROTOCOL};
+use super::line::Wire;
 use super::{Services, websocket};
 use axum::body::Body;
 use axum::extract::ConnectInfo;
@@ -20,7 +21,7 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -157,7 +158,7 @@ async fn http<S>(
     services: Arc<Services>,
     mut stop: watch::Receiver<bool>,
 ) where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: Wire,
 {
     let upgrade: Arc<Mutex<Option<OnUpgrade>>> = Arc::default();
     let service = service_fn(|request: Request<Incoming>| {
@@ -196,13 +197,14 @@ async fn http<S>(
         Ok(Ok(parts)) => {
             // A copy: what is left of hyper's buffer would keep all of it alive as long as the socket.
             let early = parts.read_buf.to_vec();
-            let handle = services.flows.open(peer, websocket::transport(tls));
+            let (stream, writer) = parts.io.into_inner().split();
+            let handle = services.flows.open(peer, websocket::transport(tls), writer);
             // One that opens while the server stops is told so like the others.
             if *services.stop.borrow() {
                 handle.end(super::End::Shutdown);
             }
             let metrics = services.metrics.connections.clone();
-            let socket = websocket::serve(parts.io.into_inner(), early, handle, Arc::clone(&services));
+            let socket = websocket::serve(stream, early, handle, Arc::clone(&services));
             services.sockets.spawn(async move {
                 socket.await;
                 metrics.dec();

@@ -4,6 +4,7 @@ mod admission;
 mod flows;
 mod frames;
 mod handshake;
+mod line;
 mod listener;
 mod origin;
 mod tls;

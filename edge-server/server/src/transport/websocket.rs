@@ -3,21 +3,25 @@
 //! ```text
 //!              +--------------------------- this task ---------------------------+
 //!   socket --> | tungstenite reads frames --> keep-alive? --> parse --> shard    |
-//!   socket <-- | vectored frames <-- outbox <------------------------- any shard |
 //!              | silent for ping_seconds: ping; for pong_seconds more: end       |
+//!   socket <-- | what a shard could not write at once <-- outbox                 |
 //!              +-----------------------------------------------------------------+
+//!   socket <------------------------------------------------ outbox <-- any shard
 //! ```
 //!
 //! An idle connection costs the reader's buffer, this task and an empty outbox; nothing is kept of
 //! the HTTP request that began it.
 
+use super::Services;
 use super::flows::{End, FlowHandle};
-use super::{Services, frames};
+use super::line::{Line, Stream};
+use crate::shards::Full;
 use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
+use tokio::io::AsyncWriteExt as _;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
@@ -51,22 +55,17 @@ pub struct Settings {
 ///
 /// The returned future is the connection's task: it holds the socket once, and nothing of the way
 /// that led here.
-pub(crate) async fn serve<S>(stream: S, early: Vec<u8>, handle: Arc<FlowHandle>, services: Arc<Services>)
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
+pub(crate) async fn serve(stream: Stream, early: Vec<u8>, handle: Arc<FlowHandle>, services: Arc<Services>) {
     // What only happens once at the beginning and at the end is boxed: an idle task does not carry it.
-    let socket = Box::pin(open(stream, early, services.websocket.max_message)).await;
+    let line = Line { stream, handle: Arc::clone(&handle) };
+    let socket = Box::pin(open(line, early, services.websocket.max_message)).await;
     services.metrics.websockets.inc();
     let mut connection = Connection { socket, handle, services, garbage: 0 };
     let end = connection.run().await;
     Box::pin(close(connection, end)).await;
 }
 
-async fn open<S>(stream: S, early: Vec<u8>, max_message: usize) -> WebSocketStream<S>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
+async fn open(line: Line, early: Vec<u8>, max_message: usize) -> WebSocketStream<Line> {
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(0)
@@ -74,13 +73,13 @@ where
         .max_message_size(Some(max_message))
         .max_frame_size(Some(max_message));
     if early.is_empty() {
-        WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await
+        WebSocketStream::from_raw_socket(line, Role::Server, Some(config)).await
     } else {
-        WebSocketStream::from_partially_read(stream, early, Role::Server, Some(config)).await
+        WebSocketStream::from_partially_read(line, early, Role::Server, Some(config)).await
     }
 }
 
-async fn close<S: AsyncRead + AsyncWrite + Unpin>(connection: Connection<S>, end: End) {
+async fn close(connection: Connection, end: End) {
     let Connection { socket, handle, services, .. } = connection;
     services.flows.remove(&handle);
     services.metrics.websockets.dec();
@@ -90,8 +89,8 @@ async fn close<S: AsyncRead + AsyncWrite + Unpin>(connection: Connection<S>, end
     farewell(socket, end).await;
 }
 
-struct Connection<S> {
-    socket: WebSocketStream<S>,
+struct Connection {
+    socket: WebSocketStream<Line>,
     handle: Arc<FlowHandle>,
     services: Arc<Services>,
     garbage: u32,
@@ -104,7 +103,7 @@ enum Wake {
     Timer,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
+impl Connection {
     async fn run(&mut self) -> End {
         let Settings { ping, pong, .. } = self.services.websocket;
         let timer = sleep_until(Instant::now() + ping);
@@ -113,8 +112,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         let mut pinged = false;
         loop {
             let wake = tokio::select! {
-                frame = self.socket.next() => Wake::Frame(frame),
+                biased;
                 () = self.handle.news.notified() => Wake::News,
+                frame = self.socket.next() => Wake::Frame(frame),
                 () = &mut timer => Wake::Timer,
             };
             let end = match wake {
@@ -167,7 +167,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         };
         match KeepAlive::recognise(&payload) {
             Some(KeepAlive::Ping) => {
-                self.handle.push(Packet { head: Bytes::from_static(KeepAlive::PONG), body: Bytes::new() });
+                self.answer(Bytes::from_static(KeepAlive::PONG));
                 return None;
             }
             Some(KeepAlive::Pong) => return None,
@@ -180,15 +180,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         match Message::parse(raw) {
             Ok(message) => {
                 self.garbage = 0;
-                let flow = self.handle.flow();
-                Box::pin(self.services.shards.message(flow, message)).await;
-                None
+                match self.services.shards.try_message(self.handle.flow(), message) {
+                    Ok(()) => None,
+                    Err(full) => Box::pin(self.wait_for_room(full)).await,
+                }
             }
             Err(error) => {
                 self.services.metrics.messages_malformed.inc();
                 tracing::debug!(flow = self.handle.id().0, %error, "a message could not be read");
                 if let Some(response) = error.response(&tag()) {
-                    self.handle.push(Packet { head: response, body: Bytes::new() });
+                    self.answer(response);
                 }
                 self.garbage += 1;
                 (self.garbage >= GARBAGE_IN_A_ROW).then_some(End::Garbage)
@@ -196,42 +197,58 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         }
     }
 
+    /// Sends what no state machine has to say.
+    fn answer(&self, head: Bytes) {
+        self.handle.push(Packet { head, body: Bytes::new() });
+        self.handle.flush();
+    }
+
+    /// Waits until a full shard takes the message, and goes on writing meanwhile: what the shard waits
+    /// for may be that its answers leave.
+    async fn wait_for_room(&mut self, full: Full) -> Option<End> {
+        let Settings { ping, pong, .. } = self.services.websocket;
+        let services = Arc::clone(&self.services);
+        let mut given = pin!(services.shards.give_when_there_is_room(full));
+        loop {
+            let writing = async {
+                self.handle.news.notified().await;
+                self.write(ping + pong).await
+            };
+            tokio::select! {
+                biased;
+                () = &mut given => {
+                    // It may have been in the middle of writing.
+                    self.handle.news.notify_one();
+                    return None;
+                }
+                end = writing => if end.is_some() { return end; },
+            }
+        }
+    }
+
     /// Sends all that waits. `patience` bounds how long the peer may take to read it.
     async fn write(&mut self, patience: Duration) -> Option<End> {
-        loop {
-            let (packets, end) = self.handle.take();
-            if end == Some(End::Slow) || (packets.is_empty() && end.is_some()) {
-                return end;
-            }
-            if packets.is_empty() {
-                return None;
-            }
-            let handle = Arc::clone(&self.handle);
-            let socket = &mut self.socket;
-            let writing = async move {
-                // Frames of tungstenite's own (pongs) go first; there is hardly ever one.
-                if socket.flush().await.is_err() {
-                    return Err(End::Gone);
+        if self.handle.ending() == Some(End::Slow) {
+            return Some(End::Slow);
+        }
+        let slow = async {
+            loop {
+                self.handle.news.notified().await;
+                if self.handle.ending() == Some(End::Slow) {
+                    return;
                 }
-                frames::write(socket.get_mut(), packets).await.map_err(|_| End::Gone)
-            };
-            let slow = async {
-                loop {
-                    handle.news.notified().await;
-                    if handle.is_slow() {
-                        return;
-                    }
-                }
-            };
-            // The first try nearly always takes it all; then neither the timer nor the watch is begun.
-            let result = tokio::select! {
-                biased;
-                result = timeout(patience, writing) => result.unwrap_or(Err(End::Slow)),
-                () = slow => Err(End::Slow),
-            };
-            if let Err(end) = result {
-                return Some(end);
             }
+        };
+        // Frames of tungstenite's own (pongs) come behind what waits.
+        let result = tokio::select! {
+            biased;
+            result = timeout(patience, self.socket.flush()) => result,
+            () = slow => return Some(End::Slow),
+        };
+        match result {
+            Ok(Ok(())) => self.handle.ending(),
+            Ok(Err(_)) => Some(End::Gone),
+            Err(_) => Some(End::Slow),
         }
     }
 
@@ -246,7 +263,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
 }
 
 /// Says why, and waits a little for the peer to say that it has heard.
-async fn farewell<S: AsyncRead + AsyncWrite + Unpin>(mut socket: WebSocketStream<S>, end: End) {
+async fn farewell(mut socket: WebSocketStream<Line>, end: End) {
     let (code, reason) = match end {
         End::Silent => return,
         End::Gone => {

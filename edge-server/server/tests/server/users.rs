@@ -124,7 +124,7 @@ async fn each_change_that_cannot_be_made_says_why() {
     for (aor, body, status, code) in [
         ("alice@example.com", &good, 409, "user_of_the_file"),
         ("bob@other.org", &good, 422, "unknown_domain"),
-        ("b%2562b@example.com", &good, 400, "bad_name"),
+        ("b%2522b@example.com", &good, 400, "bad_name"),
         ("%20", &good, 400, "bad_aor"),
         ("bob@example.com", &json!({}), 422, "no_password"),
         ("bob@example.com", &json!({"password": ""}), 422, "bad_body"),
