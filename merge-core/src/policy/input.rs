@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use super::Call;
-use crate::compose::{Composed, Composition, compose};
+use crate::compose::{Composed, current};
 use crate::json::{self, Value, Writer};
 use crate::live::snapshot::{write_dialog, write_registration};
 use crate::live::{Presentity, Publication};
@@ -77,14 +77,14 @@ pub fn write_input(call: &Call<'_>, builtin: &Composed<'_>) -> Vec<u8> {
 
 /// Writes the input of `pp_merge`: equal states give equal bytes.
 ///
-/// Publications are sorted by when they were received, newest first, then by entity-tag. Those that took no
-/// part in the built-in composition because they have expired or a newer one superseded them are left out.
+/// Publications are sorted by when they were received, newest first, then by entity-tag. Those that have expired
+/// or that a newer one superseded are left out, and none of the input's other members names them.
 #[must_use]
 pub fn write_needed(call: &Call<'_>, builtin: &Composed<'_>, needs: Needs) -> Vec<u8> {
     let set = call.set;
-    let publications = if needs.has("publications") { live(call, builtin) } else { Vec::new() };
+    let publications = live(call);
     let size: usize = publications.iter().map(|publication| publication.document.source().len()).sum();
-    let mut out = Writer::with_capacity(size + 1024);
+    let mut out = Writer::with_capacity(if needs.has("publications") { size + 1024 } else { 1024 });
     out.begin_object();
     out.key("abi").int(1);
     out.key("minor").int(INPUT_MINOR);
@@ -95,7 +95,8 @@ pub fn write_needed(call: &Call<'_>, builtin: &Composed<'_>, needs: Needs) -> Ve
         out.key("reason").string(call.reason.as_str());
     }
     if needs.has("changed_etag") {
-        out.string_member("changed_etag", call.changed_etag);
+        let changed = publications.iter().find(|shown| Some(shown.etag.as_str()) == call.changed_etag);
+        out.string_member("changed_etag", changed.map(|shown| shown.etag.as_str()));
     }
     if needs.has("presentity") {
         write_presentity(out.key("presentity"), &set.presentity);
@@ -153,13 +154,9 @@ fn write_presentity(out: &mut Writer, presentity: &Presentity) {
 }
 
 /// The publications that are shown to a policy, in the order of the contract.
-fn live<'a>(call: &Call<'a>, builtin: &Composed<'a>) -> Vec<&'a Publication> {
-    // `newest` looks at one device only; a policy over it still chooses among all.
-    let mut publications: Vec<&Publication> = if builtin.how == Composition::Newest {
-        compose(call.set, call.now, Composition::Union).publications().collect()
-    } else {
-        builtin.publications().collect()
-    };
+fn live<'a>(call: &Call<'a>) -> Vec<&'a Publication> {
+    // Not those of the built-in composition: `newest` looks at one device, a policy over it still chooses among all.
+    let mut publications: Vec<&Publication> = current(call.set, call.now).collect();
     crate::order::sort_by(&mut publications, |a, b| {
         b.received.cmp(&a.received).then_with(|| a.etag.cmp(&b.etag))
     });
@@ -220,13 +217,26 @@ fn write_params(out: &mut Writer, params: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::compose::{Composition, compose};
     use crate::live::LiveSet;
+    use crate::model::Document;
     use crate::policy::{LocalTime, Reason};
     use crate::time::Millis;
 
     #[test]
     fn what_is_written_for_some_needs_is_the_whole_input_without_the_other_members() {
-        let set = LiveSet::default();
+        let document = Document::read(b"<presence xmlns='urn:ietf:params:xml:ns:pidf'/>").unwrap();
+        let publication = Publication {
+            etag: "e-1".into(),
+            source: Default::default(),
+            device: Default::default(),
+            user_agent: None,
+            received: Millis(4),
+            first: Millis(4),
+            expires: Millis(6),
+            document: document.into(),
+        };
+        let set = LiveSet { publications: [publication].into(), ..LiveSet::default() };
         let builtin = compose(&set, Millis(5), Composition::Compose);
         let call = Call {
             set: &set,

@@ -83,7 +83,7 @@ pub struct Call<'a> {
     pub now: Millis,
     /// Why it is asked.
     pub reason: Reason,
-    /// The publication that changed.
+    /// The publication that changed. A policy is told of it if it is shown it: not if it is over or superseded.
     pub changed_etag: Option<&'a str>,
     /// The operator's parameters: a JSON object. What is no JSON object counts as `{}`.
     pub params: &'a str,

@@ -150,6 +150,13 @@ fn a_policy_can_name_only_what_it_was_shown() {
         let builtin = compose(&set, NOW, how);
         let input = String::from_utf8(write_input(&call(&set, "{}"), &builtin)).unwrap();
         assert!(input.contains("e-phone") && !input.contains("e-ghost"), "{input}");
+        // Not even as what changed: a refresh of the phone before its reboot may still come in.
+        let told_of = |etag| Call { changed_etag: Some(etag), ..call(&set, "{}") };
+        for (etag, told) in [("e-phone", true), ("e-ghost", false), ("e-web", false), ("e-no", false)] {
+            let input = String::from_utf8(write_input(&told_of(etag), &builtin)).unwrap();
+            assert_eq!(input.contains(&format!(r#""changed_etag":"{etag}""#)), told, "{input}");
+            assert_eq!(input.contains(etag), told, "{input}");
+        }
         for (etag, tuple) in [("e-ghost", "old"), ("e-web", "w")] {
             let error = read_output(say(etag, tuple).as_bytes(), &call(&set, "{}")).unwrap_err();
             let found: Vec<_> = error.findings.iter().map(|f| (f.code, f.place.as_str())).collect();
