@@ -10,6 +10,7 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use bytes::Bytes;
+use tributary_sip::transaction::FlowId;
 use tributary_sip::{
     Contacts, Credentials, Keys, Message, Method, Name, ParseErrorKind, Scheme, Status, Uri,
 };
@@ -302,12 +303,12 @@ fn badbranch(m: &Message) {
     assert_eq!(m.via().unwrap().branch(), Some("z9hG4bK"));
     assert_eq!(m.via().unwrap().unique_branch(), None);
     // So it is matched the old way, by all that a repetition has in common.
-    let key = Keys::new([1, 2]).of_request(Some(1), m).unwrap();
+    let key = Keys::new([1, 2]).of_request(Some(FlowId(1)), m).unwrap();
     let mut other = String::from_utf8(load("badbranch").to_vec()).unwrap();
     other = other.replace("CSeq: 8", "CSeq: 9");
     let other = Message::parse(other.into()).unwrap();
-    assert_ne!(key, Keys::new([1, 2]).of_request(Some(1), &other).unwrap());
-    assert_eq!(key, Keys::new([1, 2]).of_request(Some(1), m).unwrap());
+    assert_ne!(key, Keys::new([1, 2]).of_request(Some(FlowId(1)), &other).unwrap());
+    assert_eq!(key, Keys::new([1, 2]).of_request(Some(FlowId(1)), m).unwrap());
 }
 
 fn unksm2(m: &Message) {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on must fail")]
 
 use bytes::Bytes;
+use tributary_sip::transaction::FlowId;
 use tributary_sip::{
     BuildError, Contacts, DialogId, KeepAlive, Keys, Limits, Message, Method, Name, ParseErrorKind,
     RequestBuilder, ResponseBuilder, Status, SubState,
@@ -136,7 +137,8 @@ fn point_5_the_vias_of_a_response_are_those_of_the_request_to_the_octet() {
 
 #[test]
 fn point_6_a_transaction_is_connection_branch_sent_by_and_method() {
-    let key = |connection, text: &str| Keys::new([1, 2]).of_request(Some(connection), &read(text)).unwrap();
+    let key =
+        |connection, text: &str| Keys::new([1, 2]).of_request(Some(FlowId(connection)), &read(text)).unwrap();
     let ours = key(1, SUBSCRIBE);
     assert_eq!(ours, key(1, SUBSCRIBE));
     assert_eq!(ours, key(1, &with("df7jal23ls0d.invalid;b", "DF7JAL23LS0D.invalid;b")));
@@ -152,10 +154,10 @@ fn an_ack_and_a_cancel_find_their_invite() {
     let invite = read(&SUBSCRIBE.replace("SUBSCRIBE", "INVITE"));
     let ack = read(&SUBSCRIBE.replace("SUBSCRIBE", "ACK"));
     let cancel = read(&SUBSCRIBE.replace("SUBSCRIBE", "CANCEL"));
-    let key = Keys::new([1, 2]).of_request(Some(1), &invite);
-    assert_eq!(Keys::new([1, 2]).of_request(Some(1), &ack), key);
-    assert_eq!(Keys::new([1, 2]).cancelled_by(Some(1), &cancel), key);
-    assert_ne!(Keys::new([1, 2]).of_request(Some(1), &cancel), key);
+    let key = Keys::new([1, 2]).of_request(Some(FlowId(1)), &invite);
+    assert_eq!(Keys::new([1, 2]).of_request(Some(FlowId(1)), &ack), key);
+    assert_eq!(Keys::new([1, 2]).cancelled_by(Some(FlowId(1)), &cancel), key);
+    assert_ne!(Keys::new([1, 2]).of_request(Some(FlowId(1)), &cancel), key);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
+use tributary_sip::transaction::FlowId;
 use tributary_sip::{Keys, Limits, Message, Name, ResponseBuilder, Status};
 
 #[path = "../../tests/exhaust/mod.rs"]
@@ -17,7 +18,7 @@ fuzz_target!(|raw: &[u8]| {
             assert!(again.lines().eq(m.lines()));
             assert_eq!(again.body(), m.body());
             if m.is_request() {
-                assert!(Keys::new([1, 2]).of_request(Some(1), &m).is_some());
+                assert!(Keys::new([1, 2]).of_request(Some(FlowId(1)), &m).is_some());
             }
             if m.is_request() && !raw.contains(&0) {
                 let answer = ResponseBuilder::new(&m, Status::OK).to_tag("t").build().expect("an answer");

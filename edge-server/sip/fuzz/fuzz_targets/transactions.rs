@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
 use tributary_sip::transaction::{
-    Capacity, Effect, Hop, Input, Packet, Timing, TransactionId, Transactions, Transport,
+    Capacity, Effect, FlowId, Hop, Input, Packet, Timing, TransactionId, Transactions, Transport,
 };
 use tributary_sip::{Message, ResponseBuilder, Status};
 
@@ -32,9 +32,17 @@ fn respond((transaction, request): &(TransactionId, Message), code: u16) -> Opti
     Some(Input::Respond { transaction: *transaction, status, response })
 }
 
+fn refuse(asked: &(TransactionId, Message)) -> Option<Input> {
+    match respond(asked, 400)? {
+        Input::Respond { transaction, response, .. } => Some(Input::Refuse { transaction, response }),
+        _ => None,
+    }
+}
+
 fuzz_target!(|script: &[u8]| {
     let capacity = Capacity { servers: 6, clients: 6, bytes: 4_000 };
-    let mut table = Transactions::new(Timing::DEFAULT, capacity, [1, 2]);
+    let timing = Timing { reliable_linger: 9_000, ..Timing::DEFAULT };
+    let mut table = Transactions::new(timing, capacity, [1, 2]);
     let (mut now, mut effects) = (0, Vec::new());
     let mut ids: Vec<TransactionId> = Vec::new();
     let mut asked: Vec<(TransactionId, Message)> = Vec::new();
@@ -43,12 +51,12 @@ fuzz_target!(|script: &[u8]| {
         now += u64::from(after) * 40;
         let transport = TRANSPORTS[usize::from(a >> 6)];
         let hop =
-            Hop { flow: u64::from(a & 1), transport, peer: SocketAddr::from(([192, 0, 2, a & 1], 5060)) };
+            Hop { flow: FlowId(u64::from(a & 1)), transport, peer: SocketAddr::from(([192, 0, 2, a & 1], 5060)) };
         let method = METHODS[usize::from(a >> 1) % METHODS.len()];
         let code = STATUSES[usize::from(b >> 4) % STATUSES.len()];
         let id = ids.get(usize::from(b) % ids.len().max(1)).copied();
         let message = |start: String| Message::parse(text(&start, method, b)).ok();
-        let input = match (what % 8, id) {
+        let input = match (what % 9, id) {
             (0 | 1, _) => message(format!("{method} sip:b@a.example SIP/2.0"))
                 .map(|message| Input::Received { hop, message }),
             (2, _) => message(format!("SIP/2.0 {code} x")).map(|message| Input::Received { hop, message }),
@@ -61,7 +69,8 @@ fuzz_target!(|script: &[u8]| {
                 Some(Input::Cancel { transaction, reason: Some("SIP;cause=200".into()) })
             }
             (6, Some(transaction)) => Some(Input::SendFailed { transaction }),
-            (7, _) => Some(Input::FlowClosed { flow: u64::from(a & 1) }),
+            (7, _) => Some(Input::FlowClosed { flow: FlowId(u64::from(a & 1)) }),
+            (8, _) => asked.get(usize::from(b) % asked.len().max(1)).and_then(refuse),
             _ => None,
         };
         let input = input.unwrap_or(Input::Tick);

@@ -1,5 +1,6 @@
 //! Where messages come from and go to, and what is sent.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
 
 use bytes::Bytes;
@@ -41,6 +42,16 @@ impl Transport {
         }
     }
 
+    /// As a URI's parameter spells it (RFC 7118 5.2.4: `ws` also over TLS; `tls` is deprecated,
+    /// RFC 3261 26.2.2).
+    pub const fn uri(self) -> &'static str {
+        match self {
+            Transport::Udp => "udp",
+            Transport::Tcp | Transport::Tls => "tcp",
+            Transport::Ws | Transport::Wss => "ws",
+        }
+    }
+
     /// The port where sent-by names none (RFC 3261 18.2.2, RFC 7118 5.2.2).
     pub const fn default_port(self) -> u16 {
         match self {
@@ -52,11 +63,46 @@ impl Transport {
     }
 }
 
+/// Names a connection; never used again for another.
+///
+/// Datagrams know no connections, but everything above them hangs on some: for them the name stands
+/// for a socket of ours and a peer, and is worked out from the two. So nobody keeps a table of peers
+/// or has to find out when one has gone, and who sends finds the socket in the name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FlowId(pub u64);
+
+impl FlowId {
+    /// Sockets for datagrams that can be told apart: 0 to 126. So no name has all bits set.
+    pub const SOCKETS: u8 = 127;
+
+    const DATAGRAMS: u64 = 1 << 63;
+    const PEER_BITS: u32 = 56;
+
+    /// The flow of the datagrams between a socket of ours and a peer. With a `secret` of the
+    /// process's, nobody can choose an address whose flow is that of another. Connections have
+    /// names below 2^63. `None` unless `socket` is below [`SOCKETS`](Self::SOCKETS).
+    pub fn of_datagrams(socket: u8, peer: SocketAddr, secret: [u64; 2]) -> Option<FlowId> {
+        if socket >= FlowId::SOCKETS {
+            return None;
+        }
+        let mut hasher = DefaultHasher::new();
+        (secret, peer.ip().to_canonical(), peer.port()).hash(&mut hasher);
+        let peer = hasher.finish() >> (u64::BITS - FlowId::PEER_BITS);
+        Some(FlowId(FlowId::DATAGRAMS | u64::from(socket) << FlowId::PEER_BITS | peer))
+    }
+
+    /// The socket of a flow of datagrams; `None` of a connection.
+    pub const fn socket(self) -> Option<u8> {
+        let socket = (self.0 >> FlowId::PEER_BITS) as u8 & 0x7f;
+        if self.0 & FlowId::DATAGRAMS == 0 { None } else { Some(socket) }
+    }
+}
+
 /// One step of a message's way: from a peer to us, or from us to a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Hop {
-    /// The connection, or the socket that datagrams use. Never used again for another.
-    pub flow: u64,
+    /// The connection, or what stands for it.
+    pub flow: FlowId,
     /// How it travels.
     pub transport: Transport,
     /// The other end.

@@ -2,6 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use super::hop::FlowId;
 use crate::lex::Lex;
 use crate::message::Message;
 use crate::method::Method;
@@ -30,14 +31,14 @@ impl Keys {
     /// its INVITE. `connection` is part of the key where it is given: branches of browser clients
     /// have less than 24 bits and all clients of one page share sent-by, so on WebSockets the
     /// three do not suffice. `None` for a response or an unreadable Via.
-    pub fn of_request(&self, connection: Option<u64>, request: &Message) -> Option<TransactionKey> {
+    pub fn of_request(&self, connection: Option<FlowId>, request: &Message) -> Option<TransactionKey> {
         let method = request.method();
         let method = if method == Method::Ack { Method::Invite } else { method };
         self.make(connection, request, method.as_str())
     }
 
     /// The INVITE transaction that a CANCEL means (9.2).
-    pub fn cancelled_by(&self, connection: Option<u64>, cancel: &Message) -> Option<TransactionKey> {
+    pub fn cancelled_by(&self, connection: Option<FlowId>, cancel: &Message) -> Option<TransactionKey> {
         self.make(connection, cancel, Method::Invite.as_str())
     }
 
@@ -72,7 +73,7 @@ impl Keys {
         Some(hasher.finish())
     }
 
-    fn make(&self, connection: Option<u64>, request: &Message, method: &str) -> Option<TransactionKey> {
+    fn make(&self, connection: Option<FlowId>, request: &Message, method: &str) -> Option<TransactionKey> {
         if !request.is_request() {
             return None;
         }
@@ -95,7 +96,7 @@ impl Keys {
         Some(TransactionKey(hasher.finish()))
     }
 
-    fn hasher(&self, sort: u8, connection: Option<u64>) -> DefaultHasher {
+    fn hasher(&self, sort: u8, connection: Option<FlowId>) -> DefaultHasher {
         let mut hasher = DefaultHasher::new();
         (self.secret, sort, connection).hash(&mut hasher);
         hasher

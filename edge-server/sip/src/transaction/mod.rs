@@ -31,7 +31,11 @@
 //!   that is not answered 32 s after its CANCEL is given up. So no client transaction lives for
 //!   ever; of the servers' only an INVITE does that its user never answers.
 //!
-//! **At the limit** ([`Capacity`]) a new request from outside gets 503 with Retry-After and leaves
+//! **What need not be kept**: a refusal that the request alone decides is given with [`Input::Refuse`]
+//! and leaves nothing behind (8.2.7); so who cannot show a password takes no room. Over reliable
+//! transports answered requests are over at once, or after [`Timing::reliable_linger`].
+//!
+//! **At the limit** ([`Capacity`]) what only lingers goes first, the oldest first. Then a new request from outside gets 503 with Retry-After and leaves
 //! no state behind; a CANCEL that finds its INVITE is let in, for it makes room. A new request of
 //! the user is [`Effect::Refused`]. What has begun always ends as usual.
 
@@ -46,7 +50,7 @@ mod timer;
 mod traffic;
 
 pub use address::{AnswerTo, ClientVia, answer_to, branch, stamp, way_back};
-pub use hop::{Hop, Packet, Transport};
+pub use hop::{FlowId, Hop, Packet, Transport};
 pub use key::{Keys, TransactionKey};
 pub use table::Transactions;
 pub use timer::{Timer, Timing};

@@ -7,7 +7,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use super::address::{stamp, way_back};
 use super::deadlines::Deadlines;
 use super::derived;
-use super::hop::{Hop, Packet};
+use super::hop::{FlowId, Hop, Packet};
 use super::key::{Keys, TransactionKey, own_via};
 use super::machine::{self, Action, Event, Kind, State};
 use super::timer::{Timer, Timing};
@@ -24,24 +24,22 @@ pub struct Transactions {
     keys: Keys,
     by_key: HashMap<u64, u32, BuildHasherDefault<AsIs>>,
     copies: HashMap<u64, u32, BuildHasherDefault<AsIs>>,
-    by_flow: BTreeSet<(u64, u32)>,
+    by_flow: BTreeSet<(FlowId, u32)>,
     deadlines: Deadlines,
-    places: Vec<Place>,
+    /// What is over but stays a while, with the end of that while; in no deadline.
+    lingering: BTreeSet<(u64, u32)>,
+    places: Vec<Option<Box<Transaction>>>,
     free: Vec<u32>,
+    /// Tells the tenants of one place apart.
+    generation: u32,
     servers: u32,
     clients: u32,
     bytes: usize,
 }
 
-/// A place in the table; the generation tells its tenants apart.
-#[derive(Default)]
-struct Place {
-    generation: u32,
-    tenant: Option<Box<Transaction>>,
-}
-
 /// One transaction.
 struct Transaction {
+    generation: u32,
     kind: Kind,
     state: State,
     /// What runs beside `end`: repetitions, or the patience before 100.
@@ -64,6 +62,9 @@ struct Transaction {
 }
 
 const _: () = assert!(size_of::<Transaction>() <= 256);
+
+/// Milliseconds that what lingers may stay beyond its time, so that many leave at one tick.
+const LINGERING_SLACK: u64 = 1_000;
 
 #[derive(Clone, Copy)]
 struct Running {
@@ -94,8 +95,10 @@ impl Transactions {
             copies: HashMap::default(),
             by_flow: BTreeSet::new(),
             deadlines: Deadlines::default(),
+            lingering: BTreeSet::new(),
             places: Vec::new(),
             free: Vec::new(),
+            generation: 0,
             servers: 0,
             clients: 0,
             bytes: 0,
@@ -121,16 +124,20 @@ impl Transactions {
     pub fn heap_size(&self) -> usize {
         let entry = size_of::<(u64, u32)>() + 1;
         (self.by_key.capacity() + self.copies.capacity()) * entry
-            + self.by_flow.len() * size_of::<(u64, u32)>()
+            + self.by_flow.len() * size_of::<(FlowId, u32)>()
             + self.deadlines.heap_size()
-            + self.places.capacity() * size_of::<Place>()
+            + self.lingering.len() * size_of::<(u64, u32)>()
+            + self.places.capacity() * size_of::<Option<Box<Transaction>>>()
             + self.free.capacity() * size_of::<u32>()
             + self.len() * size_of::<Transaction>()
     }
 
     /// When [`Input::Tick`] is wanted next, in the milliseconds of `now`.
     pub fn poll_timeout(&self) -> Option<u64> {
-        self.deadlines.first().map(|(due, _)| due)
+        let punctual = self.deadlines.first().map(|(due, _)| due);
+        // Whoever lingers is waited for by nobody, and leaves with others.
+        let lingering = self.lingering.first().map(|&(due, _)| due.saturating_add(LINGERING_SLACK));
+        [punctual, lingering].into_iter().flatten().min()
     }
 
     /// Takes one input at the time `now`, in milliseconds of a clock that does not go back, and
@@ -145,6 +152,7 @@ impl Transactions {
             Input::Respond { transaction, status, response } => {
                 self.respond(now, transaction, status, response, effects);
             }
+            Input::Refuse { transaction, response } => self.refuse(transaction, response, effects),
             Input::Cancel { transaction, reason } => {
                 if let Some(tenant) = self.tenant_mut(transaction) {
                     tenant.reason = reason;
@@ -190,7 +198,7 @@ impl Transactions {
         &mut self,
         now: u64,
         key: TransactionKey,
-        connection: Option<u64>,
+        connection: Option<FlowId>,
         hop: Hop,
         message: Message,
         effects: &mut Vec<Effect>,
@@ -207,16 +215,8 @@ impl Transactions {
             .and_then(|key| self.by_key.get(&key.0).copied())
             .map(|index| self.id(index));
         let held = Packet::from(message.raw().clone());
-        let limit = if self.servers >= self.capacity.servers {
-            Some("servers")
-        } else if self.bytes.saturating_add(held.len()) > self.capacity.bytes {
-            Some("bytes")
-        } else {
-            None
-        };
         // A CANCEL that found its INVITE makes room, and there is one at most for each.
-        if let (Some(limit), None) = (limit, cancels) {
-            effects.push(Effect::LimitReached(limit));
+        if cancels.is_none() && !self.make_room_for_server(held.len(), effects) {
             let tag = format_args!("{:x}", key.0);
             if let Some(answer) = derived::overloaded(&message, tag, RETRY_AFTER_SECONDS) {
                 effects.push(Effect::Send { transaction: None, hop: way_back, packet: answer.into() });
@@ -244,13 +244,12 @@ impl Transactions {
     fn request(&mut self, now: u64, user: Option<u64>, hop: Hop, held: Packet, effects: &mut Vec<Effect>) {
         let named = own_via(&held.head)
             .and_then(|(method, via)| Some((Method::from_token(method), self.keys.of_via(&via, method)?)));
-        let full = self.clients >= self.capacity.clients
-            || self.bytes.saturating_add(held.len()) > self.capacity.bytes;
+        let full = user.is_some() && !self.make_room_for_client(held.len(), effects);
         // Our CANCEL takes no more than its INVITE did, and there is one at most for each.
         let outcome = match named {
             None => Err(Refusal::Malformed),
             Some((_, key)) if self.by_key.contains_key(&key.0) => Err(Refusal::BranchInUse),
-            Some(_) if full && user.is_some() => Err(Refusal::Full),
+            Some(_) if full => Err(Refusal::Full),
             Some((Method::Ack, _)) => Err(Refusal::Malformed),
             Some((method, key)) => Ok((method, key)),
         };
@@ -287,6 +286,62 @@ impl Transactions {
         self.drive(now, id.index, event, Given::Answer(answer), effects);
     }
 
+    fn refuse(&mut self, id: TransactionId, answer: Packet, effects: &mut Vec<Effect>) {
+        let waits = |tenant: &mut Transaction| {
+            tenant.kind.is_server() && matches!(tenant.state, State::Trying | State::Proceeding)
+        };
+        if !self.tenant_mut(id).is_some_and(waits) {
+            effects.push(Effect::Dropped(Dropped::LateAnswer));
+            return;
+        }
+        if let Some(tenant) = self.places[id.index as usize].take() {
+            effects.push(Effect::Send { transaction: None, hop: tenant.hop, packet: answer });
+            self.end(id.index, &tenant, effects);
+        }
+    }
+
+    /// Whether there is room for a request from outside. What lingers makes room first.
+    fn make_room_for_server(&mut self, bytes: usize, effects: &mut Vec<Effect>) -> bool {
+        if self.servers >= self.capacity.servers {
+            effects.push(Effect::LimitReached("servers"));
+            if !self.end_oldest_lingering(effects) {
+                return false;
+            }
+        }
+        self.make_room(bytes, effects)
+    }
+
+    /// Whether there is room for a request of the user's.
+    fn make_room_for_client(&mut self, bytes: usize, effects: &mut Vec<Effect>) -> bool {
+        if self.clients >= self.capacity.clients {
+            effects.push(Effect::LimitReached("clients"));
+            return false;
+        }
+        self.make_room(bytes, effects)
+    }
+
+    /// Whether there is room for a message to hold. What lingers makes room first.
+    fn make_room(&mut self, bytes: usize, effects: &mut Vec<Effect>) -> bool {
+        let mut first = true;
+        while self.bytes.saturating_add(bytes) > self.capacity.bytes {
+            if std::mem::take(&mut first) {
+                effects.push(Effect::LimitReached("bytes"));
+            }
+            if !self.end_oldest_lingering(effects) {
+                return false;
+            }
+        }
+        true
+    }
+
+    fn end_oldest_lingering(&mut self, effects: &mut Vec<Effect>) -> bool {
+        let Some((_, index)) = self.lingering.pop_first() else { return false };
+        if let Some(tenant) = self.places[index as usize].take() {
+            self.end(index, &tenant, effects);
+        }
+        true
+    }
+
     /// Gives a transaction its place.
     fn settle(
         &mut self,
@@ -298,7 +353,7 @@ impl Transactions {
         held: Packet,
     ) -> u32 {
         let index = self.free.pop().unwrap_or_else(|| {
-            self.places.push(Place::default());
+            self.places.push(None);
             // `Capacity` counts in u32, so there are never more.
             (self.places.len() - 1) as u32
         });
@@ -313,19 +368,31 @@ impl Transactions {
         *self.count(kind) += 1;
         let (state, _) = machine::start(kind);
         let (interim, end) = (Running::IDLE, Running::IDLE);
-        let tenant =
-            Transaction { kind, state, interim, pause: 0, end, key, copies, user, hop, held, reason: None };
-        self.places[index as usize].tenant = Some(Box::new(tenant));
+        self.generation = self.generation.wrapping_add(1);
+        self.places[index as usize] = Some(Box::new(Transaction {
+            generation: self.generation,
+            kind,
+            state,
+            interim,
+            pause: 0,
+            end,
+            key,
+            copies,
+            user,
+            hop,
+            held,
+            reason: None,
+        }));
         index
     }
 
     fn begin(&mut self, now: u64, index: u32, effects: &mut Vec<Effect>) {
-        let Some(tenant) = self.places[index as usize].tenant.take() else { return };
+        let Some(tenant) = self.places[index as usize].take() else { return };
         let (state, actions) = machine::start(tenant.kind);
         // On reliable transports no machine but INVITE's needs the request again.
         let forget = tenant.kind == Kind::Client && tenant.hop.transport.is_reliable();
         self.act(now, index, tenant, (state, actions), Given::Nothing, effects);
-        if forget && let Some(tenant) = self.places[index as usize].tenant.as_mut() {
+        if forget && let Some(tenant) = self.places[index as usize].as_mut() {
             self.bytes -= tenant.held.len();
             tenant.held = Packet::default();
         }
@@ -333,7 +400,7 @@ impl Transactions {
 
     /// Lets the machine of a transaction take an event.
     fn drive(&mut self, now: u64, index: u32, event: Event, given: Given, effects: &mut Vec<Effect>) {
-        let Some(tenant) = self.places[index as usize].tenant.take() else { return };
+        let Some(tenant) = self.places[index as usize].take() else { return };
         match machine::step(tenant.kind, tenant.state, event) {
             Some(step) => self.act(now, index, tenant, step, given, effects),
             None => {
@@ -342,7 +409,7 @@ impl Transactions {
                     Given::Answer(_) => effects.push(Effect::Dropped(Dropped::LateAnswer)),
                     Given::Nothing => {}
                 }
-                self.places[index as usize].tenant = Some(tenant);
+                self.places[index as usize] = Some(tenant);
             }
         }
     }
@@ -357,7 +424,7 @@ impl Transactions {
         mut given: Given,
         effects: &mut Vec<Effect>,
     ) {
-        let id = self.id(index);
+        let id = TransactionId { index, generation: tenant.generation };
         let mut cancel = None;
         tenant.state = state;
         for action in actions {
@@ -422,20 +489,36 @@ impl Transactions {
         let hop = tenant.hop;
         if state == State::Terminated {
             self.end(index, &tenant, effects);
+        } else if tenant.lingers() {
+            self.linger(index, tenant, effects);
         } else {
             let due = tenant.interim.due.min(tenant.end.due);
             self.deadlines.set(index, (due != u64::MAX).then_some(due));
-            self.places[index as usize].tenant = Some(tenant);
+            self.places[index as usize] = Some(tenant);
         }
         if let Some(cancel) = cancel {
             self.request(now, None, hop, cancel.into(), effects);
         }
     }
 
+    /// An answered request over a reliable transport stays for its answer's sake alone: no copy is
+    /// measured against it any more (8.2.2.2), and it makes room for any other.
+    fn linger(&mut self, index: u32, mut tenant: Box<Transaction>, effects: &mut Vec<Effect>) {
+        let copies = tenant.copies.take();
+        self.forget_copy(copies);
+        self.deadlines.set(index, None);
+        self.lingering.insert((tenant.end.due, index));
+        self.places[index as usize] = Some(tenant);
+        self.make_room(0, effects);
+    }
+
     /// Fires all timers that are due.
     fn fire(&mut self, now: u64, effects: &mut Vec<Effect>) {
+        while self.lingering.first().is_some_and(|&(due, _)| due <= now) {
+            self.end_oldest_lingering(effects);
+        }
         while let Some((due, index)) = self.deadlines.first().filter(|&(due, _)| due <= now) {
-            let Some(tenant) = self.places[index as usize].tenant.as_mut() else {
+            let Some(tenant) = self.places[index as usize].as_mut() else {
                 self.deadlines.set(index, None);
                 continue;
             };
@@ -450,29 +533,36 @@ impl Transactions {
 
     /// Takes a transaction out that is over.
     fn end(&mut self, index: u32, tenant: &Transaction, effects: &mut Vec<Effect>) {
+        let id = TransactionId { index, generation: tenant.generation };
         if tenant.kind.is_server() || tenant.user.is_some() {
-            effects.push(Effect::Terminated { transaction: self.id(index), user: tenant.user });
+            effects.push(Effect::Terminated { transaction: id, user: tenant.user });
         }
         self.by_key.remove(&tenant.key.0);
-        if let Some(copies) = tenant.copies
+        self.forget_copy(tenant.copies);
+        if tenant.kind == Kind::Server {
+            self.lingering.remove(&(tenant.end.due, index));
+        }
+        self.by_flow.remove(&(tenant.hop.flow, index));
+        self.deadlines.set(index, None);
+        self.bytes -= tenant.held.len();
+        *self.count(tenant.kind) -= 1;
+        self.free.push(index);
+        if self.is_empty() && self.by_key.capacity() > 1024 {
+            self.by_key.shrink_to_fit();
+            self.copies.shrink_to_fit();
+            self.deadlines.shrink();
+            (self.places, self.free) = (Vec::new(), Vec::new());
+        }
+    }
+
+    fn forget_copy(&mut self, copies: Option<u64>) {
+        if let Some(copies) = copies
             && let Some(count) = self.copies.get_mut(&copies)
         {
             *count -= 1;
             if *count == 0 {
                 self.copies.remove(&copies);
             }
-        }
-        self.by_flow.remove(&(tenant.hop.flow, index));
-        self.deadlines.set(index, None);
-        self.bytes -= tenant.held.len();
-        *self.count(tenant.kind) -= 1;
-        let place = &mut self.places[index as usize];
-        place.generation = place.generation.wrapping_add(1);
-        self.free.push(index);
-        if self.is_empty() && self.by_key.capacity() > 1024 {
-            self.by_key.shrink_to_fit();
-            self.copies.shrink_to_fit();
-            self.deadlines.shrink();
         }
     }
 
@@ -481,16 +571,22 @@ impl Transactions {
     }
 
     fn id(&self, index: u32) -> TransactionId {
-        TransactionId { index, generation: self.places[index as usize].generation }
+        let tenant = self.places[index as usize].as_ref();
+        TransactionId { index, generation: tenant.map_or(0, |tenant| tenant.generation) }
     }
 
     fn tenant_mut(&mut self, id: TransactionId) -> Option<&mut Transaction> {
-        let place = self.places.get_mut(id.index as usize)?;
-        if place.generation == id.generation { place.tenant.as_deref_mut() } else { None }
+        let tenant = self.places.get_mut(id.index as usize)?.as_deref_mut()?;
+        (tenant.generation == id.generation).then_some(tenant)
     }
 }
 
 impl Transaction {
+    /// Whether it is over but for a repetition that no reliable transport makes.
+    fn lingers(&self) -> bool {
+        self.kind == Kind::Server && self.state == State::Completed && self.hop.transport.is_reliable()
+    }
+
     fn send(&self, id: TransactionId, effects: &mut Vec<Effect>) {
         if !self.held.is_empty() {
             effects.push(Effect::Send { transaction: Some(id), hop: self.hop, packet: self.held.clone() });

@@ -60,11 +60,15 @@ pub struct Timing {
     pub c: u32,
     /// How long the user may think about an INVITE before 100 goes out.
     pub trying: u32,
+    /// Timer J over reliable transports, where RFC 3261 17.2.2 has none: answered requests linger
+    /// that long, for clients that repeat them all the same, on the same connection.
+    pub reliable_linger: u32,
 }
 
 impl Timing {
     /// T1 500 ms, T2 4 s, T4 5 s (RFC 3261 table 4), Timer C 181 s, 100 after 200 ms.
-    pub const DEFAULT: Timing = Timing { t1: 500, t2: 4_000, t4: 5_000, c: 181_000, trying: 200 };
+    pub const DEFAULT: Timing =
+        Timing { t1: 500, t2: 4_000, t4: 5_000, c: 181_000, trying: 200, reliable_linger: 0 };
 
     /// How long a timer runs when it is first set; `None`: it is not used on this transport.
     pub fn first(&self, timer: Timer, reliable: bool) -> Option<u64> {
@@ -80,7 +84,8 @@ impl Timing {
             // At least 32 s whatever our T1: the other side has its own (RFC 6026 8.4).
             Timer::D => wait((64 * t1).max(32_000)),
             Timer::I | Timer::K => wait(u64::from(self.t4)),
-            Timer::J => wait(64 * t1),
+            Timer::J if reliable => u64::from(self.reliable_linger),
+            Timer::J => 64 * t1,
             Timer::Trying => u64::from(self.trying),
             Timer::Late => self.until_slow(),
         })

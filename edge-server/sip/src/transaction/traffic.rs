@@ -1,6 +1,6 @@
 //! What goes into the table of transactions and what comes out of it.
 
-use super::hop::{Hop, Packet};
+use super::hop::{FlowId, Hop, Packet};
 use crate::message::Message;
 use crate::status::Status;
 
@@ -41,6 +41,16 @@ pub enum Input {
         /// The answer.
         response: Packet,
     },
+    /// The user refuses a request for what the request alone says, so that a repetition would be
+    /// refused alike, with the same To tag: the answer is sent and nothing is kept, neither the
+    /// answer nor that the request was there (8.2.7). An ACK that follows comes out as
+    /// [`Effect::Ack`].
+    Refuse {
+        /// Which.
+        transaction: TransactionId,
+        /// The answer.
+        response: Packet,
+    },
     /// The user wants its INVITE back. The CANCEL leaves when a provisional answer is there, and
     /// has a transaction of its own that the user hears nothing of; the INVITE is answered all
     /// the same, mostly with 487.
@@ -58,7 +68,7 @@ pub enum Input {
     /// A connection is gone.
     FlowClosed {
         /// Which.
-        flow: u64,
+        flow: FlowId,
     },
     /// The time that [`poll_timeout`](super::Transactions::poll_timeout) named has come.
     Tick,

@@ -3,13 +3,13 @@
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use tributary_sip::transaction::{AnswerTo, Hop, Transport, answer_to, branch, stamp, way_back};
+use tributary_sip::transaction::{AnswerTo, FlowId, Hop, Transport, answer_to, branch, stamp, way_back};
 use tributary_sip::{Message, Method, Name, Via};
 
 use crate::party::{read, request};
 
 fn from(transport: Transport, peer: &str) -> Hop {
-    Hop { flow: 1, transport, peer: peer.parse().unwrap() }
+    Hop { flow: FlowId(1), transport, peer: peer.parse().unwrap() }
 }
 
 fn with_via(via: &str) -> Message {

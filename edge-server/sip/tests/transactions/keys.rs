@@ -1,7 +1,7 @@
 //! Which messages belong together: 17.1.3, 17.2.3, 9.2, 8.2.2.2.
 
 use bytes::Bytes;
-use tributary_sip::transaction::{Effect, Input, Transport};
+use tributary_sip::transaction::{Effect, FlowId, Input, Transport};
 use tributary_sip::{Method, ResponseBuilder, Status};
 
 use crate::party::{Party, hop, incoming, read, request, request_over, response_to, tcp, told, udp};
@@ -67,12 +67,12 @@ fn on_websockets_a_branch_counts_within_its_connection_and_elsewhere_everywhere(
     let mut party = Party::new();
     let first = hop(Transport::Ws);
     incoming(party.receive(first, &invite));
-    incoming(party.receive(tributary_sip::transaction::Hop { flow: 2, ..first }, &invite));
+    incoming(party.receive(tributary_sip::transaction::Hop { flow: FlowId(2), ..first }, &invite));
     assert_eq!(party.table.len(), 2);
     // A TCP client may come back with its CANCEL on a new connection.
     let invite = request_over(Transport::Tcp, Method::Invite, "z9hG4bKone");
     let asked = incoming(party.receive(tcp(), &invite));
-    let moved = tributary_sip::transaction::Hop { flow: 3, ..tcp() };
+    let moved = tributary_sip::transaction::Hop { flow: FlowId(3), ..tcp() };
     let cancel = incoming(party.receive(moved, &change(&invite, "INVITE", "CANCEL")));
     assert_eq!(cancel.cancels, Some(asked.transaction));
 }

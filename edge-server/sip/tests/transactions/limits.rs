@@ -41,7 +41,7 @@ fn at_the_limit_of_octets_both_ways_are_closed() {
         let request = request(Method::Options, name).into();
         told(&party.give(Input::Request { user: 5, hop: udp(), request }))
     };
-    assert_eq!(give(&mut party, "z9hG4bKthr"), ["refused: Full"]);
+    assert_eq!(give(&mut party, "z9hG4bKthr"), ["limit bytes", "refused: Full"]);
     party.now += 60_000;
     party.give(Input::Tick);
     assert_eq!(give(&mut party, "z9hG4bKone"), ["sends OPTIONS"]);
@@ -50,9 +50,11 @@ fn at_the_limit_of_octets_both_ways_are_closed() {
 #[test]
 fn at_the_limit_of_clients_the_user_is_told() {
     let mut party = Party::with(Capacity { clients: 1, ..Capacity::DEFAULT });
-    for (name, expect) in [("z9hG4bKone", "sends OPTIONS"), ("z9hG4bKtwo", "refused: Full")] {
+    for (name, expect) in
+        [("z9hG4bKone", vec!["sends OPTIONS"]), ("z9hG4bKtwo", vec!["limit clients", "refused: Full"])]
+    {
         let request = request(Method::Options, name).into();
-        assert_eq!(told(&party.give(Input::Request { user: 5, hop: udp(), request })), [expect]);
+        assert_eq!(told(&party.give(Input::Request { user: 5, hop: udp(), request })), expect);
     }
 }
 

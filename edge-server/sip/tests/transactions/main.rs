@@ -6,6 +6,7 @@ mod address;
 mod figures;
 mod keys;
 mod limits;
+mod lingering;
 mod party;
 mod rules;
 mod schedule;

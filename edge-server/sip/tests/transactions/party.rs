@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 use tributary_sip::transaction::{
-    Capacity, ClientVia, Effect, Hop, Input, Packet, Timing, TransactionId, Transactions, Transport,
+    Capacity, ClientVia, Effect, FlowId, Hop, Input, Packet, Timing, TransactionId, Transactions, Transport,
 };
 use tributary_sip::{Message, Method, Name, RequestBuilder, ResponseBuilder, Status};
 
@@ -20,6 +20,12 @@ impl Party {
 
     pub(crate) fn with(capacity: Capacity) -> Party {
         Party { table: Transactions::new(Timing::DEFAULT, capacity, [7, 9]), now: 1_000_000 }
+    }
+
+    /// Keeps what it answered over reliable transports so many milliseconds.
+    pub(crate) fn lingering(reliable_linger: u32, capacity: Capacity) -> Party {
+        let timing = Timing { reliable_linger, ..Timing::DEFAULT };
+        Party { table: Transactions::new(timing, capacity, [7, 9]), now: 1_000_000 }
     }
 
     pub(crate) fn give(&mut self, input: Input) -> Vec<Effect> {
@@ -76,7 +82,7 @@ pub(crate) fn incoming(effects: Vec<Effect>) -> Incoming {
 }
 
 pub(crate) fn hop(transport: Transport) -> Hop {
-    Hop { flow: 1, transport, peer: SocketAddr::from(([192, 0, 2, 7], 5060)) }
+    Hop { flow: FlowId(1), transport, peer: SocketAddr::from(([192, 0, 2, 7], 5060)) }
 }
 
 pub(crate) fn udp() -> Hop {

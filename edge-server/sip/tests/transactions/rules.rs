@@ -1,6 +1,6 @@
 //! What the sections say beyond the figures.
 
-use tributary_sip::transaction::{Effect, Input, TransactionId, Transport};
+use tributary_sip::transaction::{Effect, FlowId, Input, TransactionId, Transport};
 use tributary_sip::{Method, Name, RequestBuilder};
 
 use crate::party::{
@@ -208,12 +208,12 @@ fn section_8_1_3_1_a_lost_connection_fails_what_waits_on_it_and_nothing_else() {
     call(&mut party, Transport::Tcp);
     let options = request_over(Transport::Tcp, Method::Options, "z9hG4bKtwo");
     party.give(Input::Request { user: 6, hop: tcp(), request: options.clone().into() });
-    let elsewhere = tributary_sip::transaction::Hop { flow: 2, ..tcp() };
+    let elsewhere = tributary_sip::transaction::Hop { flow: FlowId(2), ..tcp() };
     let info = request_over(Transport::Tcp, Method::Info, "z9hG4bKthree");
     party.give(Input::Request { user: 7, hop: elsewhere, request: info.into() });
     let theirs = incoming(party.receive(tcp(), &request_over(Transport::Tcp, Method::Invite, "z9hG4bKfour")));
 
-    let effects = party.give(Input::FlowClosed { flow: 1 });
+    let effects = party.give(Input::FlowClosed { flow: FlowId(1) });
     assert_eq!(told(&effects), ["Unreachable", "over", "Unreachable", "over", "Unreachable"]);
     // Their INVITE is not forgotten (RFC 6026 7.1), and its answer may find another connection.
     assert_eq!(told(&party.answer(&theirs, 486)), ["sends 486"]);

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use bytes::Bytes;
 use tributary_sip::transaction::{
-    Capacity, Effect, Failure, Hop, Input, Packet, Timing, TransactionId, Transactions, Transport, branch,
+    Capacity, Effect, Failure, FlowId, Hop, Input, Packet, Timing, TransactionId, Transactions, Transport,
+    branch,
 };
 use tributary_sip::{Message, Method, Name, RequestBuilder, ResponseBuilder, Status};
 
@@ -114,7 +115,7 @@ impl World {
 
     fn hop(&self, to: usize) -> Hop {
         let peer = if to == SERVER { "192.0.2.2:5060" } else { "192.0.2.1:5060" };
-        Hop { flow: 1, transport: self.transport, peer: peer.parse().unwrap() }
+        Hop { flow: FlowId(1), transport: self.transport, peer: peer.parse().unwrap() }
     }
 
     fn later(&mut self, at: u64, fate: Fate) {
