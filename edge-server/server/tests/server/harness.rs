@@ -1,5 +1,6 @@
 //! A server inside the test, a small HTTP client, and a small SIP over WebSocket client.
 
+use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::Value;
 use std::net::SocketAddr;
@@ -140,6 +141,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         assert_eq!(response.headers()["sec-websocket-protocol"], "sip");
         let transport = if scheme == "wss" { "WSS" } else { "WS" };
         Self { socket, transport, server, user: user.to_owned(), sequence: 0 }
+    }
+
+    /// The two directions of its socket, to be used at the same time.
+    pub(crate) fn split(self) -> (SplitSink<WebSocketStream<S>, Frame>, SplitStream<WebSocketStream<S>>) {
+        self.socket.split()
     }
 
     /// The text of a request; `more` are whole header lines.

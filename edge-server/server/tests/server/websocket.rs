@@ -1,6 +1,7 @@
 //! SIP over an open WebSocket: frames, keep-alive, limits, slow readers, silent ones.
 
 use crate::harness::{Client, ask, server, within};
+use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message as Frame;
@@ -109,6 +110,35 @@ async fn a_slow_reader_costs_itself_its_connection_and_nobody_else_anything() {
     let mut quick = Client::connect(server.address, "quick").await;
     quick.does(200, "REGISTER", "sip:example.com", "Expires: 600\r\n", "").await;
     wait_for_metric(&server, "websockets_closed_total{reason=\"slow\"} 1").await;
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_sends_faster_than_its_shard_takes_gets_every_answer_in_order() {
+    const REQUESTS: usize = 10_000;
+    let server = server(|config| {
+        config.server.shards = 1;
+        // About what one full queue of a shard answers: whoever waits for the shard must go on writing.
+        config.websocket.output_queue_messages = 1_500;
+    })
+    .await;
+    let mut eager = Client::connect(server.address, "eager").await;
+    let request = eager.request("OPTIONS", "sip:example.com", "", "");
+    let (mut requests, mut answers) = eager.split();
+    let sending = async {
+        for n in 0..REQUESTS {
+            let request = request.replace("branch=", &format!("branch=z9hG4bK{n}x"));
+            requests.feed(Frame::text(request)).await.unwrap();
+        }
+        requests.flush().await.unwrap();
+    };
+    let reading = async {
+        for n in 0..REQUESTS {
+            let Some(Ok(Frame::Text(answer))) = answers.next().await else { panic!("the end after {n}") };
+            assert!(answer.contains(&format!("branch=z9hG4bK{n}x")), "{n}: {answer}");
+        }
+    };
+    within("all answers", async { tokio::join!(sending, reading) }).await;
     server.stop().await;
 }
 
