@@ -34,8 +34,9 @@ impl Tree {
     /// What is wrong, and where.
     pub fn read_with(bytes: &[u8], limits: &Limits) -> Result<Tree, XmlError> {
         let limits = limits.capped();
-        let located =
-            |fault: Fault, skipped: usize| XmlError::at(fault.kind, bytes, skipped + fault.at, fault.message);
+        let located = |fault: Box<Fault>, skipped: usize| {
+            XmlError::at(fault.kind, bytes, skipped + fault.at, fault.message)
+        };
         if bytes.len() > limits.bytes {
             let message = format!("the document has {} bytes, {} are allowed", bytes.len(), limits.bytes);
             return Err(located(fault(XmlErrorKind::Limit("bytes"), limits.bytes, message), 0));
@@ -51,7 +52,7 @@ impl Tree {
 /// The number of the XML namespace among the known ones.
 const XML: u8 = 1;
 
-/// An error before line and column were counted.
+/// An error before line and column were counted. In a box, so that a step that succeeds hands on one word.
 struct Fault {
     kind: XmlErrorKind,
     at: usize,
@@ -59,16 +60,16 @@ struct Fault {
 }
 
 #[cold]
-fn fault(kind: XmlErrorKind, at: usize, message: String) -> Fault {
-    Fault { kind, at, message }
+fn fault(kind: XmlErrorKind, at: usize, message: String) -> Box<Fault> {
+    Box::new(Fault { kind, at, message })
 }
 
 #[cold]
-fn malformed(at: usize, message: &str) -> Fault {
+fn malformed(at: usize, message: &str) -> Box<Fault> {
     fault(XmlErrorKind::Malformed, at, message.to_owned())
 }
 
-fn utf8(bytes: &[u8]) -> Result<&str, Fault> {
+fn utf8(bytes: &[u8]) -> Result<&str, Box<Fault>> {
     if matches!(bytes, [0xFE, 0xFF, ..] | [0xFF, 0xFE, ..] | [0, b'<', ..] | [b'<', 0, ..]) {
         let message = "the document is UTF-16; send it as UTF-8".to_owned();
         return Err(fault(XmlErrorKind::Encoding, 0, message));
@@ -126,7 +127,7 @@ impl<'s> Reader<'s> {
             scope: 0,
             nodes: Vec::with_capacity(nodes.min(limits.nodes)),
             attributes: Vec::with_capacity(nodes / 2),
-            declarations: Vec::with_capacity(8),
+            declarations: Vec::with_capacity(16),
             namespaces: Vec::new(),
             cuts: Vec::new(),
             decoded: String::new(),
@@ -136,7 +137,7 @@ impl<'s> Reader<'s> {
         }
     }
 
-    fn document(mut self) -> Result<Tree, Fault> {
+    fn document(mut self) -> Result<Tree, Box<Fault>> {
         self.declaration()?;
         self.outside_root("the document has no element")?;
         self.start_tag()?;
@@ -184,7 +185,7 @@ impl<'s> Reader<'s> {
     // --- before and after the root ---
 
     /// The next `what`; every character before it is checked.
-    fn find_text(&self, what: &str, start: usize, unclosed: &str) -> Result<usize, Fault> {
+    fn find_text(&self, what: &str, start: usize, unclosed: &str) -> Result<usize, Box<Fault>> {
         let mut at = self.at;
         let first = what.as_bytes()[0];
         while let Some(byte) = self.bytes.get(at) {
@@ -210,7 +211,7 @@ impl<'s> Reader<'s> {
     // --- inside the root ---
 
     /// Character data up to the next markup, and that markup.
-    fn content(&mut self) -> Result<(), Fault> {
+    fn content(&mut self) -> Result<(), Box<Fault>> {
         let start = self.at;
         loop {
             self.at = find(self.bytes, self.at, TEXT_STOP);
@@ -242,7 +243,7 @@ impl<'s> Reader<'s> {
                 }
                 None => {
                     let open = self.nodes.get(usize::from(self.current)).copied();
-                    let name = open.map_or("", |node| self.qname_of(&node));
+                    let name = shown(open.map_or(b"", |node| self.qname_of(&node)));
                     return Err(fault(
                         XmlErrorKind::Malformed,
                         self.at,
@@ -279,7 +280,7 @@ impl<'s> Reader<'s> {
     }
 
     /// A start tag or empty-element tag; `at` is after its `<`.
-    fn start_tag(&mut self) -> Result<(), Fault> {
+    fn start_tag(&mut self) -> Result<(), Box<Fault>> {
         let start = self.at - 1;
         if self.nodes.len() == self.limits.nodes {
             return Err(self.over("nodes", start, "elements"));
@@ -339,7 +340,7 @@ impl<'s> Reader<'s> {
     }
 
     /// An end tag; `at` is at its `<`.
-    fn end_tag(&mut self) -> Result<(), Fault> {
+    fn end_tag(&mut self) -> Result<(), Box<Fault>> {
         let close = self.at;
         let next = self.nodes.len() as u16;
         let current = usize::from(self.current);
@@ -348,10 +349,11 @@ impl<'s> Reader<'s> {
         };
         let name = self.qname_of(&open);
         self.at += 2;
-        let matches = self.bytes.get(self.at..).is_some_and(|rest| rest.starts_with(name.as_bytes()))
+        let matches = self.bytes.get(self.at..).is_some_and(|rest| rest.starts_with(name))
             && !self.bytes.get(self.at + name.len()).is_some_and(|b| is_name_byte(*b));
         if !matches {
             let line = 1 + self.bytes[..open.start as usize].iter().filter(|b| **b == b'\n').count();
+            let name = shown(name);
             let found = &self.source[self.at..skip_name(self.bytes, self.at)];
             let message = format!("</{found}> does not end <{name}> of line {line}");
             return Err(fault(XmlErrorKind::Malformed, close, message));
@@ -376,7 +378,7 @@ impl<'s> Reader<'s> {
         Ok(())
     }
 
-    fn qname_of(&self, node: &Node) -> &'s str {
+    fn qname_of(&self, node: &Node) -> &'s [u8] {
         let start = node.start + 1;
         self.slice(start, start + node.name.end())
     }
@@ -384,7 +386,7 @@ impl<'s> Reader<'s> {
     // --- attributes ---
 
     /// One attribute or namespace declaration; `at` is at its name.
-    fn attribute(&mut self, first: usize, outer_scope: u16) -> Result<(), Fault> {
+    fn attribute(&mut self, first: usize, outer_scope: u16) -> Result<(), Box<Fault>> {
         let start = self.at;
         let name = self.qname()?;
         self.equals()?;
@@ -420,8 +422,8 @@ impl<'s> Reader<'s> {
         let (local, end) = (name.start + name.spelling.local(), name.start + name.spelling.end());
         let uri = Text { start: from, end: to, decoded: escaped };
         match self.slice(name.start, name.start + name.spelling.prefix()) {
-            "xmlns" => return self.declare(local, (end - local) as u8, uri, outer_scope),
-            "" if self.slice(local, end) == "xmlns" => return self.declare(local, 0, uri, outer_scope),
+            b"xmlns" => return self.declare(local, (end - local) as u8, uri, outer_scope),
+            b"" if self.slice(local, end) == b"xmlns" => return self.declare(local, 0, uri, outer_scope),
             _ => {}
         }
         if self.attributes.len() - first == self.limits.attributes
@@ -440,7 +442,7 @@ impl<'s> Reader<'s> {
         Ok(())
     }
 
-    fn equals(&mut self) -> Result<(), Fault> {
+    fn equals(&mut self) -> Result<(), Box<Fault>> {
         self.space();
         if self.peek() != Some(b'=') {
             return Err(malformed(self.at, "= is expected after an attribute's name"));
@@ -451,11 +453,17 @@ impl<'s> Reader<'s> {
     }
 
     /// Takes in `xmlns="value"` or `xmlns:prefix="value"`.
-    fn declare(&mut self, prefix_start: u32, prefix: u8, value: Text, outer_scope: u16) -> Result<(), Fault> {
+    fn declare(
+        &mut self,
+        prefix_start: u32,
+        prefix: u8,
+        value: Text,
+        outer_scope: u16,
+    ) -> Result<(), Box<Fault>> {
         let at = prefix_start as usize;
         let wrong = |message: &str| Err(fault(XmlErrorKind::Namespace, at, message.to_owned()));
         let source = self.source;
-        let name = &source[at..at + usize::from(prefix)];
+        let name = self.slice(prefix_start, prefix_start + u32::from(prefix));
         let raw = &source[value.start as usize..value.end as usize];
         let decoded;
         let uri = if value.decoded {
@@ -466,11 +474,11 @@ impl<'s> Reader<'s> {
         };
         let namespace = Namespace::from_uri(uri);
         match (name, namespace) {
-            ("xml", Namespace::Xml) => {}
-            ("xml", _) => return wrong("the prefix xml cannot be bound to another namespace"),
-            ("xmlns", _) => return wrong("the prefix xmlns cannot be declared"),
+            (b"xml", Namespace::Xml) => {}
+            (b"xml", _) => return wrong("the prefix xml cannot be bound to another namespace"),
+            (b"xmlns", _) => return wrong("the prefix xmlns cannot be declared"),
             (_, Namespace::Xml) => return wrong("the XML namespace has no other prefix than xml"),
-            ("", _) => {}
+            (b"", _) => {}
             (_, Namespace::None) => return wrong("a prefix cannot be bound to the empty namespace"),
             _ => {}
         }
@@ -506,7 +514,7 @@ impl<'s> Reader<'s> {
     }
 
     /// The number of a namespace beyond the known ones.
-    fn intern(&mut self, uri: &str, value: Text, at: usize) -> Result<u8, Fault> {
+    fn intern(&mut self, uri: &str, value: Text, at: usize) -> Result<u8, Box<Fault>> {
         let known = Namespace::KNOWN.len();
         let found = self.namespaces.iter().position(|each| {
             let (start, end) = (each.start as usize, each.end as usize);
@@ -531,7 +539,7 @@ impl<'s> Reader<'s> {
     }
 
     /// The namespace of an element's name.
-    fn resolve(&self, name: QName, at: usize) -> Result<u8, Fault> {
+    fn resolve(&self, name: QName, at: usize) -> Result<u8, Box<Fault>> {
         let prefix = self.slice(name.start, name.start + name.spelling.prefix());
         match self.lookup(prefix) {
             Some(ns) => Ok(ns),
@@ -540,23 +548,22 @@ impl<'s> Reader<'s> {
         }
     }
 
-    fn lookup(&self, prefix: &str) -> Option<u8> {
+    fn lookup(&self, prefix: &[u8]) -> Option<u8> {
         let mut link = self.scope;
         while let Some(declaration) = declared(&self.declarations, link) {
-            if usize::from(declaration.prefix) == prefix.len()
-                && self
-                    .slice(declaration.prefix_start, declaration.prefix_start + u32::from(declaration.prefix))
-                    == prefix
+            if self.slice(declaration.prefix_start, declaration.prefix_start + u32::from(declaration.prefix))
+                == prefix
             {
                 return Some(declaration.ns);
             }
             link = declaration.outer;
         }
-        (prefix == "xml").then_some(XML)
+        (prefix == b"xml").then_some(XML)
     }
 
     #[cold]
-    fn unbound(&self, prefix: &str, at: usize) -> Fault {
+    fn unbound(&self, prefix: &[u8], at: usize) -> Box<Fault> {
+        let prefix = shown(prefix);
         let message = if prefix == "xmlns" {
             "the prefix xmlns is for declarations only".to_owned()
         } else {
@@ -566,7 +573,7 @@ impl<'s> Reader<'s> {
     }
 
     /// Resolves the prefixes of the attributes from `first` on and looks for doubles.
-    fn resolve_attributes(&mut self, first: usize) -> Result<(), Fault> {
+    fn resolve_attributes(&mut self, first: usize) -> Result<(), Box<Fault>> {
         for index in first..self.attributes.len() {
             let attribute = self.attributes[index];
             if attribute.spelling.prefix() != 0 {
@@ -578,15 +585,15 @@ impl<'s> Reader<'s> {
             }
             let attribute = self.attributes[index];
             let local = self.local_of(&attribute);
-            self.has_lang |= attribute.ns == XML && local == "lang";
-            if local == "id" {
+            self.has_lang |= attribute.ns == XML && local == b"lang";
+            if local == b"id" {
                 self.with_id.push(self.nodes.len() as u16);
             }
             let double = self.attributes[first..index]
                 .iter()
                 .any(|other| other.ns == attribute.ns && self.local_of(other) == local);
             if double {
-                let message = format!("the attribute {local:?} is given twice");
+                let message = format!("the attribute {:?} is given twice", shown(local));
                 return Err(fault(XmlErrorKind::Namespace, attribute.name as usize, message));
             }
         }
@@ -601,74 +608,81 @@ impl<'s> Reader<'s> {
             next.start < outer.end
                 && self.attributes[usize::from(outer.attributes)..usize::from(next.attributes)]
                     .iter()
-                    .any(|attribute| attribute.ns == XML && self.local_of(attribute) == "lang")
+                    .any(|attribute| attribute.ns == XML && self.local_of(attribute) == b"lang")
         })
     }
 
-    fn local_of(&self, attribute: &Attribute) -> &'s str {
+    fn local_of(&self, attribute: &Attribute) -> &'s [u8] {
         self.slice(attribute.name + attribute.spelling.local(), attribute.name + attribute.spelling.end())
     }
 
-    fn slice(&self, start: u32, end: u32) -> &'s str {
-        self.source.get(start as usize..end as usize).unwrap_or_default()
+    fn slice(&self, start: u32, end: u32) -> &'s [u8] {
+        self.bytes.get(start as usize..end as usize).unwrap_or_default()
     }
 
     // --- small things ---
 
     /// `NCName` or `NCName:NCName`.
-    fn qname(&mut self) -> Result<QName, Fault> {
+    fn qname(&mut self) -> Result<QName, Box<Fault>> {
         let start = self.at;
-        self.ncname()?;
-        let mut local = start;
-        if self.peek() == Some(b':') {
-            self.at += 1;
-            local = self.at;
-            self.ncname()?;
-            if self.peek() == Some(b':') {
-                return Err(fault(
-                    XmlErrorKind::Namespace,
-                    self.at,
-                    "a name has at most one colon".to_owned(),
-                ));
+        let (mut local, mut end) = (start, self.ncname(start)?);
+        if self.bytes.get(end) == Some(&b':') {
+            local = end + 1;
+            end = self.ncname(local)?;
+            if self.bytes.get(end) == Some(&b':') {
+                let message = "a name has at most one colon".to_owned();
+                return Err(fault(XmlErrorKind::Namespace, end, message));
             }
         }
-        if self.at - start > self.limits.name {
+        if end - start > self.limits.name {
             return Err(self.over("name", start, "bytes in a name"));
         }
-        Ok(QName { start: start as u32, spelling: Spelling::new(local - start, self.at - start) })
+        self.at = end;
+        Ok(QName { start: start as u32, spelling: Spelling::new(local - start, end - start) })
     }
 
-    fn ncname(&mut self) -> Result<(), Fault> {
-        match self.peek() {
-            Some(byte) if CLASS[usize::from(byte)] & NAME_START != 0 => self.at += 1,
-            Some(byte) if byte >= 0x80 => match self.character(self.at) {
-                Some(c) if is_name_start(c) => self.at += c.len_utf8(),
-                _ => return Err(malformed(self.at, "a name cannot start with this character")),
-            },
-            Some(b':') => {
-                return Err(fault(
-                    XmlErrorKind::Namespace,
-                    self.at,
-                    "a name cannot start with a colon".to_owned(),
-                ));
-            }
-            Some(_) => return Err(malformed(self.at, "a name is expected here; write &lt; for a < in text")),
-            None => return Err(malformed(self.at, "the document ends where a name is expected")),
-        }
+    /// Where the `NCName` that begins here ends.
+    #[inline(always)]
+    fn ncname(&self, start: usize) -> Result<usize, Box<Fault>> {
+        let mut at = match self.bytes.get(start) {
+            Some(byte) if CLASS[usize::from(*byte)] & NAME_START != 0 => start + 1,
+            _ => self.name_start(start)?,
+        };
         loop {
-            self.at = skip(self.bytes, self.at, NAME);
-            if self.peek().is_none_or(|byte| byte < 0x80) {
-                return Ok(());
+            at = skip(self.bytes, at, NAME);
+            if self.bytes.get(at).is_none_or(|byte| *byte < 0x80) {
+                return Ok(at);
             }
-            match self.character(self.at) {
-                Some(c) if is_name(c) => self.at += c.len_utf8(),
-                _ => return Err(malformed(self.at, "this character cannot be part of a name")),
+            at = self.name_beyond_ascii(at)?;
+        }
+    }
+
+    /// Behind a character of a name that is beyond ASCII.
+    #[cold]
+    fn name_beyond_ascii(&self, at: usize) -> Result<usize, Box<Fault>> {
+        match self.character(at) {
+            Some(c) if is_name(c) => Ok(at + c.len_utf8()),
+            _ => Err(malformed(at, "this character cannot be part of a name")),
+        }
+    }
+
+    /// Behind the first character of a name, which is beyond ASCII or wrong.
+    #[cold]
+    fn name_start(&self, at: usize) -> Result<usize, Box<Fault>> {
+        match self.character(at) {
+            Some(c) if !c.is_ascii() && is_name_start(c) => Ok(at + c.len_utf8()),
+            Some(c) if !c.is_ascii() => Err(malformed(at, "a name cannot start with this character")),
+            Some(':') => {
+                let message = "a name cannot start with a colon".to_owned();
+                Err(fault(XmlErrorKind::Namespace, at, message))
             }
+            Some(_) => Err(malformed(at, "a name is expected here; write &lt; for a < in text")),
+            None => Err(malformed(at, "the document ends where a name is expected")),
         }
     }
 
     /// A reference; `at` is at its `&`.
-    fn reference(&mut self) -> Result<(), Fault> {
+    fn reference(&mut self) -> Result<(), Box<Fault>> {
         let start = self.at;
         let rest = &self.bytes[start + 1..];
         let length = rest.iter().take_while(|b| b.is_ascii_alphanumeric() || **b == b'#').count();
@@ -692,7 +706,7 @@ impl<'s> Reader<'s> {
     }
 
     /// Refuses control characters, U+FFFE and U+FFFF.
-    fn check_character(&self, at: usize) -> Result<(), Fault> {
+    fn check_character(&self, at: usize) -> Result<(), Box<Fault>> {
         match self.character(at) {
             Some(c) if !text::is_char(c) => {
                 let message = format!("the character U+{:04X} is not allowed in XML", c as u32);
@@ -703,7 +717,7 @@ impl<'s> Reader<'s> {
     }
 
     #[cold]
-    fn over(&self, limit: &'static str, at: usize, what: &str) -> Fault {
+    fn over(&self, limit: &'static str, at: usize, what: &str) -> Box<Fault> {
         let allowed = match limit {
             "nodes" => self.limits.nodes,
             "depth" => self.limits.depth,
@@ -713,6 +727,11 @@ impl<'s> Reader<'s> {
         };
         fault(XmlErrorKind::Limit(limit), at, format!("more than {allowed} {what}"))
     }
+}
+
+/// A name, for a message.
+fn shown(name: &[u8]) -> &str {
+    core::str::from_utf8(name).unwrap_or_default()
 }
 
 fn declared(declarations: &[Declaration], link: u16) -> Option<Declaration> {

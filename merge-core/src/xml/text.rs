@@ -9,7 +9,8 @@ use super::tree::{Element, Tree};
 
 /// White space of XML 1.0 section 2.3 around a value is not part of it.
 pub(crate) fn trim(text: &str) -> &str {
-    text.trim_matches([' ', '\t', '\r', '\n'])
+    // A form feed, which this takes for white space too, cannot stand in a document.
+    text.trim_ascii()
 }
 
 /// The text directly inside an element.

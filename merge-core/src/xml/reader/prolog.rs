@@ -4,7 +4,7 @@ use super::*;
 
 impl<'s> Reader<'s> {
     /// `<?xml version="1.0" encoding="UTF-8" standalone="yes"?>`, if there is one.
-    pub(super) fn declaration(&mut self) -> Result<(), Fault> {
+    pub(super) fn declaration(&mut self) -> Result<(), Box<Fault>> {
         if !self.rest_starts_with("<?xml")
             || self.bytes.get(5).is_some_and(|b| CLASS[usize::from(*b)] & NAME != 0)
         {
@@ -45,7 +45,7 @@ impl<'s> Reader<'s> {
     }
 
     /// `S name S? = S? "value"`, if that name comes next.
-    pub(super) fn pseudo_attribute(&mut self, name: &str) -> Result<Option<&'s str>, Fault> {
+    pub(super) fn pseudo_attribute(&mut self, name: &str) -> Result<Option<&'s str>, Box<Fault>> {
         let before = self.at;
         let spaced = self.space();
         if !self.rest_starts_with(name) {
@@ -73,7 +73,7 @@ impl<'s> Reader<'s> {
     }
 
     /// White space, comments and instructions up to the root element's `<`.
-    pub(super) fn outside_root(&mut self, missing: &str) -> Result<(), Fault> {
+    pub(super) fn outside_root(&mut self, missing: &str) -> Result<(), Box<Fault>> {
         loop {
             self.space();
             match self.peek() {
@@ -89,7 +89,7 @@ impl<'s> Reader<'s> {
     }
 
     /// Skips a comment or a processing instruction if one starts here.
-    pub(super) fn comment_or_instruction(&mut self) -> Result<bool, Fault> {
+    pub(super) fn comment_or_instruction(&mut self) -> Result<bool, Box<Fault>> {
         if self.rest_starts_with("<!--") {
             self.comment()?;
         } else if self.rest_starts_with("<?") {
@@ -102,7 +102,7 @@ impl<'s> Reader<'s> {
         Ok(true)
     }
 
-    pub(super) fn declaration_refused(&self) -> Fault {
+    pub(super) fn declaration_refused(&self) -> Box<Fault> {
         if self.rest_starts_with("<!DOCTYPE") {
             let message = "a document type declaration is not allowed; leave the <!DOCTYPE> out".to_owned();
             return fault(XmlErrorKind::Doctype, self.at, message);
@@ -110,7 +110,7 @@ impl<'s> Reader<'s> {
         malformed(self.at, "<! must begin a comment <!-- or, inside an element, <![CDATA[")
     }
 
-    pub(super) fn comment(&mut self) -> Result<(), Fault> {
+    pub(super) fn comment(&mut self) -> Result<(), Box<Fault>> {
         let start = self.at;
         self.at += 4;
         let end = self.find_text("--", start, "the comment is not closed with -->")?;
@@ -121,7 +121,7 @@ impl<'s> Reader<'s> {
         Ok(())
     }
 
-    pub(super) fn instruction(&mut self) -> Result<(), Fault> {
+    pub(super) fn instruction(&mut self) -> Result<(), Box<Fault>> {
         let start = self.at;
         self.at += 2;
         let name = self.qname()?;
