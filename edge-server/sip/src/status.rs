@@ -25,6 +25,8 @@ impl Status {
     pub const NOT_ACCEPTABLE: Status = Status(406);
     /// 407 Proxy Authentication Required
     pub const PROXY_AUTHENTICATION_REQUIRED: Status = Status(407);
+    /// 408 Request Timeout
+    pub const REQUEST_TIMEOUT: Status = Status(408);
     /// 412 Conditional Request Failed
     pub const CONDITIONAL_REQUEST_FAILED: Status = Status(412);
     /// 413 Request Entity Too Large
@@ -37,12 +39,18 @@ impl Status {
     pub const BAD_EXTENSION: Status = Status(420);
     /// 423 Interval Too Brief
     pub const INTERVAL_TOO_BRIEF: Status = Status(423);
+    /// 430 Flow Failed (RFC 5626 11.5)
+    pub const FLOW_FAILED: Status = Status(430);
+    /// 440 Max-Breadth Exceeded (RFC 5393 6.2)
+    pub const MAX_BREADTH_EXCEEDED: Status = Status(440);
     /// 480 Temporarily Unavailable
     pub const TEMPORARILY_UNAVAILABLE: Status = Status(480);
     /// 481 Call/Transaction Does Not Exist
     pub const CALL_DOES_NOT_EXIST: Status = Status(481);
     /// 483 Too Many Hops
     pub const TOO_MANY_HOPS: Status = Status(483);
+    /// 487 Request Terminated
+    pub const REQUEST_TERMINATED: Status = Status(487);
     /// 489 Bad Event
     pub const BAD_EVENT: Status = Status(489);
     /// 500 Server Internal Error

@@ -3,7 +3,8 @@
 use crate::lex::{self, Lex};
 use crate::method::Method;
 use crate::name_addr::NameAddr;
-use crate::params::Params;
+use crate::params::{self, Params};
+use crate::status::Status;
 
 /// CSeq (RFC 3261 20.16). The number is below 2^31.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +74,18 @@ impl<'a> CSeq<'a> {
         lex.skip_ws();
         let method = lex.token().filter(|_| spaced && lex.is_empty()).ok_or("no method")?;
         Ok(CSeq { number, method: Method::from_token(method) })
+    }
+}
+
+impl Reason<'_> {
+    /// The value that says a SIP status: `SIP;cause=200;text="Call completed elsewhere"`.
+    pub fn sip(status: Status, text: &str) -> String {
+        format!("SIP;cause={};text={}", status.code(), params::quote(text))
+    }
+
+    /// `cause`: of `SIP` a status, of `Q.850` a cause value.
+    pub fn cause(&self) -> Option<u16> {
+        u16::try_from(lex::digits(self.params.get("cause")?)?).ok()
     }
 }
 

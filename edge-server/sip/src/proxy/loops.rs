@@ -3,6 +3,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use crate::lex;
 use crate::message::Message;
 use crate::name::Name;
 use crate::status::Status;
@@ -69,26 +70,24 @@ impl Hops<'_> {
     }
 }
 
-/// Max-Breadth of each of `branches` requests that are forwarded at the same time, from the share
-/// that came in and what branches still open have taken of it (RFC 5393 5.3.3). The sum is what is
-/// left, so nothing of it is lost; 440 when some branch would get nothing, and 400 when the header
-/// cannot be read.
-pub fn breadth_shares(
-    received: &Message,
-    taken: u32,
-    branches: u32,
-) -> Result<impl Iterator<Item = u32>, Status> {
-    let incoming = match received.header(Name::MaxBreadth) {
-        None => MOST_BREADTH,
-        Some(text) if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) => {
-            // What does not fit is more than we believe anyway.
-            text.parse().unwrap_or(u32::MAX).min(MOST_BREADTH)
-        }
-        Some(_) => return Err(Status::BAD_REQUEST),
-    };
-    let left = incoming.saturating_sub(taken);
+/// The Max-Breadth that came, as far as it is believed (RFC 5393 5.3.3); 400 when the header cannot
+/// be read.
+pub fn max_breadth(received: &Message) -> Result<u32, Status> {
+    match received.header(Name::MaxBreadth) {
+        None => Ok(MOST_BREADTH),
+        Some(text) => match lex::digits(text) {
+            Some(breadth) => Ok(breadth.min(MOST_BREADTH.into()) as u32),
+            None => Err(Status::BAD_REQUEST),
+        },
+    }
+}
+
+/// Max-Breadth of each of `branches` requests that are forwarded at the same time, from what came
+/// in less what branches still open have taken of it (RFC 5393 5.3.3). The sum is `left`, so nothing
+/// of it is lost; 440 when some branch would get nothing.
+pub fn breadth_shares(left: u32, branches: u32) -> Result<impl Iterator<Item = u32>, Status> {
     if left < branches.max(1) {
-        return Err(Status::new(440).unwrap_or(Status::SERVER_INTERNAL_ERROR));
+        return Err(Status::MAX_BREADTH_EXCEEDED);
     }
     let (each, more) = (left / branches.max(1), left % branches.max(1));
     Ok((0..branches).map(move |branch| each + u32::from(branch < more)))

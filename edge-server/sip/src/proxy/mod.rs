@@ -1,19 +1,27 @@
-//! What a proxy must work out before it forwards a request (RFC 3261 16.3 to 16.6, RFC 5393), as
-//! pure functions of the request.
+//! What a proxy does with a request and its answers (RFC 3261 16, RFC 3841, RFC 5393), as pure
+//! functions and one small machine.
 //!
 //! ```text
-//!   request --> max_forwards --> Hops::is_loop --> Path::received --> (targets) --> breadth_shares
-//!                   483              482           strict routers,                      440
-//!                                                  our own Route
-//!                                        for each target: Path::towards --> next hop
-//!                                                          Forward::request --> octets
+//!   request --> max_forwards --> max_breadth --> Hops::is_loop --> Path::received
+//!                   483              400              482          strict routers, our own Route
+//!                                                                        |
+//!            (targets, by preference) --> Disposition::groups --> Context::begin
+//!                                          no-fork, sequential           | Start     ^ Response
+//!                                                                        v           |
+//!   next hop <-- Path::towards <-- Path::through <-- one contact    Forward::request |
+//!                                                                   Backward::response --> caller
 //! ```
-//! [`Forward`] and [`Backward`] write what goes on from what came.
+//! [`Forward`] and [`Backward`] write what goes on from what came; [`context`] decides which answers
+//! go back and when branches begin and end.
 
+pub mod context;
+mod disposition;
 mod forward;
 mod loops;
 mod path;
 
+pub use context::{Context, Device};
+pub use disposition::{Disposition, Order};
 pub use forward::{Backward, Forward, ForwardError};
-pub use loops::{Hops, MOST_BREADTH, breadth_shares, max_forwards};
+pub use loops::{Hops, MOST_BREADTH, breadth_shares, max_breadth, max_forwards};
 pub use path::Path;

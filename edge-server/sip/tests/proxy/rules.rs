@@ -1,6 +1,6 @@
 //! Where a request goes and when it goes no further, by section: RFC 3261 16.3 to 16.12, RFC 5393.
 
-use tributary_sip::proxy::{Hops, MOST_BREADTH, Path, breadth_shares, max_forwards};
+use tributary_sip::proxy::{Hops, MOST_BREADTH, Path, breadth_shares, max_breadth, max_forwards};
 use tributary_sip::{Message, Status, Uri};
 
 fn invite(uri: &str, headers: &str) -> Message {
@@ -118,18 +118,25 @@ fn rfc_5393_section_4_2_what_comes_back_unchanged_is_a_loop_and_a_spiral_is_none
 }
 
 #[test]
+fn rfc_5393_section_5_3_3_the_breadth_that_came_is_believed_up_to_a_bound() {
+    let check =
+        |header: &str, expect| assert_eq!(max_breadth(&invite("sip:b@b", header)), expect, "{header}");
+    check("", Ok(MOST_BREADTH));
+    check("Max-Breadth: 3\r\n", Ok(3));
+    check("max-breadth: 61\r\n", Ok(MOST_BREADTH));
+    check("Max-Breadth: 99999999999999999999999\r\n", Ok(MOST_BREADTH));
+    for malformed in ["few", "", "-1", "1;x=2"] {
+        check(&format!("Max-Breadth: {malformed}\r\n"), Err(Status::BAD_REQUEST));
+    }
+}
+
+#[test]
 fn rfc_5393_section_5_3_3_breadth_is_shared_out_whole() {
-    let shares = |header: &str, taken, branches| {
-        breadth_shares(&invite("sip:b@b", header), taken, branches).map(|shares| shares.collect::<Vec<_>>())
-    };
-    let exceeded = Err(Status::new(440).unwrap());
-    assert_eq!(shares("", 0, 1), Ok(vec![MOST_BREADTH]));
-    assert_eq!(shares("", 0, 7), Ok(vec![9, 9, 9, 9, 8, 8, 8]));
-    assert_eq!(shares("Max-Breadth: 3\r\n", 0, 3), Ok(vec![1, 1, 1]));
-    assert_eq!(shares("Max-Breadth: 3\r\n", 0, 4), exceeded);
-    assert_eq!(shares("Max-Breadth: 3\r\n", 2, 1), Ok(vec![1]));
-    assert_eq!(shares("Max-Breadth: 3\r\n", 3, 1), exceeded);
-    assert_eq!(shares("Max-Breadth: 0\r\n", 0, 1), exceeded);
-    assert_eq!(shares("Max-Breadth: 99999999999\r\n", 0, 1), Ok(vec![MOST_BREADTH]));
-    assert_eq!(shares("Max-Breadth: few\r\n", 0, 1), Err(Status::BAD_REQUEST));
+    let shares = |left, branches| breadth_shares(left, branches).map(|shares| shares.collect::<Vec<_>>());
+    assert_eq!(shares(60, 1), Ok(vec![60]));
+    assert_eq!(shares(60, 7), Ok(vec![9, 9, 9, 9, 8, 8, 8]));
+    assert_eq!(shares(3, 3), Ok(vec![1, 1, 1]));
+    for (left, branches) in [(3, 4), (0, 1), (0, 0)] {
+        assert_eq!(shares(left, branches), Err(Status::MAX_BREADTH_EXCEEDED));
+    }
 }
