@@ -24,8 +24,9 @@
 //! * [`proxy`]: where a request goes next, and when it must go no further.
 //! * [`rsip_compat`]: our messages for programs written on `rsip`.
 //!
-//! Bounds are in [`limits`]. A stream (TCP, TLS) needs framing by Content-Length before
-//! [`Message::parse`]; that layer belongs beside the reader and comes with those transports.
+//! * [`stream`]: where messages begin and end on TCP and TLS.
+//!
+//! Bounds are in [`limits`].
 #![forbid(unsafe_code)]
 
 pub mod accept;
@@ -49,6 +50,7 @@ pub mod proxy;
 mod reader;
 pub mod rsip_compat;
 pub mod status;
+pub mod stream;
 pub mod transaction;
 mod typed;
 pub mod uri;
