@@ -5,7 +5,7 @@ use core::ops::Range;
 use super::fields::Fields;
 use super::{Composed, Composition, PartCandidate, PartOut, duplicates, person, whole};
 use crate::model::Device;
-use crate::xml::Namespace;
+use crate::xml::Known;
 
 /// Composes the devices (each by itself, where nothing is to be resolved).
 pub(super) fn compose(composed: &mut Composed<'_>) {
@@ -61,7 +61,7 @@ fn merge<'a>(
     }
     let notes_start = pieces.len();
     for candidate in ranked {
-        pieces.extend(candidate.element.children().filter(|child| child.is(Namespace::DataModel, "note")));
+        pieces.extend(candidate.element.children_known(Known::PART_NOTE));
     }
     duplicates::drop_notes(pieces, notes_start);
     let notes = notes_start..pieces.len();

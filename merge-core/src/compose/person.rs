@@ -9,7 +9,7 @@ use super::{Class, Composed, Composition, PartCandidate, PartOut, Source, classi
 use crate::live::Dialog;
 use crate::model::{Person, UserInput};
 use crate::time::Millis;
-use crate::xml::{Element, Namespace};
+use crate::xml::{Element, Known};
 
 /// Composes the person (each person for itself, where nothing is to be resolved).
 pub(super) fn compose<'a>(composed: &mut Composed<'a>) {
@@ -131,7 +131,7 @@ fn choose_activities<'a>(candidates: &[PartCandidate<'a>], call: Option<&'a Dial
 }
 
 pub(super) fn is_activities(element: Element<'_>) -> bool {
-    element.is(Namespace::Rpid, "activities")
+    element.known() == Known::ACTIVITIES
 }
 
 fn merge<'a>(
@@ -152,9 +152,9 @@ fn merge<'a>(
             Chosen::Call(_) => false,
         };
         for child in candidate.element.children() {
-            match (child.namespace(), child.local()) {
-                (Namespace::DataModel, "note" | "timestamp") => {}
-                (Namespace::Rpid, "activities") if !admitted => {}
+            match child.known() {
+                Known::PART_NOTE | Known::PART_TIMESTAMP => {}
+                Known::ACTIVITIES if !admitted => {}
                 _ => fields.push(child),
             }
         }
@@ -165,7 +165,7 @@ fn merge<'a>(
     }
     let notes_start = pieces.len();
     for candidate in ranked {
-        pieces.extend(candidate.element.children().filter(|child| child.is(Namespace::DataModel, "note")));
+        pieces.extend(candidate.element.children_known(Known::PART_NOTE));
     }
     duplicates::drop_notes(pieces, notes_start);
     let notes = notes_start..pieces.len();
@@ -185,9 +185,8 @@ fn merge<'a>(
 /// the source that says otherwise, be it of a service or of the device itself.
 fn stay_active(sources: &[Source<'_>], pieces: &mut Vec<Element<'_>>, start: usize) -> Option<u16> {
     let active = sources.iter().position(|source| source.active)?;
-    let is_idle = |field: &Element<'_>| {
-        field.is(Namespace::Rpid, "user-input") && UserInput { element: *field }.is_idle()
-    };
+    let is_idle =
+        |field: &Element<'_>| field.known() == Known::USER_INPUT && UserInput { element: *field }.is_idle();
     let at = start + pieces.get(start..)?.iter().position(is_idle)?;
     pieces.remove(at);
     u16::try_from(active).ok()

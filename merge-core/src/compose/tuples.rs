@@ -10,7 +10,7 @@ use super::fields::Fields;
 use super::{Composed, Composition, ContactOut, TupleOut, duplicates, whole};
 use crate::model::Basic;
 use crate::uri::{host_and_port, same_contact};
-use crate::xml::{Element, Namespace};
+use crate::xml::{Element, Known};
 
 /// Up to how many contacts are compared each with each; above, only those at the same host.
 const FEW: usize = 12;
@@ -225,7 +225,7 @@ fn merge<'a>(
     for candidate in group {
         fields.next_contributor();
         for child in candidate.status.into_iter().flat_map(|status| status.children()) {
-            if !child.is(Namespace::Pidf, "basic") {
+            if child.known() != Known::BASIC {
                 fields.push(child);
             }
         }
@@ -235,9 +235,7 @@ fn merge<'a>(
     for candidate in group {
         fields.next_contributor();
         for child in candidate.element.children() {
-            let known = child.namespace() == Namespace::Pidf
-                && matches!(child.local(), "status" | "contact" | "note" | "timestamp");
-            if !known {
+            if !matches!(child.known(), Known::STATUS | Known::CONTACT | Known::NOTE | Known::TIMESTAMP) {
                 fields.push(child);
             }
         }
@@ -245,7 +243,7 @@ fn merge<'a>(
     fields.drain_into(pieces);
     let notes_start = pieces.len();
     for candidate in group {
-        pieces.extend(candidate.element.children().filter(|child| child.is(Namespace::Pidf, "note")));
+        pieces.extend(candidate.element.children_known(Known::NOTE));
     }
     duplicates::drop_notes(pieces, notes_start);
     // The newest instant is the tuple's own, whatever else decided whose fields stay.
@@ -274,25 +272,23 @@ fn merge<'a>(
 fn alone<'a>(only: &TupleCandidate<'a>, range: Range<usize>, pieces: &mut Vec<Element<'a>>) -> TupleOut<'a> {
     let status_start = pieces.len();
     for child in only.status.into_iter().flat_map(|status| status.children()) {
-        if !child.is(Namespace::Pidf, "basic") {
+        if child.known() != Known::BASIC {
             pieces.push(child);
         }
     }
     let fields_start = pieces.len();
     let mut notes = 0;
     for child in only.element.children() {
-        if child.namespace() == Namespace::Pidf {
-            match child.local() {
-                "note" => notes += 1,
-                "status" | "contact" | "timestamp" => continue,
-                _ => {}
-            }
+        match child.known() {
+            Known::NOTE => notes += 1,
+            Known::STATUS | Known::CONTACT | Known::TIMESTAMP => continue,
+            _ => {}
         }
         pieces.push(child);
     }
     // Notes behind the fields; whoever follows the schema wrote them so.
     let all = pieces.len();
-    let is_note = |child: &Element<'_>| child.is(Namespace::Pidf, "note");
+    let is_note = |child: &Element<'_>| child.known() == Known::NOTE;
     if notes > 0 && !pieces[all - notes..].iter().all(is_note) {
         crate::order::sort_by_key(&mut pieces[fields_start..], |child| is_note(child));
     }

@@ -6,7 +6,7 @@
 
 use super::{PartCandidate, PartOut, TupleCandidate, TupleOut};
 use crate::model::Device;
-use crate::xml::{Element, Name, Namespace};
+use crate::xml::{Element, Known, Name};
 
 /// Counts children, as long as they stand in the order of the schema.
 struct InOrder {
@@ -53,18 +53,18 @@ pub(super) fn tuple(out: &TupleOut<'_>, group: &[TupleCandidate<'_>], pieces: &[
     {
         return false;
     }
-    let rank = |child: Element<'_>| match (child.namespace(), child.local()) {
-        (Namespace::Pidf, "status") => 0,
-        (Namespace::Pidf, "contact") => 2,
-        (Namespace::Pidf, "note") => 3,
-        (Namespace::Pidf, "timestamp") => 4,
+    let rank = |child: Element<'_>| match child.known() {
+        Known::STATUS => 0,
+        Known::CONTACT => 2,
+        Known::NOTE => 3,
+        Known::TIMESTAMP => 4,
         _ => 1,
     };
     let Some(seen) = InOrder::of(first.element, rank) else { return false };
     let mut basic = 0;
     let mut inside = 0;
     for child in status.children() {
-        let is_basic = child.is(Namespace::Pidf, "basic");
+        let is_basic = child.known() == Known::BASIC;
         if is_basic && inside > 0 {
             return false;
         }
@@ -91,10 +91,10 @@ pub(super) fn device(out: &PartOut<'_>, group: &[PartCandidate<'_>], pieces: &[E
     {
         return false;
     }
-    let rank = |child: Element<'_>| match (child.namespace(), child.local()) {
-        (Namespace::DataModel, "deviceID") => 1,
-        (Namespace::DataModel, "note") => 2,
-        (Namespace::DataModel, "timestamp") => 3,
+    let rank = |child: Element<'_>| match child.known() {
+        Known::DEVICE_ID => 1,
+        Known::PART_NOTE => 2,
+        Known::PART_TIMESTAMP => 3,
         _ => 0,
     };
     let Some(seen) = InOrder::of(first.element, rank) else { return false };

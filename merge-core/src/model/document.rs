@@ -12,7 +12,7 @@ use super::shape;
 use super::tuple::Tuple;
 use crate::time::Millis;
 use crate::uri::Entity;
-use crate::xml::{Element, Limits, Namespace, Tree};
+use crate::xml::{Element, Known, Limits, Namespace, Tree};
 
 /// A presence document that was read and checked, once, when it was published.
 #[derive(Clone, Debug)]
@@ -43,7 +43,7 @@ impl Document {
     pub fn read_with(bytes: &[u8], limits: &Limits) -> Result<Document, ReadError> {
         let tree = Tree::read_with(bytes, limits).map_err(ReadError::xml)?;
         let entity = shape::check(tree.root())?;
-        let parts = parts::of(tree.root());
+        let parts = parts::read(tree.root())?;
         let ids_inside = ids_inside(&tree, &parts);
         Ok(Document { tree, entity, parts, ids_inside })
     }
@@ -94,38 +94,29 @@ impl Document {
 
     /// The services, in document order.
     pub fn tuples(&self) -> impl Iterator<Item = Tuple<'_>> {
-        self.root().children().filter(|e| e.is(Namespace::Pidf, "tuple")).map(|element| Tuple { element })
+        self.root().children_known(Known::TUPLE).map(|element| Tuple { element })
     }
 
     /// The persons; RFC 4479 means one, but does not forbid more.
     pub fn persons(&self) -> impl Iterator<Item = Person<'_>> {
-        self.root()
-            .children()
-            .filter(|e| e.is(Namespace::DataModel, "person"))
-            .map(|element| Person { element })
+        self.root().children_known(Known::PERSON).map(|element| Person { element })
     }
 
     /// The devices.
     pub fn devices(&self) -> impl Iterator<Item = Device<'_>> {
-        self.root()
-            .children()
-            .filter(|e| e.is(Namespace::DataModel, "device"))
-            .map(|element| Device { element })
+        self.root().children_known(Known::DEVICE).map(|element| Device { element })
     }
 
     /// The notes on the presentity as a whole.
     pub fn notes(&self) -> impl Iterator<Item = Note<'_>> {
-        self.root().children().filter(|e| e.is(Namespace::Pidf, "note")).map(|element| Note { element })
+        self.root().children_known(Known::NOTE).map(|element| Note { element })
     }
 
     /// Everything else that stands directly under the root, of whatever namespace.
     pub fn extensions(&self) -> impl Iterator<Item = Element<'_>> {
-        self.root().children().filter(|e| {
-            !(e.is(Namespace::Pidf, "tuple")
-                || e.is(Namespace::Pidf, "note")
-                || e.is(Namespace::DataModel, "person")
-                || e.is(Namespace::DataModel, "device"))
-        })
+        self.root()
+            .children()
+            .filter(|e| !matches!(e.known(), Known::TUPLE | Known::NOTE | Known::PERSON | Known::DEVICE))
     }
 }
 
@@ -167,7 +158,7 @@ impl<'a> Person<'a> {
 
     /// Its notes (data-model namespace).
     pub fn notes(self) -> impl Iterator<Item = Note<'a>> {
-        self.element.children().filter(|e| e.is(Namespace::DataModel, "note")).map(|element| Note { element })
+        self.element.children_known(Known::PART_NOTE).map(|element| Note { element })
     }
 
     /// Its RFC 4480 elements.
@@ -202,9 +193,7 @@ impl<'a> Person<'a> {
 
     /// All children but `note` and `timestamp`: what is composed field by field, in document order.
     pub fn fields(self) -> impl Iterator<Item = Element<'a>> {
-        self.element
-            .children()
-            .filter(|e| !(e.is(Namespace::DataModel, "note") || e.is(Namespace::DataModel, "timestamp")))
+        self.element.children().filter(|e| !matches!(e.known(), Known::PART_NOTE | Known::PART_TIMESTAMP))
     }
 }
 
@@ -229,7 +218,7 @@ impl<'a> Device<'a> {
 
     /// Its notes (data-model namespace).
     pub fn notes(self) -> impl Iterator<Item = Note<'a>> {
-        self.element.children().filter(|e| e.is(Namespace::DataModel, "note")).map(|element| Note { element })
+        self.element.children_known(Known::PART_NOTE).map(|element| Note { element })
     }
 
     /// Its RFC 4480 elements.
@@ -252,9 +241,9 @@ impl<'a> Device<'a> {
 
     /// All children but `deviceID`, `note` and `timestamp`, in document order.
     pub fn fields(self) -> impl Iterator<Item = Element<'a>> {
-        self.element.children().filter(|e| {
-            e.namespace() != Namespace::DataModel || !matches!(e.local(), "deviceID" | "note" | "timestamp")
-        })
+        self.element
+            .children()
+            .filter(|e| !matches!(e.known(), Known::DEVICE_ID | Known::PART_NOTE | Known::PART_TIMESTAMP))
     }
 }
 

@@ -1,15 +1,18 @@
-//! What composing asks of the parts of a document, looked up once, when it is read: a document is merged many times
-//! more often than it is published, and looking these things up was a third of merging.
+//! The parts of a document: whether each is as RFC 3863 and RFC 4479 have it, and what composing asks of it. Both are
+//! looked up once, when the document is read: it is merged many times more often than it is published.
 
 use alloc::boxed::Box;
+use alloc::format;
 use alloc::vec::Vec;
 use core::num::NonZeroU16;
 
 use super::fields::{Basic, Contact};
+use super::read_error::{ReadError, ReadErrorKind};
 use super::rpid::UserInput;
+use super::shape::{Singles, misplaced, text_only};
 use crate::time::Millis;
 use crate::uri::host_and_port;
-use crate::xml::{Element, Namespace, NodeId, Tree};
+use crate::xml::{Element, Known, Namespace, NodeId, Tree};
 
 /// A child of the root.
 #[derive(Clone, Copy, Debug)]
@@ -59,81 +62,144 @@ impl Place {
     }
 }
 
-/// The parts of a document whose shape was checked, in its order.
-pub(super) fn of(root: Element<'_>) -> Box<[Part]> {
+/// The parts of a document, in its order.
+///
+/// # Errors
+/// An element of a namespace that RFC 3863 or RFC 4479 owns stands where they have none of its name, or twice where they
+/// have one.
+pub(super) fn read(root: Element<'_>) -> Result<Box<[Part]>, ReadError> {
     // Most documents have fewer; a list that grows step by step costs as much as what is put in it.
     let mut parts = Vec::with_capacity(8);
-    parts.extend(root.children().filter_map(Part::of));
-    parts.into_boxed_slice()
+    for child in root.children() {
+        let Some(element) = Place::of(child) else { continue };
+        let part = Part::new(element);
+        parts.push(match child.known() {
+            Known::TUPLE => part.tuple(child)?,
+            Known::NOTE => {
+                text_only(child)?;
+                Part { kind: PartKind::Note, ..part }
+            }
+            Known::PERSON => part.person_or_device(child, PartKind::Person)?,
+            Known::DEVICE => part.person_or_device(child, PartKind::Device)?,
+            _ if child.is_in(Namespace::Pidf) => return Err(misplaced(child, "presence")),
+            _ => part,
+        });
+    }
+    Ok(parts.into_boxed_slice())
 }
 
 impl Part {
-    /// None for the root, which is nobody's child.
-    fn of(element: Element<'_>) -> Option<Part> {
-        let mut part = Part {
-            kind: match (element.namespace(), element.local()) {
-                (Namespace::Pidf, "tuple") => PartKind::Tuple,
-                (Namespace::Pidf, "note") => PartKind::Note,
-                (Namespace::DataModel, "person") => PartKind::Person,
-                (Namespace::DataModel, "device") => PartKind::Device,
-                _ => PartKind::Extension,
-            },
+    /// One of which nothing is known.
+    fn new(element: Place) -> Part {
+        Part {
+            kind: PartKind::Extension,
             basic: None,
             idle: None,
             priority: None,
-            element: Place::of(element)?,
+            element,
             status: None,
             contact: None,
             device_id: None,
             stamp: None,
             host_sum: 0,
             at: Millis(0),
-        };
-        let own = match part.kind {
-            PartKind::Tuple => Namespace::Pidf,
-            PartKind::Person | PartKind::Device => Namespace::DataModel,
-            PartKind::Note | PartKind::Extension => return Some(part),
-        };
-        for child in element.children() {
-            if child.namespace() != own {
-                part.see(child);
-                continue;
-            }
-            match child.local() {
-                "status" => {
-                    part.status = Place::of(child);
-                    for inside in child.children() {
-                        if inside.is(Namespace::Pidf, "basic") {
-                            part.basic = Basic::of(&inside.value());
-                        } else {
-                            part.see(inside);
-                        }
-                    }
+        }
+    }
+
+    fn tuple(mut self, tuple: Element<'_>) -> Result<Part, ReadError> {
+        self.kind = PartKind::Tuple;
+        let mut singles = Singles::default();
+        for child in tuple.children() {
+            match child.known() {
+                Known::STATUS => {
+                    singles.once(child, 1)?;
+                    self.status(child)?;
                 }
-                "contact" => {
-                    let uri = child.value();
-                    if !uri.is_empty() {
-                        part.contact = Place::of(child);
-                        part.host_sum = host_sum(&uri);
-                        part.priority = Contact { element: child }.priority_milli();
-                    }
+                Known::CONTACT => {
+                    singles.once(child, 2)?;
+                    text_only(child)?;
+                    self.contact(child);
                 }
-                "timestamp" => {
-                    if let Some(at) = Millis::parse_rfc3339(&child.value()) {
-                        part.stamp = Place::of(child);
-                        part.at = at;
-                    }
+                Known::TIMESTAMP => {
+                    singles.once(child, 4)?;
+                    text_only(child)?;
+                    self.timestamp(child);
                 }
-                "deviceID" if !child.value().is_empty() => part.device_id = Place::of(child),
-                _ => {}
+                Known::NOTE => text_only(child)?,
+                _ if child.is_in(Namespace::Pidf) => return Err(misplaced(child, "tuple")),
+                _ => self.see(child),
             }
         }
-        Some(part)
+        Ok(self)
+    }
+
+    fn status(&mut self, status: Element<'_>) -> Result<(), ReadError> {
+        self.status = Place::of(status);
+        let mut singles = Singles::default();
+        for child in status.children() {
+            if child.known() == Known::BASIC {
+                singles.once(child, 1)?;
+                text_only(child)?;
+                let value = child.value();
+                self.basic = Basic::of(&value);
+                if self.basic.is_none() {
+                    let message = format!("basic is \"{value}\"; it must be open or closed");
+                    return Err(ReadError::at(ReadErrorKind::Shape, child, &message));
+                }
+            } else if child.is_in(Namespace::Pidf) {
+                return Err(misplaced(child, "status"));
+            } else {
+                self.see(child);
+            }
+        }
+        Ok(())
+    }
+
+    /// Elements of the data model's own namespace are as RFC 4479 has them; all others are extensions.
+    fn person_or_device(mut self, element: Element<'_>, kind: PartKind) -> Result<Part, ReadError> {
+        self.kind = kind;
+        let mut singles = Singles::default();
+        for child in element.children() {
+            match child.known() {
+                Known::DEVICE_ID if kind == PartKind::Device => {
+                    singles.once(child, 1)?;
+                    text_only(child)?;
+                    if !child.value().is_empty() {
+                        self.device_id = Place::of(child);
+                    }
+                }
+                Known::PART_TIMESTAMP => {
+                    singles.once(child, 2)?;
+                    text_only(child)?;
+                    self.timestamp(child);
+                }
+                Known::PART_NOTE => text_only(child)?,
+                _ if child.is_in(Namespace::DataModel) => return Err(misplaced(child, element.local())),
+                _ => self.see(child),
+            }
+        }
+        Ok(self)
+    }
+
+    fn contact(&mut self, contact: Element<'_>) {
+        let uri = contact.value();
+        if !uri.is_empty() {
+            self.contact = Place::of(contact);
+            self.host_sum = host_sum(&uri);
+            self.priority = Contact { element: contact }.priority_milli();
+        }
+    }
+
+    fn timestamp(&mut self, timestamp: Element<'_>) {
+        if let Some(at) = Millis::parse_rfc3339(&timestamp.value()) {
+            self.stamp = Place::of(timestamp);
+            self.at = at;
+        }
     }
 
     /// Takes note of a child, or a child of the status.
     fn see(&mut self, child: Element<'_>) {
-        if child.is(Namespace::Rpid, "user-input") {
+        if child.known() == Known::USER_INPUT {
             let idle = UserInput { element: child }.is_idle();
             self.idle = Some(self.idle.unwrap_or(true) && idle);
         }

@@ -1,13 +1,13 @@
-//! Whether a well-formed document is a presence document.
+//! Whether a well-formed document is a presence document: its root, and what must not be where, or not twice. What its
+//! parts may hold is checked as they are looked through, in `parts`.
 
 use alloc::format;
 
-use super::fields::Basic;
 use super::read_error::{ReadError, ReadErrorKind};
 use crate::uri::{Entity, EntityError};
 use crate::xml::{Element, Namespace};
 
-/// Checks the shape and returns the presentity, if one is named.
+/// Checks the root and returns the presentity, if one is named.
 pub(super) fn check(root: Element<'_>) -> Result<Option<Entity>, ReadError> {
     if !root.is(Namespace::Pidf, "presence") {
         let message = match (root.local(), root.namespace()) {
@@ -22,18 +22,7 @@ pub(super) fn check(root: Element<'_>) -> Result<Option<Entity>, ReadError> {
         };
         return Err(ReadError::at(ReadErrorKind::WrongRoot, root, &message));
     }
-    let entity = entity(root)?;
-    for child in root.children() {
-        match (child.namespace(), child.local()) {
-            (Namespace::Pidf, "tuple") => tuple(child)?,
-            (Namespace::Pidf, "note") => text_only(child)?,
-            (Namespace::Pidf, _) => return Err(misplaced(child, "presence")),
-            (Namespace::DataModel, "person") => person_or_device(child, &["note", "timestamp"])?,
-            (Namespace::DataModel, "device") => person_or_device(child, &["deviceID", "note", "timestamp"])?,
-            _ => {}
-        }
-    }
-    Ok(entity)
+    entity(root)
 }
 
 fn entity(root: Element<'_>) -> Result<Option<Entity>, ReadError> {
@@ -45,67 +34,12 @@ fn entity(root: Element<'_>) -> Result<Option<Entity>, ReadError> {
     })
 }
 
-fn tuple(tuple: Element<'_>) -> Result<(), ReadError> {
-    let mut singles = Singles::default();
-    for child in tuple.children().filter(|child| child.namespace() == Namespace::Pidf) {
-        match child.local() {
-            "status" => {
-                singles.once(child, 1)?;
-                status(child)?;
-            }
-            "contact" => {
-                singles.once(child, 2)?;
-                text_only(child)?;
-            }
-            "timestamp" => {
-                singles.once(child, 4)?;
-                text_only(child)?;
-            }
-            "note" => text_only(child)?,
-            _ => return Err(misplaced(child, "tuple")),
-        }
-    }
-    Ok(())
-}
-
-fn status(status: Element<'_>) -> Result<(), ReadError> {
-    let mut singles = Singles::default();
-    for child in status.children().filter(|child| child.namespace() == Namespace::Pidf) {
-        if child.local() != "basic" {
-            return Err(misplaced(child, "status"));
-        }
-        singles.once(child, 1)?;
-        text_only(child)?;
-        let value = child.value();
-        if Basic::of(&value).is_none() {
-            let message = format!("basic is \"{value}\"; it must be open or closed");
-            return Err(ReadError::at(ReadErrorKind::Shape, child, &message));
-        }
-    }
-    Ok(())
-}
-
-/// Elements of the data model's own namespace are as RFC 4479 has them; all others are extensions.
-fn person_or_device(element: Element<'_>, allowed: &[&str]) -> Result<(), ReadError> {
-    let mut singles = Singles::default();
-    for child in element.children().filter(|child| child.namespace() == Namespace::DataModel) {
-        match child.local() {
-            local if !allowed.contains(&local) => return Err(misplaced(child, element.local())),
-            "deviceID" => singles.once(child, 1)?,
-            "timestamp" => singles.once(child, 2)?,
-            _ => {}
-        }
-        text_only(child)?;
-    }
-    Ok(())
-}
-
 /// Elements that may be given once.
 #[derive(Default)]
-struct Singles(u8);
+pub(super) struct Singles(u8);
 
 impl Singles {
-    fn once(&mut self, element: Element<'_>, bit: u8) -> Result<(), ReadError> {
+    pub(super) fn once(&mut self, element: Element<'_>, bit: u8) -> Result<(), ReadError> {
         if self.0 & bit != 0 {
             let message = format!("{} is given twice", element.local());
             return Err(ReadError::at(ReadErrorKind::Shape, element, &message));
@@ -115,7 +49,7 @@ impl Singles {
     }
 }
 
-fn text_only(element: Element<'_>) -> Result<(), ReadError> {
+pub(super) fn text_only(element: Element<'_>) -> Result<(), ReadError> {
     match element.children().next() {
         Some(child) => {
             let message = format!("{} holds text, not elements such as {}", element.local(), child.local());
@@ -125,7 +59,7 @@ fn text_only(element: Element<'_>) -> Result<(), ReadError> {
     }
 }
 
-fn misplaced(element: Element<'_>, parent: &str) -> ReadError {
+pub(super) fn misplaced(element: Element<'_>, parent: &str) -> ReadError {
     let message = format!(
         "{parent} has no element {} of namespace \"{}\"; an extension needs a namespace of its own",
         element.local(),

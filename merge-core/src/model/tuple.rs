@@ -7,7 +7,7 @@ use super::extensions::{Caps, Cipid, TimedStatus};
 use super::fields::{Basic, Contact, Note};
 use super::rpid::{Activities, Rpid, UserInput};
 use crate::time::Millis;
-use crate::xml::{Element, Namespace};
+use crate::xml::{Element, Known, Namespace};
 
 /// One service of the presentity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +49,7 @@ impl<'a> Tuple<'a> {
 
     /// Its notes (PIDF namespace).
     pub fn notes(self) -> impl Iterator<Item = Note<'a>> {
-        self.element.children().filter(|e| e.is(Namespace::Pidf, "note")).map(|element| Note { element })
+        self.element.children_known(Known::NOTE).map(|element| Note { element })
     }
 
     /// `deviceID` (RFC 4479): the device that this service runs on.
@@ -107,16 +107,13 @@ impl<'a> Tuple<'a> {
 
     /// The children of `status` but `basic`, in document order.
     pub fn status_fields(self) -> impl Iterator<Item = Element<'a>> {
-        self.status()
-            .into_iter()
-            .flat_map(|status| status.children().filter(|e| !e.is(Namespace::Pidf, "basic")))
+        self.status().into_iter().flat_map(|status| status.children().filter(|e| e.known() != Known::BASIC))
     }
 
     /// The children of the tuple but `status`, `contact`, `note` and `timestamp`, in document order.
     pub fn fields(self) -> impl Iterator<Item = Element<'a>> {
-        self.element.children().filter(|e| {
-            e.namespace() != Namespace::Pidf
-                || !matches!(e.local(), "status" | "contact" | "note" | "timestamp")
-        })
+        self.element
+            .children()
+            .filter(|e| !matches!(e.known(), Known::STATUS | Known::CONTACT | Known::NOTE | Known::TIMESTAMP))
     }
 }

@@ -4,6 +4,7 @@
 use alloc::borrow::Cow;
 use alloc::string::String;
 
+use super::known::Known;
 use super::names::Namespace;
 use super::text;
 use super::tree::{Attribute, AttributeView, Binding, Element, Name, Node, NodeId, Tree};
@@ -66,6 +67,10 @@ impl Tree {
     pub(crate) fn slice(&self, start: u32, end: u32) -> &str {
         // Offsets in the arena are written by the reader at boundaries of ASCII markup.
         self.source.get(start as usize..end as usize).unwrap_or_default()
+    }
+
+    pub(crate) fn bytes(&self, start: u32, end: u32) -> &[u8] {
+        self.source.as_bytes().get(start as usize..end as usize).unwrap_or_default()
     }
 
     /// Whether a namespace by its number is that one; for a known one no text is looked at.
@@ -139,7 +144,25 @@ impl<'a> Element<'a> {
     /// Whether it is `{namespace}local`.
     #[must_use]
     pub fn is(self, namespace: Namespace<'_>, local: &str) -> bool {
-        self.tree.is_namespace(self.node().ns, namespace) && self.local() == local
+        let node = self.node();
+        // Bytes, not text: nothing has to be checked of where they begin and end then.
+        let name = self.tree.bytes(node.start + 1 + node.name.local(), node.start + 1 + node.name.end());
+        self.is_in(namespace) && name == local.as_bytes()
+    }
+
+    /// Whether its namespace is that one.
+    pub(crate) fn is_in(self, namespace: Namespace<'_>) -> bool {
+        self.tree.is_namespace(self.node().ns, namespace)
+    }
+
+    /// Which of the elements that are often asked for it is.
+    pub(crate) fn known(self) -> Known {
+        self.node().marks.known()
+    }
+
+    /// The children that are this element.
+    pub(crate) fn children_known(self, known: Known) -> impl Iterator<Item = Element<'a>> {
+        self.children().filter(move |child| child.known() == known)
     }
 
     /// The element around it; none for the root.
@@ -176,7 +199,9 @@ impl<'a> Element<'a> {
     #[must_use]
     pub fn attribute_in(self, namespace: Namespace<'_>, local: &str) -> Option<Cow<'a, str>> {
         let found = self.raw_attributes().iter().find(|attribute| {
-            self.tree.is_namespace(attribute.ns, namespace) && self.tree.attribute_local(attribute) == local
+            let (from, to) = (attribute.spelling.local(), attribute.spelling.end());
+            self.tree.is_namespace(attribute.ns, namespace)
+                && self.tree.bytes(attribute.name + from, attribute.name + to) == local.as_bytes()
         })?;
         Some(self.tree.attribute_value(found))
     }

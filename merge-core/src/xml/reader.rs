@@ -14,6 +14,7 @@ use alloc::vec::Vec;
 use super::chars::{CLASS, NAME, NAME_START, SPACE, SUSPECT, TEXT_STOP, VALUE_STOP};
 use super::chars::{find, is_name, is_name_start, skip};
 use super::error::{XmlError, XmlErrorKind};
+use super::known::{Known, Marks};
 use super::limits::Limits;
 use super::names::{Namespace, XMLNS_URI};
 use super::text;
@@ -275,7 +276,7 @@ impl<'s> Reader<'s> {
     /// The open element holds more than text that means itself.
     fn not_plain(&mut self) {
         if let Some(node) = self.nodes.get_mut(usize::from(self.current)) {
-            node.plain = false;
+            node.marks.set_not_plain();
         }
     }
 
@@ -314,6 +315,8 @@ impl<'s> Reader<'s> {
         };
         let ns = self.resolve(name, start)?;
         self.unqualified |= ns == 0;
+        let known =
+            Known::of(ns, self.slice(name.start + name.spelling.local(), name.start + name.spelling.end()));
         if self.attributes.len() > first_attribute {
             self.resolve_attributes(first_attribute)?;
         }
@@ -324,7 +327,7 @@ impl<'s> Reader<'s> {
             end: self.at as u32,
             name: name.spelling,
             ns,
-            plain: true,
+            marks: Marks::of(known),
             scope: self.scope,
             parent: self.current,
             next: id + 1,

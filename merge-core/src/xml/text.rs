@@ -17,7 +17,7 @@ pub(crate) fn trim(text: &str) -> &str {
 pub(crate) fn direct(element: Element<'_>) -> Cow<'_, str> {
     let node = element.node();
     let tree = element.tree;
-    if node.plain {
+    if node.marks.is_plain() {
         return Cow::Borrowed(tree.slice(node.content, element.close()));
     }
     if element.children().next().is_none() {

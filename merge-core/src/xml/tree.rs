@@ -13,6 +13,7 @@
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
 
+use super::known::Marks;
 use super::names::Namespace;
 
 /// An element of one tree, by its place in document order. Meaningless in any other tree.
@@ -52,8 +53,7 @@ pub(crate) struct Node {
     /// Of the name, which follows the `<`.
     pub(crate) name: Spelling,
     pub(crate) ns: u8,
-    /// All inside is text that means itself: no child, reference, comment or carriage return.
-    pub(crate) plain: bool,
+    pub(crate) marks: Marks,
     /// 1 + the innermost declaration in scope; 0 for none.
     pub(crate) scope: u16,
     pub(crate) parent: u16,
