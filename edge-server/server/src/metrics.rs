@@ -63,6 +63,8 @@ metrics! {
     gauge websockets [] "Open SIP over WebSocket connections.";
     counter connections_opened [] "Connections accepted.";
     counter connections_refused ["reason"] "Connections and WebSocket handshakes refused.";
+    counter accept_errors ["kind"] "Failures to accept: `connection`, one that was gone already; `resources`, such as files, after which the listener pauses.";
+    counter http_unread [] "HTTP connections that ended because the client did not read its answer.";
     counter websockets_closed ["reason"] "WebSocket connections that ended; `slow` is a reader that could not keep up.";
     counter messages_received ["kind"] "SIP messages read, by method, or `response`.";
     counter messages_malformed [] "SIP messages that could not be read.";

@@ -248,6 +248,7 @@ impl Config {
             ("websocket.ping_seconds", self.websocket.ping_seconds as usize, 1),
             ("websocket.pong_seconds", self.websocket.pong_seconds as usize, 1),
             ("http.handshake_seconds", self.http.handshake_seconds as usize, 1),
+            ("http.write_seconds", self.http.write_seconds as usize, 1),
         ] {
             if value < least {
                 find.add(key, format!("{value} is too small"), format!("give at least {least}"));

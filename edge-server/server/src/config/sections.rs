@@ -143,6 +143,8 @@ section! {
     "http" Http {
         /// Seconds from the first byte (or from the end of the last request) to a whole request head; TLS and WebSocket handshakes included.
         handshake_seconds: u32 = 10,
+        /// Seconds for which a client may take nothing of an answer that waits for it; then its connection is closed. A stop of the server waits for it one second.
+        write_seconds: u32 = 30,
         /// The largest request head, in bytes.
         max_head_bytes: usize = 16_384,
     }

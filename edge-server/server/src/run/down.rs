@@ -54,7 +54,7 @@ impl Parts {
         };
         if tokio::time::timeout(PARTING, parting).await.is_err() {
             tracing::warn!("some connections did not end in time");
-            // With the task go the connections that it holds, of clients that do not read their answers.
+            // With the task go the connections that it holds.
             door.abort();
         }
         shards.stop().await;

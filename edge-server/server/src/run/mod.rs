@@ -189,6 +189,7 @@ pub async fn start(config: Config, surroundings: Surroundings) -> Result<Running
         router,
         tls,
         patience: seconds(config.http.handshake_seconds),
+        reading: seconds(config.http.write_seconds),
         max_head: config.http.max_head_bytes,
     };
     ready.store(true, Ordering::Release);

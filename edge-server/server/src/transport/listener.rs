@@ -1,8 +1,10 @@
 //! The accept loop: one port for HTTP and for SIP over WebSocket, with or without TLS.
 
+use super::accept;
 use super::admission::Place;
 use super::handshake::{self, Refusal, SUBPROTOCOL};
 use super::line::Wire;
+use super::progress::Progress;
 use super::{Services, websocket};
 use axum::body::Body;
 use axum::extract::ConnectInfo;
@@ -20,6 +22,7 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Context;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
@@ -39,6 +42,8 @@ pub struct Door {
     pub tls: Option<TlsAcceptor>,
     /// For a TLS handshake, for each request head, and for the answer to a request.
     pub patience: Duration,
+    /// For a client that takes nothing of an answer that waits for it.
+    pub reading: Duration,
     /// The largest request head in bytes.
     pub max_head: usize,
 }
@@ -49,9 +54,6 @@ impl std::fmt::Debug for Door {
     }
 }
 
-/// How long to wait after `accept` fails for want of file descriptors.
-const OUT_OF_FILES: Duration = Duration::from_millis(100);
-
 /// Accepts connections until `stop` says so, then lets requests in flight end.
 pub(crate) async fn run(
     listener: TcpListener,
@@ -61,21 +63,10 @@ pub(crate) async fn run(
 ) {
     let door = Arc::new(door);
     let mut connections = JoinSet::new();
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            _ = stop.wait_for(|stop| *stop) => break,
-        };
+    let accept = |cx: &mut Context<'_>| listener.poll_accept(cx);
+    while let Some((stream, peer)) = accept::next(accept, &mut stop, &services.metrics.accept_errors).await {
         // Finished tasks are taken out as new ones come, so the set stays as large as the present.
         while connections.try_join_next().is_some() {}
-        let (stream, peer) = match accepted {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                tracing::warn!(%error, "a connection could not be accepted");
-                tokio::time::sleep(OUT_OF_FILES).await;
-                continue;
-            }
-        };
         match services.admission.enter(peer.ip()) {
             Ok(place) => {
                 services.metrics.connections_opened.inc();
@@ -165,6 +156,7 @@ async fn http<S>(
         answer(request, peer, Arc::clone(&door), Arc::clone(&services), Arc::clone(&upgrade))
     });
     services.metrics.connections.inc();
+    let stream = Progress::new(stream, door.reading, stop.clone(), services.metrics.http_unread.clone());
     let served = {
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -193,7 +185,7 @@ async fn http<S>(
         return;
     };
     let tls = door.tls.is_some();
-    match upgrade.await.map(Upgraded::downcast::<TokioIo<S>>) {
+    match upgrade.await.map(Upgraded::downcast::<TokioIo<Progress<S>>>) {
         Ok(Ok(parts)) => {
             // A copy: what is left of hyper's buffer would keep all of it alive as long as the socket.
             let early = parts.read_buf.to_vec();

@@ -1,5 +1,6 @@
 //! From the socket to the shards and back: TLS, HTTP, WebSocket.
 
+mod accept;
 mod admission;
 mod flows;
 mod frames;
@@ -7,6 +8,7 @@ mod handshake;
 mod line;
 mod listener;
 mod origin;
+mod progress;
 mod tls;
 mod websocket;
 

@@ -14,6 +14,7 @@ mod harness;
 mod openapi;
 mod policies;
 mod program;
+mod reading;
 mod tls;
 mod users;
 mod websocket;

@@ -143,7 +143,7 @@ async fn who_sends_faster_than_its_shard_takes_gets_every_answer_in_order() {
 }
 
 /// Asks for the metrics until the line is there.
-async fn wait_for_metric(server: &tributary::run::Running, line: &str) {
+pub(crate) async fn wait_for_metric(server: &tributary::run::Running, line: &str) {
     within(line, async {
         loop {
             let metrics = ask(server.address, "GET", "/metrics", &[], None).await;
