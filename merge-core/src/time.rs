@@ -1,6 +1,6 @@
 //! Instants: the dates and times of documents, comparable whatever offset they were written with.
 
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use core::fmt;
 
 /// Milliseconds since 1970-01-01T00:00:00Z, leap seconds not counted.
@@ -50,20 +50,31 @@ impl Millis {
     /// `xs:dateTime`. Years outside 0000 to 9999 are brought to the nearest end.
     #[must_use]
     pub fn to_rfc3339(self) -> String {
-        self.to_string()
+        String::from(self.rfc3339().as_str())
+    }
+}
+
+/// The text of [`Millis::to_rfc3339`], allocated nowhere.
+pub(crate) struct Rfc3339 {
+    text: [u8; 24],
+    length: usize,
+}
+
+impl Rfc3339 {
+    pub(crate) fn as_str(&self) -> &str {
+        core::str::from_utf8(&self.text[..self.length]).unwrap_or_default()
     }
 }
 
 impl fmt::Display for Millis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (text, length) = self.text();
-        f.pad(core::str::from_utf8(&text[..length]).unwrap_or_default())
+        f.pad(self.rfc3339().as_str())
     }
 }
 
 impl Millis {
-    /// The text of [`Millis::to_rfc3339`], and how much of the array it takes.
-    fn text(self) -> ([u8; 24], usize) {
+    /// [`Millis::to_rfc3339`] without a `String`.
+    pub(crate) fn rfc3339(self) -> Rfc3339 {
         // 0000-01-01T00:00:00Z and 9999-12-31T23:59:59.999Z.
         let millis = self.0.clamp(-62_167_219_200_000, 253_402_300_799_999);
         let (day, time) = (millis.div_euclid(DAY), millis.rem_euclid(DAY));
@@ -93,7 +104,7 @@ impl Millis {
             _ => 23,
         };
         text[length] = b'Z';
-        (text, length + 1)
+        Rfc3339 { text, length: length + 1 }
     }
 }
 

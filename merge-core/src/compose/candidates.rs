@@ -50,15 +50,6 @@ pub(crate) struct PartCandidate<'a> {
 
 /// Fills the candidate lists, notes and extensions, sources in order, each document in its own order.
 pub(super) fn collect(composed: &mut Composed<'_>) {
-    let count = composed.sources.len();
-    composed.tuple_candidates.reserve(count);
-    composed.person_candidates.reserve(count);
-    composed.device_candidates.reserve(count);
-    composed.tuples.reserve(count);
-    composed.devices.reserve(count);
-    composed.notes.reserve(count);
-    // What four phones of a usual size say.
-    composed.pieces.reserve(count * 16);
     for (index, source) in composed.sources.iter_mut().enumerate() {
         let index = u16::try_from(index).unwrap_or(u16::MAX);
         let document = &source.publication.document;

@@ -252,7 +252,8 @@ pub(crate) fn digest(parts: &[&[u8]]) -> u32 {
 /// Eight hexadecimal digits.
 pub(crate) fn push_digits(out: &mut String, number: u32) {
     for place in (0..8).rev() {
-        out.extend(char::from_digit((number >> (place * 4)) & 15, 16));
+        let digit = b"0123456789abcdef"[(number >> (place * 4)) as usize & 15];
+        out.push(char::from(digit));
     }
 }
 

@@ -222,21 +222,24 @@ impl<'a> TupleOut<'a> {
 /// same device supersedes. With nothing published the set's switches decide ([`Composed::basis`]).
 #[must_use]
 pub fn compose(set: &LiveSet, now: Millis, how: Composition) -> Composed<'_> {
+    let sources = sources::live(set, now, how);
+    // A phone speaks of one service, one person and one device, in some sixteen elements.
+    let count = sources.len();
     let mut composed = Composed {
         set,
         now,
         how,
         basis: Basis::Published,
-        sources: sources::live(set, now, how),
-        tuple_candidates: Vec::new(),
-        person_candidates: Vec::new(),
-        device_candidates: Vec::new(),
-        tuples: Vec::new(),
-        persons: Vec::new(),
-        devices: Vec::new(),
-        notes: Vec::new(),
+        sources,
+        tuple_candidates: Vec::with_capacity(count),
+        person_candidates: Vec::with_capacity(count),
+        device_candidates: Vec::with_capacity(count),
+        tuples: Vec::with_capacity(count),
+        persons: Vec::with_capacity(count.min(1)),
+        devices: Vec::with_capacity(count),
+        notes: Vec::with_capacity(count),
         extensions: Vec::new(),
-        pieces: Vec::new(),
+        pieces: Vec::with_capacity(count * 16),
         renames: Vec::new(),
         talking: None,
         active: None,

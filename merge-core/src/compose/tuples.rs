@@ -38,7 +38,6 @@ pub(super) fn compose(composed: &mut Composed<'_>) {
     }
     let mut fields = Fields::default();
     let mut start = 0;
-    composed.tuples.reserve(candidates.len());
     while start < candidates.len() {
         let group = candidates[start].group;
         let length = candidates[start..].iter().take_while(|candidate| candidate.group == group).count();

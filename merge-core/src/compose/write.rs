@@ -100,7 +100,7 @@ fn write_tuple<'a>(composed: &'a Composed<'_>, tuple: &'a TupleOut<'_>, out: &mu
     copy_all(composed, &tuple.notes, out);
     match (tuple.stamp, tuple.at) {
         (Some(stamp), _) => copy(composed, stamp, out),
-        (None, Some(at)) => out.leaf(PIDF, "timestamp", &at.to_rfc3339()),
+        (None, Some(at)) => out.leaf(PIDF, "timestamp", at.rfc3339().as_str()),
         (None, None) => {}
     }
     out.end();
@@ -159,7 +159,7 @@ fn write_device<'a>(composed: &'a Composed<'_>, device: &'a PartOut<'_>, out: &m
 fn write_instant<'a>(composed: &'a Composed<'_>, part: &'a PartOut<'_>, out: &mut Writer<'a>) {
     match (part.stamp, part.at) {
         (Some(stamp), _) => copy(composed, stamp, out),
-        (None, Some(at)) => out.leaf(DATA_MODEL, "timestamp", &at.to_rfc3339()),
+        (None, Some(at)) => out.leaf(DATA_MODEL, "timestamp", at.rfc3339().as_str()),
         (None, None) => {}
     }
 }

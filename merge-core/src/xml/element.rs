@@ -7,7 +7,7 @@ use alloc::string::String;
 use super::known::Known;
 use super::names::Namespace;
 use super::text;
-use super::tree::{Attribute, AttributeView, Binding, Element, Name, Node, NodeId, Tree};
+use super::tree::{Attribute, AttributeView, Binding, Declaration, Element, Name, Node, NodeId, Tree};
 
 impl Tree {
     /// The document as it was read, byte order mark excepted.
@@ -56,12 +56,25 @@ impl Tree {
 
     /// The bindings of a scope, innermost first; a prefix that was bound anew comes once.
     pub(crate) fn bindings(&self, scope: u16) -> impl Iterator<Item = Binding<'_>> {
-        Chain { tree: self, at: scope }.filter_map(move |(index, binding)| {
-            let shadowed = Chain { tree: self, at: scope }
-                .take_while(|(inner, _)| *inner != index)
-                .any(|(_, inner)| inner.prefix == binding.prefix);
-            (!shadowed).then_some(binding)
-        })
+        let chain = Chain { tree: self, at: scope };
+        let declared = move |(index, declaration): &(u16, &Declaration)| {
+            let prefix = self.declared_prefix(declaration);
+            let mut inner = chain.take_while(|(inner, _)| inner != index);
+            !inner.any(|(_, inner)| self.declared_prefix(inner) == prefix)
+        };
+        chain.filter(declared).map(|(_, declaration)| self.binding(declaration))
+    }
+
+    fn binding(&self, declaration: &Declaration) -> Binding<'_> {
+        let end = declaration.prefix_start + u32::from(declaration.prefix);
+        Binding {
+            prefix: self.slice(declaration.prefix_start, end),
+            namespace: self.namespace(declaration.ns),
+        }
+    }
+
+    fn declared_prefix(&self, declaration: &Declaration) -> &[u8] {
+        self.bytes(declaration.prefix_start, declaration.prefix_start + u32::from(declaration.prefix))
     }
 
     pub(crate) fn slice(&self, start: u32, end: u32) -> &str {
@@ -197,6 +210,7 @@ impl<'a> Element<'a> {
 
     /// The value of the attribute `{namespace}local`.
     #[must_use]
+    #[inline]
     pub fn attribute_in(self, namespace: Namespace<'_>, local: &str) -> Option<Cow<'a, str>> {
         let found = self.raw_attributes().iter().find(|attribute| {
             let (from, to) = (attribute.spelling.local(), attribute.spelling.end());
@@ -281,7 +295,7 @@ impl<'a> Element<'a> {
         let outer = self.parent().map_or(0, |parent| parent.node().scope);
         Chain { tree: self.tree, at: self.node().scope }
             .take_while(move |(index, _)| *index != outer)
-            .map(|(_, binding)| binding)
+            .map(|(_, declaration)| self.tree.binding(declaration))
     }
 
     /// The language that applies to it: `xml:lang` here or on the nearest element around it.
@@ -363,22 +377,20 @@ impl<'a> Iterator for Children<'a> {
 }
 
 /// Declarations from the innermost outwards, shadowed ones included, each with its own mark.
-pub(crate) struct Chain<'a> {
-    pub(crate) tree: &'a Tree,
-    pub(crate) at: u16,
+#[derive(Clone, Copy)]
+struct Chain<'a> {
+    tree: &'a Tree,
+    at: u16,
 }
 
 impl<'a> Iterator for Chain<'a> {
-    type Item = (u16, Binding<'a>);
+    type Item = (u16, &'a Declaration);
 
-    fn next(&mut self) -> Option<(u16, Binding<'a>)> {
+    fn next(&mut self) -> Option<(u16, &'a Declaration)> {
         let index = self.at;
         let declaration = self.tree.declarations.get(usize::from(index.checked_sub(1)?))?;
         self.at = declaration.outer;
-        let prefix = self
-            .tree
-            .slice(declaration.prefix_start, declaration.prefix_start + u32::from(declaration.prefix));
-        Some((index, Binding { prefix, namespace: self.tree.namespace(declaration.ns) }))
+        Some((index, declaration))
     }
 }
 

@@ -110,7 +110,14 @@ impl<'a> Writer<'a> {
     pub fn with_capacity(bytes: usize) -> Writer<'a> {
         let mut out = Vec::with_capacity(bytes);
         out.extend_from_slice(b"<?xml version=\"1.0\" encoding=\"UTF-8\"?>");
-        Writer { out, scope: Vec::with_capacity(16), frames: Vec::with_capacity(8), ..Writer::default() }
+        Writer {
+            out,
+            scope: Vec::with_capacity(16),
+            frames: Vec::with_capacity(8),
+            compared: Vec::with_capacity(COMPARED_MAX / 2),
+            differences: Vec::with_capacity(16),
+            ..Writer::default()
+        }
     }
 
     /// Before the root is started: asks for the usual prefix of a namespace on the root.
@@ -432,11 +439,16 @@ impl<'a> Writer<'a> {
     /// The bindings of a scope of a source tree that mean something else here, as a range of `differences`.
     fn compare(&mut self, tree: &'a Tree, scope: u16) -> Range<usize> {
         let depth = self.scope.len();
-        let same = |each: &&Compared<'a>| {
+        let same = |each: &Compared<'a>| {
             core::ptr::eq(each.tree, tree) && each.scope == scope && each.depth == depth
         };
-        if let Some(known) = self.compared.iter().rev().find(same) {
-            return known.differences.clone();
+        if let Some(known) = self.compared.iter().rposition(same) {
+            // The last is looked at first: the next copy is mostly from the same place to the same place.
+            let last = self.compared.len() - 1;
+            if known != last {
+                self.compared.swap(known, last);
+            }
+            return self.compared[last].differences.clone();
         }
         if self.compared.len() == COMPARED_MAX {
             self.compared.clear();
@@ -513,7 +525,9 @@ impl<'a> Writer<'a> {
         const DEEP: &[u8] = b"\n                ";
         let (few, more) = (depth.min(DEEP.len() / 2), depth.saturating_sub(DEEP.len() / 2));
         self.out.extend_from_slice(&DEEP[..1 + 2 * few]);
-        self.out.extend(core::iter::repeat_n(b' ', 2 * more));
+        if more > 0 {
+            self.out.extend(core::iter::repeat_n(b' ', 2 * more));
+        }
     }
 }
 
