@@ -56,6 +56,12 @@ pub struct Serve {
     /// Address and port; replaces server.listen.
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub listen: Option<SocketAddr>,
+    /// Address and port for SIP over TCP as well; may be given several times.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub sip_tcp: Vec<SocketAddr>,
+    /// Address and port for SIP over TLS as well; needs --certificate and --key.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub sip_tls: Vec<SocketAddr>,
     /// A domain to serve; replaces server.domains; may be given several times.
     #[arg(long, value_name = "NAME")]
     pub domain: Vec<String>,

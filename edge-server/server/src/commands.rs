@@ -37,6 +37,12 @@ fn serve_command(serve: Serve) -> Done {
         let tls = config.has_tls();
         let mut running = start(config, surroundings(false)).await?;
         tracing::info!(address = %running.address, tls, "listening");
+        let sip = &running.sip;
+        for (transport, addresses) in [("TCP", &sip.tcp), ("TLS", &sip.tls)] {
+            for address in addresses {
+                tracing::info!(%address, transport, "listening for SIP");
+            }
+        }
         if open {
             tracing::warn!("OPEN MODE: no authentication, anybody on this machine can be any user");
         }
@@ -64,6 +70,8 @@ fn serve_config(
     if let Some(listen) = serve.listen {
         config.server.listen = listen;
     }
+    config.sip.tcp.extend(serve.sip_tcp);
+    config.sip.tls.extend(serve.sip_tls);
     if !serve.domain.is_empty() {
         config.server.domains = serve.domain;
     }
@@ -160,7 +168,7 @@ fn check_command(check: &CheckConfig) -> Done {
     let Some(file) = &check.file else { return Err("give the file to check".into()) };
     let config = Config::load(file, std::env::vars())?;
     // What only a try can tell: whether certificate and key fit, whether password files can be read.
-    crate::transport::acceptor(&config.tls)?;
+    crate::transport::Certificates::open(&config)?;
     crate::users::check(&config)?;
     println!(
         "{}: good. Listens on {}{}, serves {}, {} users, state {}.",
@@ -209,20 +217,29 @@ fn surroundings(demo: bool) -> Surroundings {
     Surroundings { compiler: std::env::current_exe().ok(), demo }
 }
 
-/// Waits for SIGINT or SIGTERM, or until the server stops by itself.
+/// Waits for SIGINT or SIGTERM, or until the server stops by itself. SIGHUP loads the certificates anew;
+/// where there are none it means what it says, that the terminal is gone.
 async fn until_told(running: &mut Running) -> std::io::Result<()> {
     #[cfg(unix)]
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-    #[cfg(unix)]
-    let terminated = terminate.recv();
-    #[cfg(not(unix))]
-    let terminated = std::future::pending::<()>();
-    tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => interrupted?,
-        _ = terminated => {}
-        () = running.stopped() => {}
+    let (mut terminate, mut hangup) = {
+        use tokio::signal::unix::{SignalKind, signal};
+        (signal(SignalKind::terminate())?, signal(SignalKind::hangup())?)
+    };
+    loop {
+        #[cfg(unix)]
+        let (terminated, hung_up) = (terminate.recv(), hangup.recv());
+        #[cfg(not(unix))]
+        let (terminated, hung_up) = (std::future::pending::<()>(), std::future::pending::<()>());
+        tokio::select! {
+            interrupted = tokio::signal::ctrl_c() => return interrupted,
+            _ = terminated => return Ok(()),
+            () = running.stopped() => return Ok(()),
+            _ = hung_up => {}
+        }
+        if !running.reload_certificates() {
+            return Ok(());
+        }
     }
-    Ok(())
 }
 
 async fn finish(running: Running) -> Done {

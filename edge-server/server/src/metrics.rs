@@ -59,13 +59,17 @@ macro_rules! metrics {
 }
 
 metrics! {
-    gauge connections [] "Open connections, HTTP and WebSocket.";
+    gauge connections [] "Open connections: HTTP, WebSocket, and SIP over TCP and TLS.";
     gauge websockets [] "Open SIP over WebSocket connections.";
+    gauge streams [] "Open SIP connections over TCP and TLS.";
     counter connections_opened [] "Connections accepted.";
     counter connections_refused ["reason"] "Connections and WebSocket handshakes refused.";
     counter accept_errors ["kind"] "Failures to accept: `connection`, one that was gone already; `resources`, such as files, after which the listener pauses.";
+    counter tls_reloads ["result"] "Certificates read anew: `loaded`, or `failed`, when the one before stayed in use.";
+    gauge tls_certificate_not_after_seconds [] "When the certificate that runs out first does so, in seconds since 1970; 0 without TLS.";
     counter http_unread [] "HTTP connections that ended because the client did not read its answer.";
     counter websockets_closed ["reason"] "WebSocket connections that ended; `slow` is a reader that could not keep up.";
+    counter streams_closed ["reason"] "SIP connections over TCP and TLS that ended; `slow` is a peer that began a message and did not end it, or did not read.";
     counter messages_received ["kind"] "SIP messages read, by method, or `response`.";
     counter messages_malformed [] "SIP messages that could not be read.";
     counter messages_sent [] "SIP messages handed to a connection.";

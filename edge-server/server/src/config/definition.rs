@@ -88,6 +88,13 @@ impl KeyType for Vec<String> {
     }
 }
 
+impl KeyType for Vec<SocketAddr> {
+    const KIND: &'static str = "list of address:port";
+    fn show(&self) -> String {
+        format!("{:?}", self.iter().map(SocketAddr::to_string).collect::<Vec<_>>())
+    }
+}
+
 /// Joins the lines of a doc comment into one paragraph.
 pub(crate) fn paragraph(lines: &[&str]) -> String {
     lines.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ").trim().to_owned()

@@ -17,7 +17,8 @@ mod sections;
 pub use self::definition::{Key, Section};
 pub use self::document::documentation;
 pub use self::sections::{
-    Api, Durability, Http, Log, LogFormat, Merge, Policies, Presence, Server, Store, Tls, User, WebSocket,
+    Api, Certificate, Durability, Http, Log, LogFormat, Merge, Policies, Presence, Server, Sip, Store, Tls,
+    User, WebSocket,
 };
 
 use self::locate::Lines;
@@ -33,6 +34,8 @@ pub struct Config {
     pub server: Server,
     /// `[tls]`
     pub tls: Tls,
+    /// `[[certificates]]`
+    pub certificates: Vec<Certificate>,
     /// `[store]`
     pub store: Store,
     /// `[[users]]`
@@ -41,6 +44,8 @@ pub struct Config {
     pub api: Api,
     /// `[websocket]`
     pub websocket: WebSocket,
+    /// `[sip]`
+    pub sip: Sip,
     /// `[http]`
     pub http: Http,
     /// `[presence]`
@@ -159,10 +164,12 @@ impl Config {
         vec![
             Server::section(),
             Tls::section(),
+            Certificate::section(),
             Store::section(),
             User::section(),
             Api::section(),
             WebSocket::section(),
+            Sip::section(),
             Http::section(),
             Presence::section(),
             limits_section(),

@@ -67,6 +67,20 @@ impl Config {
             }
             _ => {}
         }
+        if !self.sip.tls.is_empty() && !self.has_tls() {
+            find.add("sip.tls", "SIP over TLS needs a certificate", "set tls.certificate and tls.key");
+        }
+        for (key, addresses) in [("sip.tcp", &self.sip.tcp), ("sip.tls", &self.sip.tls)] {
+            if let Some(outside) = addresses.iter().find(|address| !address.ip().is_loopback())
+                && self.server.open
+            {
+                find.add(
+                    key,
+                    format!("open mode has no authentication, and {outside} is reachable from outside"),
+                    "remove server.open and add [[users]], or listen on 127.0.0.1",
+                );
+            }
+        }
         if listen.ip().is_loopback() {
             if !self.server.open && self.has_nobody() {
                 find.add(
@@ -248,6 +262,9 @@ impl Config {
             ("websocket.ping_seconds", self.websocket.ping_seconds as usize, 1),
             ("websocket.pong_seconds", self.websocket.pong_seconds as usize, 1),
             ("http.handshake_seconds", self.http.handshake_seconds as usize, 1),
+            ("sip.max_body_bytes", self.sip.max_body_bytes, 1_300),
+            ("sip.message_seconds", self.sip.message_seconds as usize, 1),
+            ("sip.idle_seconds", self.sip.idle_seconds as usize, 1),
             ("http.write_seconds", self.http.write_seconds as usize, 1),
         ] {
             if value < least {
@@ -274,6 +291,26 @@ impl Config {
     fn files(&self, find: &mut Finder<'_>) {
         find.readable("tls.certificate", self.tls.certificate.as_ref());
         find.readable("tls.key", self.tls.key.as_ref());
+        for (index, more) in self.certificates.iter().enumerate() {
+            for (name, file) in [("certificate", &more.certificate), ("key", &more.key)] {
+                let key = format!("certificates[{index}].{name}");
+                if file.is_none() {
+                    find.add(
+                        &key,
+                        format!("a certificate without its {name} file"),
+                        "give both certificate and key",
+                    );
+                }
+                find.readable(&key, file.as_ref());
+            }
+        }
+        if !self.certificates.is_empty() && !self.has_tls() {
+            find.add(
+                "certificates",
+                "further certificates without a first one",
+                "give the one for clients that ask for no name as tls.certificate and tls.key",
+            );
+        }
         find.readable("api.token_file", self.api.token_file.as_ref());
         if self.api.token.is_some() && self.api.token_file.is_some() {
             find.add("api.token", "the token is given twice", "keep api.token or api.token_file");

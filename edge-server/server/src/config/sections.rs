@@ -66,6 +66,19 @@ section! {
         certificate: Option<String> = None,
         /// The private key, PEM (PKCS#8, PKCS#1 or SEC1).
         key: Option<String> = None,
+        /// The files are looked at every so many seconds and loaded when one has changed; 0 is never. SIGHUP loads them at any time. Open connections stay, and so does the certificate in use when the new one is not good.
+        reload_seconds: u32 = 5,
+    }
+}
+
+section! {
+    /// A further certificate, for clients that ask for one of its names (SNI), exact or by wildcard. The first that has the name is taken, `[tls]` before these; clients that ask for another name or for none get the one of `[tls]`.
+    #[repeated = true]
+    "certificates" Certificate {
+        /// The certificate chain, PEM, the server's own certificate first.
+        certificate: Option<String> = None,
+        /// The private key, PEM (PKCS#8, PKCS#1 or SEC1).
+        key: Option<String> = None,
     }
 }
 
@@ -135,6 +148,22 @@ section! {
         output_queue_bytes: usize = 4_194_304,
         /// Messages that may wait for a slow reader; one more and its connection is closed.
         output_queue_messages: usize = 4_096,
+    }
+}
+
+section! {
+    /// SIP over TCP and TLS, for phones and gateways. RFC 3261 18, RFC 5626.
+    "sip" Sip {
+        /// Addresses and ports for SIP over TCP, such as `192.0.2.1:5060`. What is said there can be read on the way: TLS is better wherever the phones know it.
+        tcp: Vec<SocketAddr> = Vec::new(),
+        /// Addresses and ports for SIP over TLS, such as `0.0.0.0:5061`, with the certificate of `[tls]`.
+        tls: Vec<SocketAddr> = Vec::new(),
+        /// The largest body, in bytes; more is answered 413, and the connection is closed.
+        max_body_bytes: usize = 65_536,
+        /// Seconds from the first byte of a message to its last, for a TLS handshake, and for a peer to read what was sent; then the connection is closed.
+        message_seconds: u32 = 10,
+        /// A connection that is silent for this many seconds is closed. More than a registration, so that a phone without keep-alives is not cut off between two.
+        idle_seconds: u32 = 3_900,
     }
 }
 

@@ -1,12 +1,12 @@
 //! Serves until told to stop, then takes everything down in order.
 
+use super::ports::Ports;
 use crate::shards::Shards;
 use crate::store::Writer;
 use crate::transport::{Door, End, Services};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -15,7 +15,7 @@ const PARTING: Duration = Duration::from_secs(5);
 
 /// What runs.
 pub(super) struct Parts {
-    pub(super) listener: TcpListener,
+    pub(super) ports: Ports,
     pub(super) door: Door,
     pub(super) services: Arc<Services>,
     pub(super) shards: Shards,
@@ -29,11 +29,12 @@ pub(super) struct Parts {
 impl Parts {
     /// Serves until told to stop, then takes everything down in order.
     pub(super) async fn run(self, stop: watch::Sender<bool>) -> bool {
-        let Self { listener, door, services, shards, mut shard_tasks, writer, store_thread, ready, failed } =
+        let Self { ports, door, services, shards, mut shard_tasks, writer, store_thread, ready, failed } =
             self;
         let mut stopping = stop.subscribe();
+        let mut sip = ports.sip.serve(door.tls.as_ref(), &services, &stopping);
         let mut door =
-            tokio::spawn(crate::transport::run(listener, door, Arc::clone(&services), stopping.clone()));
+            tokio::spawn(crate::transport::run(ports.http, door, Arc::clone(&services), stopping.clone()));
         tokio::select! {
             _ = stopping.wait_for(|stop| *stop) => {}
             ended = shard_tasks.join_next() => {
@@ -50,6 +51,7 @@ impl Parts {
         services.flows.end_all(End::Shutdown);
         let parting = async {
             let _ = (&mut door).await;
+            while sip.join_next().await.is_some() {}
             services.sockets.ended().await;
         };
         if tokio::time::timeout(PARTING, parting).await.is_err() {

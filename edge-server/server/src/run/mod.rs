@@ -8,12 +8,15 @@
 mod down;
 mod engine;
 mod error;
+mod ports;
 mod secrets;
 
 pub use self::error::StartError;
+pub use self::ports::SipAddresses;
 
 use self::down::Parts;
 use self::engine::{engine_config, restored, shard_count, start_shards};
+use self::ports::Ports;
 use self::secrets::{api_token, identity};
 use crate::api::{Api, Changes, Demo, Token};
 use crate::clock::Clock;
@@ -25,7 +28,8 @@ use crate::shards::{Performer, Shards};
 use crate::site::Site;
 use crate::store::{RedbStore, Store, StoreError, Writer};
 use crate::transport::{
-    Admission, Door, Flows, OriginPolicy, OutboxLimits, Services, Sockets, WebSocketSettings,
+    Admission, Certificates, Door, Flows, OriginPolicy, OutboxLimits, Services, Sockets, StreamSettings,
+    WebSocketSettings,
 };
 use crate::users::Directory;
 use policy_sandbox::{Compile, Sandbox, Settings as SandboxSettings};
@@ -34,9 +38,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tributary_sip::Limits as SipLimits;
 
 /// Connection ids of one process: the number of its start stands above these bits.
 const IDS_PER_START: u32 = 40;
@@ -46,12 +50,15 @@ const IDS_PER_START: u32 = 40;
 pub struct Running {
     /// The address it listens on; with the port that it got where the configuration said 0.
     pub address: SocketAddr,
+    /// Where it speaks SIP besides.
+    pub sip: SipAddresses,
     /// The API's token, and where it was written if it was made up.
     pub token: Option<String>,
     /// The file that holds a made-up token.
     pub token_file: Option<PathBuf>,
     /// Whether there is a page to show.
     pub has_page: bool,
+    certificates: Option<Arc<Certificates>>,
     stop: watch::Sender<bool>,
     task: JoinHandle<bool>,
 }
@@ -61,6 +68,11 @@ impl Running {
     pub async fn stop(self) -> bool {
         let _ = self.stop.send(true);
         self.task.await.unwrap_or(false)
+    }
+
+    /// Has the files of the certificates read anew. False where there is no TLS.
+    pub fn reload_certificates(&self) -> bool {
+        self.certificates.as_ref().inspect(|certificates| certificates.reload()).is_some()
     }
 
     /// Waits until the server stops by itself, which it does only when its store or a shard fails.
@@ -88,13 +100,14 @@ pub async fn start(config: Config, surroundings: Surroundings) -> Result<Running
     let exposition = Exposition::default();
     let metrics = exposition.metrics.clone();
     let clock = Clock::default();
-    let tls = crate::transport::acceptor(&config.tls)?;
-    let listener = TcpListener::bind(config.server.listen)
-        .await
-        .map_err(|source| StartError::Listen { address: config.server.listen, source })?;
-    let address = listener
+    let certificates = Certificates::open(&config)?;
+    let tls = certificates.as_ref().map(|certificates| certificates.acceptor(&[b"http/1.1"])).transpose()?;
+    let ports = Ports::bind(&config).await?;
+    let address = ports
+        .http
         .local_addr()
         .map_err(|source| StartError::Listen { address: config.server.listen, source })?;
+    let sip = ports.sip.addresses();
 
     let mut opened = open_store(&config)?;
     let (secret, starts) = identity(opened.as_deref_mut())?;
@@ -171,6 +184,11 @@ pub async fn start(config: Config, surroundings: Surroundings) -> Result<Running
         max_body: config.api.max_body_bytes,
         demo,
     });
+    if let Some(certificates) = &certificates {
+        certificates.measure(&metrics);
+        let every = (config.tls.reload_seconds > 0).then(|| seconds(config.tls.reload_seconds));
+        tokio::spawn(Arc::clone(certificates).keep_current(every, metrics.clone(), stopping.clone()));
+    }
     let services = Arc::new(Services {
         flows: Arc::clone(&flows),
         shards: shards.clone(),
@@ -181,6 +199,11 @@ pub async fn start(config: Config, surroundings: Surroundings) -> Result<Running
             max_message: config.websocket.max_message_bytes,
             ping: seconds(config.websocket.ping_seconds),
             pong: seconds(config.websocket.pong_seconds),
+        },
+        streams: StreamSettings {
+            message: SipLimits { body: config.sip.max_body_bytes, ..SipLimits::DEFAULT },
+            idle: seconds(config.sip.idle_seconds),
+            patience: seconds(config.sip.message_seconds),
         },
         sockets: Sockets::default(),
         stop: stopping.clone(),
@@ -193,9 +216,9 @@ pub async fn start(config: Config, surroundings: Surroundings) -> Result<Running
         max_head: config.http.max_head_bytes,
     };
     ready.store(true, Ordering::Release);
-    let parts = Parts { listener, door, services, shards, shard_tasks, writer, store_thread, ready, failed };
+    let parts = Parts { ports, door, services, shards, shard_tasks, writer, store_thread, ready, failed };
     let task = tokio::spawn(parts.run(stop.clone()));
-    Ok(Running { address, token, token_file, has_page, stop, task })
+    Ok(Running { address, sip, token, token_file, has_page, certificates, stop, task })
 }
 
 fn open_store(config: &Config) -> Result<Option<Box<dyn Store>>, StoreError> {

@@ -6,6 +6,7 @@
 //! outbox is bounded; a reader that lets it fill costs itself its connection and nobody else anything.
 
 use super::frames::Queue;
+use bytes::Bytes;
 use std::collections::HashMap;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
@@ -120,7 +121,11 @@ impl FlowHandle {
         }
         let room = self.make_sure_of_room(&mut outbox, packet.len());
         if room {
-            outbox.waiting.push(packet);
+            match self.transport {
+                Transport::Ws | Transport::Wss => outbox.waiting.push(packet),
+                // Content-Length says where it ends.
+                Transport::Tcp | Transport::Tls | Transport::Udp => outbox.waiting.push_bare(packet),
+            }
         }
         room
     }
@@ -157,7 +162,7 @@ impl FlowHandle {
     pub(crate) fn push_framed(&self, bytes: &[u8]) {
         let mut outbox = lock(&self.outbox);
         if self.make_sure_of_room(&mut outbox, bytes.len()) {
-            outbox.waiting.push_framed(bytes);
+            outbox.waiting.push_bare(Packet { head: Bytes::copy_from_slice(bytes), body: Bytes::new() });
         }
     }
 

@@ -4,7 +4,7 @@
 //! the body go out as three slices of one vectored write, and several messages share a system call.
 //! Frames from a server are not masked (RFC 6455 5.1), which is what makes this possible.
 
-use bytes::{Buf as _, Bytes};
+use bytes::Buf as _;
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use tributary_engine::Packet;
@@ -104,9 +104,8 @@ impl Queue {
         self.append(header, packet);
     }
 
-    /// Puts bytes behind the others that are frames already.
-    pub(crate) fn push_framed(&mut self, bytes: &[u8]) {
-        let packet = Packet { head: Bytes::copy_from_slice(bytes), body: Bytes::new() };
+    /// Puts what needs no frame, or is one already, behind the others.
+    pub(crate) fn push_bare(&mut self, packet: Packet) {
         self.append(Header { bytes: [0; 10], length: 0 }, packet);
     }
 
@@ -169,6 +168,7 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bytes::Bytes;
     fn packet(head: usize, body: &[u8]) -> Packet {
         Packet { head: Bytes::from(vec![b'h'; head]), body: Bytes::copy_from_slice(body) }
     }

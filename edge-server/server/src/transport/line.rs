@@ -1,4 +1,4 @@
-//! The stream under a WebSocket: read by tungstenite, written by the outbox alone.
+//! The stream under a connection: read by its task, written by the outbox alone.
 //!
 //! Messages leave by whoever pushes them, so tungstenite's own few frames (pongs, closes) must not
 //! go past them: what it writes is put into the outbox behind what waits.
@@ -20,9 +20,9 @@ pub(crate) enum Stream {
     Tls(Box<TlsStream<TcpStream>>),
 }
 
-/// What an HTTP connection can run on.
+/// What a connection can run on.
 pub(crate) trait Wire: AsyncRead + AsyncWrite + Unpin + Send + 'static {
-    /// For a WebSocket: what is read, and where the outbox writes by itself.
+    /// For SIP: what is read, and where the outbox writes by itself.
     fn split(self) -> (Stream, Option<OwnedWriteHalf>);
 }
 
@@ -39,11 +39,18 @@ impl Wire for TlsStream<TcpStream> {
     }
 }
 
-/// One connection, as tungstenite sees it.
+/// One connection, as its reader sees it.
 #[derive(Debug)]
 pub(crate) struct Line {
     pub(crate) stream: Stream,
     pub(crate) handle: Arc<FlowHandle>,
+}
+
+impl Line {
+    /// Writes all that waits in the outbox.
+    pub(crate) fn poll_flush_unpin(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(self).poll_flush(cx)
+    }
 }
 
 impl AsyncRead for Line {

@@ -2,24 +2,29 @@
 
 mod accept;
 mod admission;
+mod certificates;
 mod flows;
 mod frames;
 mod handshake;
 mod line;
 mod listener;
 mod origin;
+mod peer;
 mod progress;
+pub(crate) mod stream;
 mod tls;
 mod websocket;
 
 pub use self::admission::{Admission, Full, Place};
+pub use self::certificates::Certificates;
 pub use self::flows::{End, FlowHandle, Flows, OutboxLimits};
 pub use self::handshake::{PATHS, Refusal, SUBPROTOCOL};
 pub use self::listener::Door;
 pub(crate) use self::listener::run;
 pub use self::origin::OriginPolicy;
 pub(crate) use self::origin::is_loopback_name;
-pub use self::tls::{TlsError, acceptor};
+pub use self::stream::Settings as StreamSettings;
+pub use self::tls::TlsError;
 pub use self::websocket::Settings as WebSocketSettings;
 
 use crate::metrics::Metrics;
@@ -42,7 +47,9 @@ pub struct Services {
     pub origins: OriginPolicy,
     /// Lengths and times of a WebSocket.
     pub websocket: WebSocketSettings,
-    /// The tasks of the WebSockets, so that a shutdown can wait for them.
+    /// Lengths and times of a TCP or TLS connection.
+    pub streams: StreamSettings,
+    /// The tasks of the connections, so that a shutdown can wait for them.
     pub sockets: Sockets,
     /// True once the server stops.
     pub stop: watch::Receiver<bool>,

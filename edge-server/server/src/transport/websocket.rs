@@ -15,10 +15,9 @@
 use super::Services;
 use super::flows::{End, FlowHandle};
 use super::line::{Line, Stream};
-use crate::shards::Full;
+use super::peer::{Heard, Peer};
 use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt as _;
@@ -27,15 +26,12 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message as Frame};
-use tributary_engine::{Packet, Transport};
-use tributary_sip::{KeepAlive, Message};
+use tributary_engine::Transport;
+use tributary_sip::KeepAlive;
 
 /// The reader's buffer, which every idle connection keeps. A SUBSCRIBE or a REGISTER fits; for a
 /// larger message it grows while that is read. 4 KiB would make each idle watcher 2 KB heavier.
 const READ_BUFFER: usize = 2_048;
-
-/// Unreadable messages in a row after which the connection is closed: no SIP client sends that.
-const GARBAGE_IN_A_ROW: u32 = 20;
 
 /// How long a peer may take to answer our close frame.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
@@ -60,7 +56,7 @@ pub(crate) async fn serve(stream: Stream, early: Vec<u8>, handle: Arc<FlowHandle
     let line = Line { stream, handle: Arc::clone(&handle) };
     let socket = Box::pin(open(line, early, services.websocket.max_message)).await;
     services.metrics.websockets.inc();
-    let mut connection = Connection { socket, handle, services, garbage: 0 };
+    let mut connection = Connection { socket, peer: Peer::new(handle, services) };
     let end = connection.run().await;
     Box::pin(close(connection, end)).await;
 }
@@ -80,7 +76,7 @@ async fn open(line: Line, early: Vec<u8>, max_message: usize) -> WebSocketStream
 }
 
 async fn close(connection: Connection, end: End) {
-    let Connection { socket, handle, services, .. } = connection;
+    let Connection { socket, peer: Peer { handle, services, .. } } = connection;
     services.flows.remove(&handle);
     services.metrics.websockets.dec();
     crate::metrics::count(&services.metrics.websockets_closed, "reason", end.name());
@@ -91,9 +87,7 @@ async fn close(connection: Connection, end: End) {
 
 struct Connection {
     socket: WebSocketStream<Line>,
-    handle: Arc<FlowHandle>,
-    services: Arc<Services>,
-    garbage: u32,
+    peer: Peer,
 }
 
 /// What woke the task.
@@ -105,7 +99,7 @@ enum Wake {
 
 impl Connection {
     async fn run(&mut self) -> End {
-        let Settings { ping, pong, .. } = self.services.websocket;
+        let Settings { ping, pong, .. } = self.peer.services.websocket;
         let timer = sleep_until(Instant::now() + ping);
         tokio::pin!(timer);
         let mut heard = Instant::now();
@@ -113,7 +107,7 @@ impl Connection {
         loop {
             let wake = tokio::select! {
                 biased;
-                () = self.handle.news.notified() => Wake::News,
+                () = self.peer.handle.news.notified() => Wake::News,
                 frame = self.socket.next() => Wake::Frame(frame),
                 () = &mut timer => Wake::Timer,
             };
@@ -123,7 +117,10 @@ impl Connection {
                     pinged = false;
                     self.frame(frame).await
                 }
-                Wake::News => Box::pin(self.write(ping + pong)).await,
+                // Frames of tungstenite's own (pongs) come behind what waits.
+                Wake::News => {
+                    Box::pin(self.peer.write(ping + pong, |cx| self.socket.poll_flush_unpin(cx))).await
+                }
                 Wake::Timer => {
                     let silent = heard.elapsed();
                     if pinged && silent >= pong {
@@ -165,90 +162,22 @@ impl Connection {
             Some(Err(Error::Utf8(_))) => return Some(End::Protocol),
             Some(Err(_)) => return Some(End::Gone),
         };
-        match KeepAlive::recognise(&payload) {
-            Some(KeepAlive::Ping) => {
-                self.answer(Bytes::from_static(KeepAlive::PONG));
-                return None;
-            }
-            Some(KeepAlive::Pong) => return None,
-            None => {}
+        if let Some(keep_alive) = KeepAlive::recognise(&payload) {
+            self.peer.keep_alive(keep_alive);
+            return None;
         }
-        // A copy of just this message: the reader's buffer can then be used again at once, and
-        // nothing that keeps a part of the message keeps the whole buffer alive.
+        // A copy of just this message: the reader's buffer can then be used again at once.
         let raw = Bytes::copy_from_slice(&payload);
         drop(payload);
-        match Message::parse(raw) {
-            Ok(message) => {
-                self.garbage = 0;
-                match self.services.shards.try_message(self.handle.flow(), message) {
-                    Ok(()) => None,
-                    Err(full) => Box::pin(self.wait_for_room(full)).await,
-                }
+        match self.peer.hear(raw) {
+            Heard::Done => None,
+            Heard::End(end) => Some(end),
+            Heard::Full(full) => {
+                let Settings { ping, pong, .. } = self.peer.services.websocket;
+                let socket = &mut self.socket;
+                let waiting = self.peer.wait_for_room(full, ping + pong, |cx| socket.poll_flush_unpin(cx));
+                Box::pin(waiting).await
             }
-            Err(error) => {
-                self.services.metrics.messages_malformed.inc();
-                tracing::debug!(flow = self.handle.id().0, %error, "a message could not be read");
-                if let Some(response) = error.response(&tag()) {
-                    self.answer(response);
-                }
-                self.garbage += 1;
-                (self.garbage >= GARBAGE_IN_A_ROW).then_some(End::Garbage)
-            }
-        }
-    }
-
-    /// Sends what no state machine has to say.
-    fn answer(&self, head: Bytes) {
-        self.handle.push(Packet { head, body: Bytes::new() });
-        self.handle.flush();
-    }
-
-    /// Waits until a full shard takes the message, and goes on writing meanwhile: what the shard waits
-    /// for may be that its answers leave.
-    async fn wait_for_room(&mut self, full: Full) -> Option<End> {
-        let Settings { ping, pong, .. } = self.services.websocket;
-        let services = Arc::clone(&self.services);
-        let mut given = pin!(services.shards.give_when_there_is_room(full));
-        loop {
-            let writing = async {
-                self.handle.news.notified().await;
-                self.write(ping + pong).await
-            };
-            tokio::select! {
-                biased;
-                () = &mut given => {
-                    // It may have been in the middle of writing.
-                    self.handle.news.notify_one();
-                    return None;
-                }
-                end = writing => if end.is_some() { return end; },
-            }
-        }
-    }
-
-    /// Sends all that waits. `patience` bounds how long the peer may take to read it.
-    async fn write(&mut self, patience: Duration) -> Option<End> {
-        if self.handle.ending() == Some(End::Slow) {
-            return Some(End::Slow);
-        }
-        let slow = async {
-            loop {
-                self.handle.news.notified().await;
-                if self.handle.ending() == Some(End::Slow) {
-                    return;
-                }
-            }
-        };
-        // Frames of tungstenite's own (pongs) come behind what waits.
-        let result = tokio::select! {
-            biased;
-            result = timeout(patience, self.socket.flush()) => result,
-            () = slow => return Some(End::Slow),
-        };
-        match result {
-            Ok(Ok(())) => self.handle.ending(),
-            Ok(Err(_)) => Some(End::Gone),
-            Err(_) => Some(End::Slow),
         }
     }
 
@@ -289,16 +218,6 @@ async fn farewell(mut socket: WebSocketStream<Line>, end: End) {
     };
     // Whether it hears or not, the connection ends.
     let _ = timeout(CLOSE_PATIENCE, parting).await;
-}
-
-/// A To tag for an answer that no state machine gives. Random, as every tag must be; without
-/// random bytes there is no state either, and the flow's end will tell.
-fn tag() -> String {
-    let mut bytes = [0; 8];
-    if getrandom::fill(&mut bytes).is_err() {
-        tracing::error!("the system gives no random bytes");
-    }
-    crate::policies::hex(&bytes)
 }
 
 /// The transport that the engine is told.

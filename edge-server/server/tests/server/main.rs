@@ -15,6 +15,7 @@ mod openapi;
 mod policies;
 mod program;
 mod reading;
+mod streams;
 mod tls;
 mod users;
 mod websocket;

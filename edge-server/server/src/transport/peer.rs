@@ -1,0 +1,147 @@
+//! What is the same for every connection-oriented SIP transport: a message goes to its shard, what
+//! cannot be read is answered and counted, and what waits is written.
+
+use super::Services;
+use super::flows::{End, FlowHandle};
+use crate::shards::Full;
+use bytes::Bytes;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::time::timeout;
+use tributary_engine::Packet;
+use tributary_sip::{KeepAlive, Message, ParseError};
+
+/// Unreadable messages in a row after which the connection is closed: no SIP client sends that.
+const GARBAGE_IN_A_ROW: u32 = 20;
+
+/// The other end of a connection, as its task sees it.
+pub(super) struct Peer {
+    pub(super) handle: Arc<FlowHandle>,
+    pub(super) services: Arc<Services>,
+    garbage: u32,
+}
+
+/// What became of a message.
+pub(super) enum Heard {
+    /// It was taken care of.
+    Done,
+    /// Its shard's queue is full: see [`Peer::wait_for_room`].
+    Full(Full),
+    /// It was one too many.
+    End(End),
+}
+
+impl Peer {
+    pub(super) fn new(handle: Arc<FlowHandle>, services: Arc<Services>) -> Self {
+        Self { handle, services, garbage: 0 }
+    }
+
+    /// Reads a message and gives it to its shard. `raw` is a copy of just this message, so that what
+    /// keeps a part of it keeps no more alive.
+    pub(super) fn hear(&mut self, raw: Bytes) -> Heard {
+        match Message::parse(raw) {
+            Ok(message) => {
+                self.garbage = 0;
+                match self.services.shards.try_message(self.handle.flow(), message) {
+                    Ok(()) => Heard::Done,
+                    Err(full) => Heard::Full(full),
+                }
+            }
+            Err(error) => {
+                self.complain(&error);
+                self.garbage += 1;
+                if self.garbage < GARBAGE_IN_A_ROW { Heard::Done } else { Heard::End(End::Garbage) }
+            }
+        }
+    }
+
+    /// Counts and, where it can be, answers what could not be read.
+    pub(super) fn complain(&self, error: &ParseError) {
+        self.services.metrics.messages_malformed.inc();
+        tracing::debug!(flow = self.handle.id().0, %error, "a message could not be read");
+        if let Some(response) = error.response(&tag()) {
+            self.answer(response);
+        }
+    }
+
+    /// Answers a ping; anything else of the kind only says that the peer is there.
+    pub(super) fn keep_alive(&self, keep_alive: KeepAlive) {
+        if keep_alive == KeepAlive::Ping {
+            self.answer(Bytes::from_static(KeepAlive::PONG));
+        }
+    }
+
+    /// Sends what no state machine has to say.
+    fn answer(&self, head: Bytes) {
+        self.handle.push(Packet { head, body: Bytes::new() });
+        self.handle.flush();
+    }
+
+    /// Waits until a full shard takes the message, and goes on writing meanwhile: what the shard waits
+    /// for may be that its answers leave. `flush` writes all that waits in the outbox.
+    pub(super) async fn wait_for_room<E>(
+        &self,
+        full: Full,
+        patience: Duration,
+        mut flush: impl FnMut(&mut Context<'_>) -> Poll<Result<(), E>>,
+    ) -> Option<End> {
+        let mut given = pin!(self.services.shards.give_when_there_is_room(full));
+        loop {
+            let writing = async {
+                self.handle.news.notified().await;
+                self.write(patience, &mut flush).await
+            };
+            tokio::select! {
+                biased;
+                () = &mut given => {
+                    // It may have been in the middle of writing.
+                    self.handle.news.notify_one();
+                    return None;
+                }
+                end = writing => if end.is_some() { return end; },
+            }
+        }
+    }
+
+    /// Sends all that waits, by `flush`. `patience` bounds how long the peer may take to read it.
+    pub(super) async fn write<E>(
+        &self,
+        patience: Duration,
+        flush: impl FnMut(&mut Context<'_>) -> Poll<Result<(), E>>,
+    ) -> Option<End> {
+        if self.handle.ending() == Some(End::Slow) {
+            return Some(End::Slow);
+        }
+        let slow = async {
+            loop {
+                self.handle.news.notified().await;
+                if self.handle.ending() == Some(End::Slow) {
+                    return;
+                }
+            }
+        };
+        let result = tokio::select! {
+            biased;
+            result = timeout(patience, poll_fn(flush)) => result,
+            () = slow => return Some(End::Slow),
+        };
+        match result {
+            Ok(Ok(())) => self.handle.ending(),
+            Ok(Err(_)) => Some(End::Gone),
+            Err(_) => Some(End::Slow),
+        }
+    }
+}
+
+/// A To tag for an answer that no state machine gives. Random, as every tag must be; without
+/// random bytes there is no state either, and the flow's end will tell.
+fn tag() -> String {
+    let mut bytes = [0; 8];
+    if getrandom::fill(&mut bytes).is_err() {
+        tracing::error!("the system gives no random bytes");
+    }
+    crate::policies::hex(&bytes)
+}

@@ -1,0 +1,230 @@
+//! One SIP connection over TCP or TLS (RFC 3261 18): its task, from the first octet to the end.
+//!
+//! ```text
+//!              +--------------------------- this task ---------------------------+
+//!   socket --> | octets --> messages by Content-Length --> parse --> shard       |
+//!              | a message begun and not ended in time: end                      |
+//!   socket <-- | what a shard could not write at once <-- outbox                 |
+//!              +-----------------------------------------------------------------+
+//!   socket <------------------------------------------------ outbox <-- any shard
+//! ```
+//! The peer keeps the connection alive, by CRLF CRLF (RFC 5626 3.5.1); one that is silent for
+//! longer than the settings allow is closed, since a phone that is gone does not say so.
+
+use super::admission::Place;
+use super::flows::{End, FlowHandle};
+use super::line::{self, Line, Wire};
+use super::peer::{Heard, Peer};
+use super::{Services, accept};
+use socket2::{SockRef, TcpKeepalive};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::task::Context;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_rustls::TlsAcceptor;
+use tributary_engine::Transport;
+use tributary_sip::Limits;
+use tributary_sip::stream::{Stream, Unit};
+
+/// The reader's buffer, which every idle connection keeps; it grows with what is read.
+const READ: usize = 2_048;
+
+/// How long a peer may take to hear that the connection ends.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Lengths and times of one connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// What one message may measure.
+    pub message: Limits,
+    /// Silence after which the connection is closed.
+    pub idle: Duration,
+    /// For a message to come to its end, and for the peer to read what was written.
+    pub patience: Duration,
+}
+
+/// Accepts connections until `stop` says so; those that are open end by their flows.
+pub(crate) async fn listen(
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    services: Arc<Services>,
+    mut stop: watch::Receiver<bool>,
+) {
+    let accept = |cx: &mut Context<'_>| listener.poll_accept(cx);
+    while let Some((stream, peer)) = accept::next(accept, &mut stop, &services.metrics.accept_errors).await {
+        match services.admission.enter(peer.ip()) {
+            Ok(place) => {
+                services.metrics.connections_opened.inc();
+                let connection =
+                    connection(stream, peer, place, tls.clone(), Arc::clone(&services), stop.clone());
+                services.sockets.spawn(connection);
+            }
+            // Nothing was asked yet, so nothing can be answered.
+            Err(full) => crate::metrics::count(&services.metrics.connections_refused, "reason", full.name()),
+        }
+    }
+}
+
+async fn connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    place: Place,
+    tls: Option<TlsAcceptor>,
+    services: Arc<Services>,
+    mut stop: watch::Receiver<bool>,
+) {
+    if let Err(error) = stream.set_nodelay(true).and_then(|()| notice_the_dead(&stream)) {
+        tracing::debug!(%peer, %error, "a socket option could not be set");
+    }
+    let Some(tls) = tls else {
+        return Box::pin(serve(stream, peer, Transport::Tcp, place, services)).await;
+    };
+    let accepted = tokio::select! {
+        accepted = timeout(services.streams.patience, tls.accept(stream)) => accepted,
+        _ = stop.wait_for(|stop| *stop) => return,
+    };
+    let refused = &services.metrics.connections_refused;
+    match accepted {
+        Ok(Ok(stream)) => Box::pin(serve(stream, peer, Transport::Tls, place, services)).await,
+        Ok(Err(error)) => {
+            crate::metrics::count(refused, "reason", "tls");
+            tracing::debug!(%peer, %error, "the TLS handshake failed");
+        }
+        Err(_) => crate::metrics::count(refused, "reason", "tls_timeout"),
+    }
+}
+
+/// Lets the system ask a silent peer whether it is there: a phone without power says nothing, and
+/// what is sent to it is missed only after minutes.
+fn notice_the_dead(stream: &TcpStream) -> io::Result<()> {
+    let questions = TcpKeepalive::new()
+        .with_time(Duration::from_secs(60))
+        .with_interval(Duration::from_secs(15))
+        .with_retries(4);
+    SockRef::from(stream).set_tcp_keepalive(&questions)
+}
+
+/// Serves a connection until it ends.
+async fn serve(
+    stream: impl Wire,
+    peer: SocketAddr,
+    transport: Transport,
+    place: Place,
+    services: Arc<Services>,
+) {
+    let (stream, writer) = stream.split();
+    let handle = services.flows.open(peer, transport, writer);
+    // One that opens while the server stops is told so like the others.
+    if *services.stop.borrow() {
+        handle.end(End::Shutdown);
+    }
+    services.metrics.connections.inc();
+    let connections = services.metrics.connections.clone();
+    talk(stream, handle, services).await;
+    connections.dec();
+    drop(place);
+}
+
+async fn talk(stream: line::Stream, handle: Arc<FlowHandle>, services: Arc<Services>) {
+    let settings = services.streams;
+    let line = Line { stream, handle: Arc::clone(&handle) };
+    services.metrics.streams.inc();
+    let mut connection = Connection {
+        line,
+        peer: Peer::new(handle, services),
+        stream: Stream::new(settings.message),
+        settings,
+    };
+    let end = connection.run().await;
+    Box::pin(close(connection, end)).await;
+}
+
+struct Connection {
+    line: Line,
+    peer: Peer,
+    stream: Stream,
+    settings: Settings,
+}
+
+impl Connection {
+    async fn run(&mut self) -> End {
+        let Settings { idle, patience, .. } = self.settings;
+        let timer = sleep_until(Instant::now() + idle);
+        tokio::pin!(timer);
+        let mut heard = Instant::now();
+        // When the message began that has not ended yet.
+        let mut begun: Option<Instant> = None;
+        loop {
+            self.stream.buffer().reserve(READ);
+            let end = tokio::select! {
+                biased;
+                () = self.peer.handle.news.notified() => self.peer.write(patience, |cx| self.line.poll_flush_unpin(cx)).await,
+                read = self.line.read_buf(self.stream.buffer()) => match read {
+                    Ok(0) | Err(_) => Some(End::Gone),
+                    Ok(_) => {
+                        heard = Instant::now();
+                        self.take().await
+                    }
+                },
+                () = &mut timer => None,
+            };
+            if let Some(end) = end {
+                return end;
+            }
+            begun = if self.stream.is_idle() { None } else { begun.or(Some(heard)) };
+            let due = begun.map_or(heard + idle, |begun| begun + patience);
+            if due <= Instant::now() {
+                return if begun.is_some() { End::Slow } else { End::Silent };
+            }
+            timer.as_mut().reset(due);
+        }
+    }
+
+    /// Takes every unit that is there.
+    async fn take(&mut self) -> Option<End> {
+        loop {
+            match self.stream.take() {
+                Ok(None) => return None,
+                Ok(Some(Unit::KeepAlive(keep_alive))) => self.peer.keep_alive(keep_alive),
+                Ok(Some(Unit::Message(raw))) => {
+                    let end = match self.peer.hear(raw) {
+                        Heard::Done => None,
+                        Heard::End(end) => Some(end),
+                        Heard::Full(full) => {
+                            let line = &mut self.line;
+                            let waiting = self
+                                .peer
+                                .wait_for_room(full, self.settings.patience, |cx| line.poll_flush_unpin(cx));
+                            Box::pin(waiting).await
+                        }
+                    };
+                    if end.is_some() {
+                        return end;
+                    }
+                }
+                Err(error) => {
+                    self.peer.complain(&error);
+                    return Some(End::Protocol);
+                }
+            }
+        }
+    }
+}
+
+async fn close(connection: Connection, end: End) {
+    let Connection { mut line, peer: Peer { handle, services, .. }, .. } = connection;
+    services.flows.remove(&handle);
+    services.metrics.streams.dec();
+    crate::metrics::count(&services.metrics.streams_closed, "reason", end.name());
+    tracing::debug!(flow = handle.id().0, end = end.name(), "connection ended");
+    services.shards.flow_closed(handle.id()).await;
+    // What was said last leaves, unless the peer has shown that it does not read.
+    if end != End::Slow {
+        let _ = timeout(CLOSE_PATIENCE, line.shutdown()).await;
+    }
+}
