@@ -1,6 +1,13 @@
 //! What stands before, between and after elements: the XML declaration, comments, instructions.
 
-use super::*;
+use alloc::borrow::ToOwned;
+use alloc::boxed::Box;
+use alloc::format;
+
+use super::{Fault, Reader, fault, malformed};
+use crate::xml::chars::{CLASS, NAME};
+use crate::xml::error::XmlErrorKind;
+use crate::xml::tree::CutKind;
 
 impl<'s> Reader<'s> {
     /// `<?xml version="1.0" encoding="UTF-8" standalone="yes"?>`, if there is one.
