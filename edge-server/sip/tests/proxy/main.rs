@@ -4,3 +4,4 @@
 mod context;
 mod forward;
 mod rules;
+mod simulation;
