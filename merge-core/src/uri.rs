@@ -93,7 +93,11 @@ impl Entity {
             push_canonical(user, &mut canonical);
             canonical.push('@');
         }
-        canonical.extend(uri.host.chars().map(|c| c.to_ascii_lowercase()));
+        let host = canonical.len();
+        canonical.push_str(uri.host);
+        if let Some(host) = canonical.get_mut(host..) {
+            host.make_ascii_lowercase();
+        }
         if !uri.port.is_empty() && !matches!(uri.port, "5060" | "5061") {
             canonical.push(':');
             canonical.push_str(uri.port);
@@ -296,6 +300,9 @@ fn same_text(a: &str, b: &str, fold_case: bool) -> bool {
 
 /// A user part in one spelling: reserved characters as they came, letters, digits and marks plain, the rest escaped.
 fn push_canonical(user: &str, out: &mut String) {
+    if user.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        return out.push_str(user);
+    }
     for Unit { byte, escaped } in units(user) {
         let mark = matches!(byte, b'-' | b'_' | b'.' | b'!' | b'~' | b'*' | b'\'' | b'(' | b')');
         if !escaped && (byte.is_ascii_alphanumeric() || mark || is_reserved(byte)) {

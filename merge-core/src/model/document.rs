@@ -5,7 +5,7 @@ use alloc::boxed::Box;
 
 use super::extensions::{Caps, Cipid};
 use super::fields::Note;
-use super::parts::{self, Part, PartKind};
+use super::parts::{self, Part};
 use super::read_error::ReadError;
 use super::rpid::{Activities, Rpid, UserInput};
 use super::shape;
@@ -122,11 +122,7 @@ impl Document {
 
 /// Whether there are more ids than tuples, persons and devices that have one.
 fn ids_inside(tree: &Tree, parts: &[Part]) -> bool {
-    let named = parts.iter().filter(|part| {
-        matches!(part.kind, PartKind::Tuple | PartKind::Person | PartKind::Device)
-            && part.element.within(tree).attribute("id").is_some()
-    });
-    tree.root().id_attributes().count() > named.count()
+    tree.root().id_attributes().count() > parts.iter().filter(|part| part.id.is_some()).count()
 }
 
 /// A person (RFC 4479 section 3.2).

@@ -1,6 +1,7 @@
 //! The parts of a document: whether each is as RFC 3863 and RFC 4479 have it, and what composing asks of it. Both are
 //! looked up once, when the document is read: it is merged many times more often than it is published.
 
+use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::vec::Vec;
@@ -25,6 +26,8 @@ pub(crate) struct Part {
     /// `priority` of the contact.
     pub(crate) priority: Option<u16>,
     pub(crate) element: Place,
+    /// `id` of a tuple, person or device.
+    pub(crate) id: Option<AttributePlace>,
     pub(crate) status: Option<Place>,
     /// A `contact` that is not empty.
     pub(crate) contact: Option<Place>,
@@ -59,6 +62,22 @@ impl Place {
     /// The element there; the tree must be the one that it was found in.
     pub(crate) fn within(self, tree: &Tree) -> Element<'_> {
         Element { tree, id: NodeId(u32::from(self.0.get())) }
+    }
+}
+
+/// An attribute, by its place in the tree.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AttributePlace(NonZeroU16);
+
+impl AttributePlace {
+    fn of_id(element: Element<'_>) -> Option<AttributePlace> {
+        let place = element.attribute_place(Namespace::None, "id")?;
+        NonZeroU16::new(place.checked_add(1)?).map(AttributePlace)
+    }
+
+    /// Its value; the tree must be the one that it was found in.
+    pub(crate) fn value(self, tree: &Tree) -> Cow<'_, str> {
+        tree.attribute_at(self.0.get() - 1)
     }
 }
 
@@ -97,6 +116,7 @@ impl Part {
             idle: None,
             priority: None,
             element,
+            id: None,
             status: None,
             contact: None,
             device_id: None,
@@ -108,6 +128,7 @@ impl Part {
 
     fn tuple(mut self, tuple: Element<'_>) -> Result<Part, ReadError> {
         self.kind = PartKind::Tuple;
+        self.id = AttributePlace::of_id(tuple);
         let mut singles = Singles::default();
         for child in tuple.children() {
             match child.known() {
@@ -158,6 +179,7 @@ impl Part {
     /// Elements of the data model's own namespace are as RFC 4479 has them; all others are extensions.
     fn person_or_device(mut self, element: Element<'_>, kind: PartKind) -> Result<Part, ReadError> {
         self.kind = kind;
+        self.id = AttributePlace::of_id(element);
         let mut singles = Singles::default();
         for child in element.children() {
             match child.known() {

@@ -210,14 +210,19 @@ impl<'a> Element<'a> {
 
     /// The value of the attribute `{namespace}local`.
     #[must_use]
-    #[inline]
     pub fn attribute_in(self, namespace: Namespace<'_>, local: &str) -> Option<Cow<'a, str>> {
-        let found = self.raw_attributes().iter().find(|attribute| {
+        self.attribute_place(namespace, local).map(|place| self.tree.attribute_at(place))
+    }
+
+    /// The place of the attribute `{namespace}local` among the attributes of the tree.
+    pub(crate) fn attribute_place(self, namespace: Namespace<'_>, local: &str) -> Option<u16> {
+        let mut places = self.raw_attributes().iter().zip(self.node().attributes..);
+        let found = places.find(|(attribute, _)| {
             let (from, to) = (attribute.spelling.local(), attribute.spelling.end());
             self.tree.is_namespace(attribute.ns, namespace)
                 && self.tree.bytes(attribute.name + from, attribute.name + to) == local.as_bytes()
-        })?;
-        Some(self.tree.attribute_value(found))
+        });
+        found.map(|(_, place)| place)
     }
 
     /// All attributes, as written. Namespace declarations are [`Element::bindings`].
@@ -403,6 +408,12 @@ impl Tree {
         self.slice(attribute.name + attribute.spelling.local(), attribute.name + attribute.spelling.end())
     }
 
+    /// The value of the attribute in that place; empty if there is none.
+    pub(crate) fn attribute_at(&self, place: u16) -> Cow<'_, str> {
+        let attribute = self.attributes.get(usize::from(place));
+        attribute.map(|attribute| self.attribute_value(attribute)).unwrap_or_default()
+    }
+
     pub(crate) fn attribute_value(&self, attribute: &Attribute) -> Cow<'_, str> {
         let raw = self.slice(attribute.value, attribute.value + attribute.value_len);
         if attribute.escaped { Cow::Owned(text::attribute(raw)) } else { Cow::Borrowed(raw) }
@@ -471,7 +482,7 @@ impl<'a> Element<'a> {
         let tree = self.tree;
         let known = !matches!(self.namespace(), Namespace::None | Namespace::Xml | Namespace::Other(_));
         let first = self.node().attributes;
-        (first..).zip(self.raw_attributes()).filter_map(move |(index, attribute)| {
+        self.raw_attributes().iter().zip(first..).filter_map(move |(attribute, index)| {
             let typed = match tree.namespace(attribute.ns) {
                 Namespace::None => known,
                 Namespace::Xml => true,
