@@ -21,7 +21,8 @@
 //! * [`Uri`] with the comparison of RFC 3261 19.1.4, and [`Aor`], the canonical name of a user.
 //! * [`digest`]: both ends of digest authentication, MD5 and SHA-256.
 //! * [`transaction`]: the transaction layer; [`DialogId`]: which messages belong together above it.
-//! * [`proxy`]: where a request goes next, and when it must go no further.
+//! * [`proxy`]: where a request goes next, which answers go back, and when it must go no further;
+//!   [`preferences`]: which of a user's contacts it goes to.
 //! * [`rsip_compat`]: our messages for programs written on `rsip`.
 //!
 //! * [`stream`]: where messages begin and end on TCP and TLS.
@@ -46,6 +47,7 @@ mod method;
 mod name;
 mod name_addr;
 pub mod params;
+pub mod preferences;
 pub mod proxy;
 mod reader;
 pub mod rsip_compat;

@@ -274,7 +274,7 @@ impl Message {
     }
 
     /// A comma list over all lines of a name. After an error the list is at its end.
-    fn list<'a, T>(
+    pub(crate) fn list<'a, T>(
         &'a self,
         name: Name,
         item: impl Fn(&mut Lex<'a>) -> Option<T>,
