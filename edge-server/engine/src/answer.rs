@@ -142,7 +142,7 @@ impl Shard {
             waiting_subscriptions: self.tally.waiting,
             flows: self.flows.len(),
             transactions: self.transactions.len(),
-            transaction_bytes: self.transactions.bytes(),
+            transaction_bytes: self.transactions.held_bytes(),
             devices: self.flows.devices(),
             timers: self.wheel.len(),
         }

@@ -35,8 +35,10 @@ impl Shard {
             });
             match (verdict, account) {
                 (Verdict::Accepted { .. }, Some(account)) => {
-                    if flow.authenticated.as_ref() != Some(&account.aor) {
-                        fx.push(Effect::FlowAuthenticated { flow: flow.id, aor: account.aor.clone() });
+                    // Whoever writes a datagram chooses its sender's address.
+                    let lasts = flow.hop.transport.is_reliable();
+                    if lasts && flow.authenticated.as_ref() != Some(&account.aor) {
+                        fx.push(Effect::FlowAuthenticated { flow: flow.id(), aor: account.aor.clone() });
                     }
                     return Ok(account.aor);
                 }

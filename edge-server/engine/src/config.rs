@@ -119,9 +119,10 @@ pub struct Timing {
     pub subscription_grace_ms: u32,
     /// Milliseconds for which everything that a restart cut off waits for its client.
     pub restart_grace_ms: u32,
-    /// Milliseconds for the answer to a NOTIFY (64*T1).
+    /// Milliseconds for the answer to a NOTIFY over a connection (64*T1, as for datagrams).
     pub notify_timeout_ms: u32,
-    /// Milliseconds for which the answer to a request is kept for a repetition of it (64*T1).
+    /// Milliseconds for which the answer to a request that came over a connection is kept for a
+    /// repetition of it: no transport repeats it, but libraries do. Datagrams keep to 64*T1.
     pub transaction_ms: u32,
 }
 

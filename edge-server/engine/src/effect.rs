@@ -1,46 +1,14 @@
-//! What a shard wants done. The effects of one call are in order, and every [`Effect::Store`] among
-//! them must be committed before any [`Effect::Send`] of the same call leaves.
+//! What a shard wants done. The effects of one call are in order, and every [`Effect::Store`] of this
+//! call and of those before must be committed before any [`Effect::Send`] of it leaves. A request that
+//! is repeated meanwhile is answered with an [`Effect::Send`] of a later call, and so not before what
+//! the answer promises is stored.
 
-use crate::input::{FlowDevice, FlowId, Notice};
+use crate::input::{FlowDevice, Notice};
 use crate::query::Answer;
 use crate::record::{Record, Table};
 use bytes::Bytes;
 use std::sync::Arc;
-
-/// A message to send: the head of its own, and a body that may be shared with thousands of others.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Packet {
-    /// Start line, headers and the empty line.
-    pub head: Bytes,
-    /// The body; may be empty.
-    pub body: Bytes,
-}
-
-impl Packet {
-    /// Length on the wire.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.head.len() + self.body.len()
-    }
-
-    /// Whether there is nothing to send.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// The message in one piece: without a copy where there is no body.
-    #[must_use]
-    pub fn to_bytes(&self) -> Bytes {
-        if self.body.is_empty() {
-            return self.head.clone();
-        }
-        let mut whole = Vec::with_capacity(self.len());
-        whole.extend_from_slice(&self.head);
-        whole.extend_from_slice(&self.body);
-        whole.into()
-    }
-}
+use tributary_sip::transaction::{FlowId, Hop, Packet, TransactionId};
 
 /// One change of the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,12 +34,15 @@ pub enum StoreOp {
 /// One thing to do.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
-    /// Send a message over a connection; if it is gone, drop it.
+    /// Send a message: over its connection, or from the socket of its flow to its peer. If that is
+    /// impossible, drop it.
     Send {
-        /// The connection.
-        flow: FlowId,
+        /// To where.
+        hop: Hop,
         /// The message.
         packet: Packet,
+        /// Who may be told with [`Input::SendFailed`](crate::Input::SendFailed) when it was dropped.
+        transaction: Option<TransactionId>,
     },
     /// Change the store.
     Store(StoreOp),
@@ -312,7 +283,7 @@ impl Effects {
         self.0.push(Effect::Event(event));
     }
 
-    pub(crate) fn send(&mut self, flow: FlowId, packet: Packet) {
-        self.0.push(Effect::Send { flow, packet });
+    pub(crate) fn send(&mut self, hop: Hop, packet: Packet, transaction: Option<TransactionId>) {
+        self.0.push(Effect::Send { hop, packet, transaction });
     }
 }

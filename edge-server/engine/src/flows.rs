@@ -1,12 +1,13 @@
 //! What hangs on which connection.
 
 use crate::hashing::{Keyed, Table};
-use crate::input::{FlowDevice, FlowId, Transport};
+use crate::input::FlowDevice;
 use crate::presentity::{PresentityId, push_exact};
 use crate::subscription::SubscriptionId;
 use merge_core::time::Millis;
 use std::collections::VecDeque;
 use std::sync::Arc;
+use tributary_sip::transaction::{FlowId, Hop};
 
 /// How long, in ms, and of how many connections it is remembered that they are closed.
 const MOURNED_MS: i64 = 120_000;
@@ -20,15 +21,8 @@ pub(crate) struct Flows {
     closed_order: VecDeque<(Millis, FlowId)>,
     /// Where devices registered last, as long as that connection lives: what is cut off later on an
     /// older connection is carried on there.
-    devices: Table<Arc<FlowDevice>, Reach>,
+    devices: Table<Arc<FlowDevice>, Hop>,
     most_devices: usize,
-}
-
-/// A connection that leads to a device.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Reach {
-    pub(crate) flow: FlowId,
-    pub(crate) transport: Transport,
 }
 
 /// One thing that hangs on a connection.
@@ -113,12 +107,12 @@ impl Flows {
     }
 
     /// Where a device registered last.
-    pub(crate) fn reach(&self, device: &FlowDevice) -> Option<Reach> {
+    pub(crate) fn reach(&self, device: &FlowDevice) -> Option<Hop> {
         self.devices.get(device).copied()
     }
 
     /// Remembers where a device is; `false` if there is no room for one more.
-    pub(crate) fn remember(&mut self, device: &Arc<FlowDevice>, reach: Reach) -> bool {
+    pub(crate) fn remember(&mut self, device: &Arc<FlowDevice>, reach: Hop) -> bool {
         match self.reach(device) {
             Some(old) if old == reach => return true,
             Some(old) => {

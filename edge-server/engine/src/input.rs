@@ -2,88 +2,32 @@
 
 use crate::query::Query;
 use crate::record::Record;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use tributary_sip::Message;
+use tributary_sip::transaction::{FlowId, Hop, TransactionId};
 
-/// Names one connection; never used again for another one, not even after a restart of the process
-/// within the life of the shard.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct FlowId(pub u64);
-
-/// How the bytes of a flow travel; decides the transport named in our Via.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Transport {
-    /// WebSocket (RFC 7118).
-    Ws,
-    /// WebSocket over TLS.
-    Wss,
-    /// TCP.
-    Tcp,
-    /// TLS over TCP.
-    Tls,
-    /// Datagrams. Nothing but the name yet: retransmission comes with the transaction machines.
-    Udp,
-}
-
-impl Transport {
-    pub(crate) const fn index(self) -> u8 {
-        match self {
-            Self::Ws => 0,
-            Self::Wss => 1,
-            Self::Tcp => 2,
-            Self::Tls => 3,
-            Self::Udp => 4,
-        }
-    }
-
-    /// A number from a later version of this program reads as WebSocket: the flow is gone anyway.
-    pub(crate) const fn from_index(index: u8) -> Self {
-        match index {
-            1 => Self::Wss,
-            2 => Self::Tcp,
-            3 => Self::Tls,
-            4 => Self::Udp,
-            _ => Self::Ws,
-        }
-    }
-
-    /// The transport as Via spells it.
-    #[must_use]
-    pub const fn via(self) -> &'static str {
-        match self {
-            Self::Ws => "WS",
-            Self::Wss => "WSS",
-            Self::Tcp => "TCP",
-            Self::Tls => "TLS",
-            Self::Udp => "UDP",
-        }
-    }
-
-    /// The transport as a URI parameter spells it (RFC 7118 5.2.4: `ws` also over TLS).
-    #[must_use]
-    pub const fn uri(self) -> &'static str {
-        match self {
-            Self::Ws | Self::Wss => "ws",
-            Self::Tcp | Self::Tls => "tcp",
-            Self::Udp => "udp",
-        }
-    }
-}
-
-/// The connection that a message came by, as the server knows it at that moment.
+/// The way that a message came, as the server knows it at that moment.
+///
+/// Everything hangs on flows: subscriptions, bindings, publications, limits. Datagrams have one as
+/// well, worked out of socket and peer ([`FlowId::of_datagrams`]): it never closes, so that what hangs
+/// on it ends by its own time or by a NOTIFY that nobody answers, and nothing is believed because of
+/// it, for anybody can write a sender's address.
 #[derive(Clone, Debug)]
 pub struct Flow {
-    /// Which connection.
-    pub id: FlowId,
-    /// The other end; used for `received` in logs only, never for identity.
-    pub peer: SocketAddr,
-    /// How it travels.
-    pub transport: Transport,
+    /// Connection or socket, transport and peer.
+    pub hop: Hop,
     /// The address of record that [`Effect::FlowAuthenticated`](crate::Effect::FlowAuthenticated) last named for this flow.
     pub authenticated: Option<Arc<str>>,
     /// The device that [`Effect::FlowRegistered`](crate::Effect::FlowRegistered) last named for this flow.
     pub device: Option<Arc<FlowDevice>>,
+}
+
+impl Flow {
+    /// Which connection, or what stands for it.
+    #[must_use]
+    pub const fn id(&self) -> FlowId {
+        self.hop.flow
+    }
 }
 
 /// Which device registered over a flow: how a subscription finds its watcher again on a new one.
@@ -105,10 +49,16 @@ pub enum Input {
         /// The message.
         message: Message,
     },
-    /// A connection ended. To be given to every shard.
+    /// A connection ended. To be given to every shard. Flows of datagrams do not end.
     FlowClosed {
         /// Which connection.
         flow: FlowId,
+    },
+    /// What [`Effect::Send`](crate::Effect::Send) of this shard named could not be sent. Needed for
+    /// datagrams, and for connections that could not be opened; of others the end says enough.
+    SendFailed {
+        /// From that effect.
+        transaction: TransactionId,
     },
     /// The time that [`Shard::poll_timeout`](crate::Shard::poll_timeout) named has come.
     Tick,
@@ -158,10 +108,8 @@ pub enum Scope {
 pub enum Notice {
     /// A device is (again) reachable over this flow.
     DeviceOnFlow {
-        /// The flow.
-        flow: FlowId,
-        /// How the flow travels.
-        transport: Transport,
+        /// The flow, and where it leads.
+        hop: Hop,
         /// The device.
         device: Arc<FlowDevice>,
         /// The flow that the device was on until now, where the registration moved from there.

@@ -13,6 +13,9 @@
 //! clock, no sockets, no files, no locks. Time comes in with every call, randomness from a seed, so
 //! a run can be replayed and a simulated day takes a moment.
 //!
+//! Messages pass the transaction layer of `tributary-sip` on their way in and out: repetitions end
+//! there, and what may get lost is sent again there. NOTIFYs over connections go past it.
+//!
 //! What happens on a PUBLISH: the document is read once and joins the presentity's live set; at the
 //! end of the call the set is merged (built in, or by a policy), the result is written once and, if
 //! its bytes differ from those before, sent to all watchers as heads of their own around one shared
@@ -20,7 +23,7 @@
 //! when it does.
 //!
 //! - [`Shard`], [`Input`], [`Effect`]: the state machine.
-//! - [`mod@route`]: which shard a message belongs to; pure.
+//! - [`Router`]: which shard a message belongs to.
 //! - [`Config`], [`limits`]: what it is told.
 //! - [`record`]: what is stored.
 //! - [`PolicyHost`]: the door to policies.
@@ -34,7 +37,7 @@ pub mod limits;
 pub mod policy;
 pub mod query;
 pub mod record;
-pub mod route;
+mod route;
 pub mod wheel;
 
 mod answer;
@@ -56,11 +59,12 @@ mod subscription;
 mod transaction;
 
 pub use config::{Account, Auth, Config, Everybody, Lifetime, Profile, Timing, Users};
-pub use effect::{Effect, Effects, Event, Packet, PublicationEnd, StoreOp, SubscriptionEnd};
-pub use input::{Flow, FlowDevice, FlowId, Input, Notice, Scope, Transport};
+pub use effect::{Effect, Effects, Event, PublicationEnd, StoreOp, SubscriptionEnd};
+pub use input::{Flow, FlowDevice, Input, Notice, Scope};
 pub use limits::Limits;
 pub use policy::{Assignment, NoPolicies, PolicyFailure, PolicyHost};
 pub use query::{Answer, Counts, Query};
 pub use record::{Record, Table};
-pub use route::{RouteKey, route};
+pub use route::Router;
 pub use shard::Shard;
+pub use tributary_sip::transaction::{FlowId, Hop, Packet, TransactionId, Transport};

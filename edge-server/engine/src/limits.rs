@@ -89,10 +89,12 @@ limits! {
     publication_bytes_per_presentity = 262144 "bytes" => "413 to the PUBLISH; what is published lives on";
     /// Presentities that one shard keeps state of.
     presentities_per_shard = 1000000 "presentities" => "503 with Retry-After to the request that would add one";
-    /// Answers kept by one shard for repeated requests.
-    transactions_per_shard = 65536 "answers" => "the oldest answer is forgotten early";
-    /// Sum of the lengths of those answers.
-    transaction_bytes_per_shard = 33554432 "bytes" => "the oldest answers are forgotten early";
+    /// Requests that one shard answers at a time, with those whose answer it keeps for repetitions of them.
+    transactions_per_shard = 65536 "transactions" => "what is kept for repetitions over connections is forgotten early; then 503 with Retry-After";
+    /// Requests of its own that one shard repeats until they are answered: NOTIFYs in datagrams.
+    requests_per_shard = 65536 "transactions" => "none; the NOTIFY waits for a second";
+    /// Sum of the lengths of the messages that one shard keeps to send again.
+    transaction_bytes_per_shard = 33554432 "bytes" => "as for the two above";
     /// Length of what is kept of a dialog: URIs, tags, Call-ID and route set.
     dialog_bytes = 4096 "bytes" => "400 to the SUBSCRIBE";
     /// Length of one Contact URI that is stored.

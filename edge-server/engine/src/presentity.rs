@@ -2,7 +2,6 @@
 
 use crate::config::Config;
 use crate::hashing::{Keyed, Table};
-use crate::input::{FlowId, Transport};
 use crate::slab::Slab;
 use crate::subscription::SubscriptionId;
 use crate::wheel::TimerId;
@@ -12,6 +11,7 @@ use merge_core::policy::Reason;
 use merge_core::time::Millis;
 use std::sync::Arc;
 use tributary_sip::Aor;
+use tributary_sip::transaction::{FlowId, Transport};
 
 /// The place of a presentity in its shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -160,9 +160,9 @@ pub struct Counts {
     pub waiting_subscriptions: usize,
     /// Connections with any state in this shard.
     pub flows: usize,
-    /// Answers kept for repeated requests.
+    /// Requests, of others and of its own, that are not over, or whose answer is kept.
     pub transactions: usize,
-    /// Length of those answers together.
+    /// Length of the messages kept to be sent again.
     pub transaction_bytes: usize,
     /// Watching devices whose newest connection is remembered.
     pub devices: usize,

@@ -1,9 +1,8 @@
 //! Answers, before they are bytes.
 
 use crate::config::Config;
-use crate::effect::Packet;
-use bytes::Bytes;
 use std::borrow::Cow;
+use tributary_sip::transaction::Packet;
 use tributary_sip::{Message, Name, ResponseBuilder, Status};
 
 /// What is said in Allow.
@@ -30,7 +29,7 @@ impl Reply {
     }
 
     /// Whether a repetition of the request would be refused alike whatever has happened since, at no
-    /// cost: then the answer need not be kept (RFC 3261 8.2.7, 22.1).
+    /// cost: then neither it nor its answer need be kept (RFC 3261 8.2.7, 22.1).
     pub(crate) fn is_stateless(&self) -> bool {
         matches!(self.status.code(), 400 | 401 | 405 | 406 | 407 | 415 | 416 | 420 | 423 | 489 | 501)
     }
@@ -91,5 +90,5 @@ pub(crate) fn write(request: &Message, reply: &Reply, to_tag: &str) -> Option<Pa
         // A value of the peer's that cannot be written: say that much without it.
         ResponseBuilder::new(request, Status::SERVER_INTERNAL_ERROR).to_tag(to_tag).build()
     });
-    head.ok().map(|head| Packet { head, body: Bytes::new() })
+    head.ok().map(Packet::from)
 }

@@ -1,65 +1,96 @@
-//! Which shard a message belongs to. Pure: no state is looked at, so any task of the server can ask.
+//! Which shard a message belongs to.
+//!
+//! Requests: by what they ask about. REGISTER goes by To, PUBLISH and a first SUBSCRIBE by the address
+//! of record of the Request-URI, what follows in a dialog by To, which names the presentity (a mark in
+//! the Request-URI, our Contact, stands in where To does not). INVITE, ACK and CANCEL go by the
+//! Request-URI whatever their To, for they are one transaction and have it in common. What names
+//! nobody goes by its Call-ID. So a repetition always meets its transaction.
+//!
+//! Responses: by the mark in the branch, which we made. Nobody outside can make one.
 
-use tributary_sip::{Aor, Message, Method};
+use crate::random::Random;
+use tributary_sip::{Aor, MAGIC_COOKIE, Message, Method};
 
-/// What decides where a message goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RouteKey {
-    /// The hash of an address of record.
-    Aor(u64),
-    /// A mark that a shard put into its Contact or branch.
-    Mark {
-        /// The shard.
-        index: u16,
-    },
-    /// Any shard will do: the answer does not depend on state.
-    Any,
+/// Finds the shard of a message. Looks at no state: any task of the server can ask.
+#[derive(Clone, Debug)]
+pub struct Router {
+    marks: Vec<Mark>,
 }
 
-impl RouteKey {
-    /// The shard among `count` of them.
+impl Router {
+    /// For `shards` shards that were made with the same seed.
     #[must_use]
-    pub fn shard(self, count: u16) -> u16 {
-        let count = count.max(1);
-        match self {
-            Self::Aor(hash) => (hash % u64::from(count)) as u16,
-            Self::Mark { index } if index < count => index,
-            Self::Mark { .. } | Self::Any => 0,
+    pub fn new(seed: [u8; 32], shards: u16) -> Self {
+        Self { marks: (0..shards.max(1)).map(|index| Mark::new(seed, index)).collect() }
+    }
+
+    /// How many shards there are; at least one.
+    #[must_use]
+    pub fn shards(&self) -> u16 {
+        self.marks.len() as u16
+    }
+
+    /// The shard of a message.
+    #[must_use]
+    pub fn shard(&self, message: &Message) -> u16 {
+        if !message.is_request() {
+            return self.marked(message).unwrap_or_else(|| self.among(hash_of(message.call_id())));
+        }
+        match place(message) {
+            Place::Hash(hash) => self.among(hash),
+            Place::Shard(index) => index % self.shards(),
         }
     }
+
+    /// The shard that keeps an address of record (`sip:alice@example.com`, canonical).
+    #[must_use]
+    pub fn shard_of(&self, aor: &str) -> u16 {
+        self.among(hash_of(aor))
+    }
+
+    fn among(&self, hash: u64) -> u16 {
+        (hash % u64::from(self.shards())) as u16
+    }
+
+    /// The shard whose mark is in the branch of a response.
+    fn marked(&self, response: &Message) -> Option<u16> {
+        let branch = response.via().ok()?.branch()?;
+        let (index, _) = branch.strip_prefix(MAGIC_COOKIE)?.split_once('.')?;
+        let index = u16::from_str_radix(index, 16).ok()?;
+        self.marks.get(usize::from(index))?.rest(branch).map(|_| index)
+    }
 }
 
-/// Which shard a message belongs to: REGISTER by To, PUBLISH and a first SUBSCRIBE by the address of
-/// record of the Request-URI, what follows in a dialog by To, which names the presentity (a mark in
-/// the Request-URI, our Contact, stands in where To does not), responses by the mark in their branch.
-/// Each goes by what its handling goes by; a first SUBSCRIBE that names two users is refused.
-#[must_use]
-pub fn route(message: &Message) -> RouteKey {
-    if !message.is_request() {
-        let branch = message.via().ok().and_then(|via| via.branch());
-        return branch.and_then(branch_shard).map_or(RouteKey::Any, |index| RouteKey::Mark { index });
-    }
-    let to = message.to().ok();
+/// Where a request belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// By this hash.
+    Hash(u64),
+    /// To this shard.
+    Shard(u16),
+}
+
+fn place(request: &Message) -> Place {
+    let to = request.to().ok();
     let to_key = to.as_ref().and_then(|to| key(to.uri));
-    match message.method() {
+    match request.method() {
         Method::Register => to_key,
         // It is in no dialog, whatever tag its To has.
-        Method::Publish => key(message.uri()),
+        Method::Publish | Method::Invite | Method::Ack | Method::Cancel => key(request.uri()),
         _ if to.as_ref().is_some_and(|to| to.tag().is_some()) => to_key.or_else(|| {
-            let user = message.request_uri().ok()?.user?;
-            contact_shard(user).map(|index| RouteKey::Mark { index })
+            let user = request.request_uri().ok()?.user?;
+            contact_shard(user).map(Place::Shard)
         }),
-        _ => key(message.uri()),
+        _ => key(request.uri()),
     }
-    .unwrap_or(RouteKey::Any)
+    .unwrap_or_else(|| Place::Hash(hash_of(request.call_id())))
 }
 
-/// The hash that places an address of record (`sip:alice@example.com`, canonical). Fixed for ever:
-/// it is not keyed, because every node of a cluster must come to the same place.
-#[must_use]
-pub fn aor_hash(aor: &str) -> u64 {
+/// The hash that places an address of record or a Call-ID. Fixed for ever: it is not keyed, because
+/// every node of a cluster must come to the same place.
+fn hash_of(name: &str) -> u64 {
     // FNV-1a, then a finish that spreads its low entropy at the top over all bits.
-    let hash = aor.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+    let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
     });
     let hash = (hash ^ hash >> 32).wrapping_mul(0x9e37_79b9_7f4a_7c15);
@@ -75,8 +106,8 @@ pub(crate) fn named(uri: &str) -> Option<Aor> {
     }
 }
 
-fn key(uri: &str) -> Option<RouteKey> {
-    named(uri).map(|aor| RouteKey::Aor(aor_hash(aor.as_str())))
+fn key(uri: &str) -> Option<Place> {
+    named(uri).map(|aor| Place::Hash(hash_of(aor.as_str())))
 }
 
 /// The user part of our Contact.
@@ -88,14 +119,57 @@ fn contact_shard(user: &str) -> Option<u16> {
     user.strip_prefix("ps-")?.parse().ok()
 }
 
-/// The branch of a NOTIFY: shard, place of the subscription, and a number that is drawn anew each time.
-pub(crate) fn push_branch(out: &mut Vec<u8>, shard: u16, subscription: u32, nonce: u32) {
-    out.extend_from_slice(b"z9hG4bKs");
-    push_hex(out, u32::from(shard));
-    out.push(b'.');
-    push_hex(out, subscription);
-    out.push(b'.');
-    push_hex(out, nonce);
+/// What the branches of one shard's requests begin with: the magic cookie, the shard, and a word that
+/// only this process knows. Who was sent a request can repeat its branch, and nobody can make another.
+#[derive(Clone, Debug)]
+pub(crate) struct Mark(Box<str>);
+
+/// Who is to see the response to a request of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Of {
+    /// The subscription whose NOTIFY it is.
+    Subscription,
+    /// The table of transactions.
+    Transaction,
+}
+
+impl Of {
+    const fn letter(self) -> u8 {
+        match self {
+            Self::Subscription => b's',
+            Self::Transaction => b't',
+        }
+    }
+}
+
+impl Mark {
+    /// The mark of the shard `index` of the process that was given `seed`.
+    pub(crate) fn new(seed: [u8; 32], index: u16) -> Self {
+        // A stream that no shard draws from: theirs have the numbers from 0.
+        let word = Random::new(seed, u32::MAX - u32::from(index)).token(13);
+        Self(format!("{MAGIC_COOKIE}{index:x}.{word}.").into())
+    }
+
+    /// Writes a branch. The two numbers together must be new each time, and `nonce` unforeseeable.
+    pub(crate) fn push_branch(&self, out: &mut Vec<u8>, of: Of, place: u32, nonce: u32) {
+        out.extend_from_slice(self.0.as_bytes());
+        out.push(of.letter());
+        push_hex(out, place);
+        out.push(b'.');
+        push_hex(out, nonce);
+    }
+
+    /// The two numbers of a branch that this shard wrote.
+    pub(crate) fn read(&self, of: Of, branch: &str) -> Option<(u32, u32)> {
+        let rest = self.rest(branch)?;
+        let (place, nonce) = rest.strip_prefix(char::from(of.letter()))?.split_once('.')?;
+        Some((u32::from_str_radix(place, 16).ok()?, u32::from_str_radix(nonce, 16).ok()?))
+    }
+
+    /// What follows the mark.
+    fn rest<'a>(&self, branch: &'a str) -> Option<&'a str> {
+        branch.strip_prefix(&*self.0)
+    }
 }
 
 fn push_hex(out: &mut Vec<u8>, value: u32) {
@@ -105,31 +179,29 @@ fn push_hex(out: &mut Vec<u8>, value: u32) {
     }
 }
 
-/// What [`push_branch`] wrote: shard, subscription, number.
-pub(crate) fn read_branch(branch: &str) -> Option<(u16, u32, u32)> {
-    let mut parts = branch.strip_prefix("z9hG4bKs")?.split('.');
-    let mut hex = || u32::from_str_radix(parts.next()?, 16).ok();
-    Some((u16::try_from(hex()?).ok()?, hex()?, hex()?))
-}
-
-fn branch_shard(branch: &str) -> Option<u16> {
-    read_branch(branch).map(|(shard, _, _)| shard)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use bytes::Bytes;
 
+    const SEED: [u8; 32] = [7; 32];
+
     #[test]
-    fn a_branch_is_read_back_as_it_was_written() {
-        for parts in [(0, 0, 0), (3, 15, 16), (65535, u32::MAX, 0xdead_beef)] {
+    fn a_branch_is_read_back_as_it_was_written_by_its_shard_and_for_its_purpose() {
+        for (index, place, nonce) in [(0, 0, 0), (3, 15, 16), (65535, u32::MAX, 0xdead_beef)] {
+            let mark = Mark::new(SEED, index);
             let mut out = Vec::new();
-            push_branch(&mut out, parts.0, parts.1, parts.2);
-            assert_eq!(read_branch(std::str::from_utf8(&out).unwrap()), Some(parts));
+            mark.push_branch(&mut out, Of::Subscription, place, nonce);
+            let branch = std::str::from_utf8(&out).unwrap();
+            assert_eq!(mark.read(Of::Subscription, branch), Some((place, nonce)));
+            assert_eq!(mark.read(Of::Transaction, branch), None);
+            assert_eq!(Mark::new(SEED, index ^ 1).read(Of::Subscription, branch), None);
+            assert_eq!(Mark::new([8; 32], index).read(Of::Subscription, branch), None);
+            assert!(branch.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.'));
         }
-        assert_eq!(read_branch("z9hG4bK776asdhds"), None);
-        assert_eq!(read_branch("z9hG4bKs1.2"), None);
+        for alien in ["z9hG4bK776asdhds", "z9hG4bK1.2", "z9hG4bK", "", "z9hG4bK0..s1.1"] {
+            assert_eq!(Mark::new(SEED, 0).read(Of::Subscription, alien), None);
+        }
     }
 
     fn request(method: &str, uri: &str, to: &str) -> Message {
@@ -142,29 +214,60 @@ mod tests {
 
     #[test]
     fn everything_about_one_presentity_goes_to_one_shard() {
-        let register = route(&request("REGISTER", "sip:example.com", "<sip:al%69ce@EXAMPLE.com>"));
-        let publish = route(&request("PUBLISH", "sip:alice@example.com", "<sip:alice@example.com>"));
-        let subscribe = route(&request("SUBSCRIBE", "sip:alice@Example.com;transport=ws", "<sip:x@y>"));
-        let refresh = route(&request("SUBSCRIBE", "sip:ps-3@example.com", "<sip:alice@example.com>;tag=9"));
-        assert_eq!(register, RouteKey::Aor(aor_hash("sip:alice@example.com")));
-        assert_eq!((publish, subscribe, refresh), (register, register, register));
-        let tagged = route(&request("PUBLISH", "sip:alice@example.com", "<sip:bob@example.com>;tag=9"));
-        let port = route(&request("SUBSCRIBE", "sip:ps-3@example.com", "<sip:alice@example.com:5060>;tag=9"));
-        assert_eq!((tagged, port), (register, register));
+        let alice = Place::Hash(hash_of("sip:alice@example.com"));
+        for (method, uri, to) in [
+            ("REGISTER", "sip:example.com", "<sip:al%69ce@EXAMPLE.com>"),
+            ("PUBLISH", "sip:alice@example.com", "<sip:alice@example.com>"),
+            ("PUBLISH", "sip:alice@example.com", "<sip:bob@example.com>;tag=9"),
+            ("SUBSCRIBE", "sip:alice@Example.com;transport=ws", "<sip:x@y>"),
+            ("SUBSCRIBE", "sip:ps-3@example.com", "<sip:alice@example.com>;tag=9"),
+            ("SUBSCRIBE", "sip:ps-3@example.com", "<sip:alice@example.com:5060>;tag=9"),
+        ] {
+            assert_eq!(place(&request(method, uri, to)), alice, "{method} {uri} {to}");
+        }
+        let router = Router::new(SEED, 8);
+        let register = request("REGISTER", "sip:example.com", "<sip:alice@example.com>");
+        assert_eq!(router.shard(&register), router.shard_of("sip:alice@example.com"));
     }
 
     #[test]
     fn a_mark_stands_in_where_to_names_nobody() {
-        let key = route(&request("SUBSCRIBE", "sip:ps-3@example.com", "<tel:123>;tag=9"));
-        assert_eq!(key, RouteKey::Mark { index: 3 });
-        assert_eq!((key.shard(8), key.shard(2)), (3, 0));
+        let refresh = request("SUBSCRIBE", "sip:ps-3@example.com", "<tel:123>;tag=9");
+        assert_eq!(place(&refresh), Place::Shard(3));
+        assert_eq!(Router::new(SEED, 8).shard(&refresh), 3);
+        assert_eq!(Router::new(SEED, 2).shard(&refresh), 1);
     }
 
     #[test]
-    fn a_response_goes_to_the_shard_that_its_branch_names() {
-        let text = "SIP/2.0 200 OK\r\nVia: SIP/2.0/WS example.com;branch=z9hG4bKs5.1f.abc\r\n\
-                    From: <sip:a@b>;tag=1\r\nTo: <sip:c@d>;tag=2\r\nCall-ID: c\r\nCSeq: 1 NOTIFY\r\n\r\n";
-        let message = Message::parse(Bytes::from(text)).unwrap();
-        assert_eq!(route(&message), RouteKey::Mark { index: 5 });
+    fn an_ack_and_a_cancel_meet_their_invite_whomever_to_names_and_whether_it_has_a_tag() {
+        for uri in ["sip:alice@example.com", "tel:123", "sip:example.com"] {
+            let invite = place(&request("INVITE", uri, "<sip:bob@example.com>"));
+            assert_eq!(place(&request("ACK", uri, "<sip:bob@example.com>;tag=9")), invite);
+            assert_eq!(place(&request("CANCEL", uri, "<sip:bob@example.com>")), invite);
+        }
+    }
+
+    fn response(branch: &str) -> Message {
+        let text = format!(
+            "SIP/2.0 200 OK\r\nVia: SIP/2.0/WS example.com;branch={branch}\r\n\
+             From: <sip:a@b>;tag=1\r\nTo: <sip:c@d>;tag=2\r\nCall-ID: c\r\nCSeq: 1 NOTIFY\r\n\r\n"
+        );
+        Message::parse(Bytes::from(text)).unwrap()
+    }
+
+    #[test]
+    fn a_response_goes_to_the_shard_that_its_branch_names_and_a_forged_one_where_its_call_id_puts_it() {
+        let router = Router::new(SEED, 8);
+        let stray = router.shard(&response("z9hG4bK776asdhds"));
+        for index in 0..8 {
+            let mut branch = Vec::new();
+            Mark::new(SEED, index).push_branch(&mut branch, Of::Transaction, 1, 2);
+            let branch = String::from_utf8(branch).unwrap();
+            assert_eq!(router.shard(&response(&branch)), index);
+            // Another process's, one that is guessed, one of a shard that there is not.
+            assert_eq!(Router::new([8; 32], 8).shard(&response(&branch)), stray);
+            assert_eq!(router.shard(&response(&format!("z9hG4bK{index:x}.0000000000000.t1.2"))), stray);
+            assert!(Router::new(SEED, 1).shard(&response(&branch)) == 0);
+        }
     }
 }

@@ -4,17 +4,19 @@ use crate::config::Config;
 use crate::effect::{Effect, Effects, Event};
 use crate::flows::Flows;
 use crate::hashing::{Keyed, Table};
-use crate::input::{Flow, FlowId, Input, Notice, Scope};
+use crate::input::{Flow, Input, Notice, Scope};
 use crate::policy::PolicyHost;
 use crate::presentity::{Change, Presentities, PresentityId, domain_of};
 use crate::random::Random;
 use crate::respond::{self, Reply};
+use crate::route::Mark;
 use crate::subscription::{SubscriptionId, Subscriptions};
-use crate::transaction::Transactions;
+use crate::transaction::{self, Asked};
 use crate::wheel::Wheel;
 use merge_core::policy::Reason;
 use merge_core::time::Millis;
 use std::sync::Arc;
+use tributary_sip::transaction::{self as layer, FlowId, Transactions};
 use tributary_sip::{Message, Method, Name, Status};
 
 /// All state of the presentities whose address hashes to this shard.
@@ -32,7 +34,13 @@ pub struct Shard {
     pub(crate) subscriptions: Subscriptions,
     pub(crate) flows: Flows,
     pub(crate) transactions: Transactions,
+    /// What the table said, while that is carried out.
+    pub(crate) told: Vec<layer::Effect>,
+    /// What the branches of this shard's requests begin with.
+    pub(crate) mark: Mark,
     pub(crate) keyed: Keyed,
+    /// For tags that a repetition must get again. Keyed apart from `keyed`, for what comes of it is sent.
+    tags: Keyed,
     /// Subscriptions whose watcher's connection is gone, by a hash of watcher and device.
     pub(crate) waiting: Table<u64, Vec<SubscriptionId>>,
     /// Presentities to be merged at the end of the call.
@@ -68,12 +76,13 @@ pub(crate) struct Tally {
 
 impl Shard {
     /// A shard without state. `seed` must be new at each start of the process, from the operating
-    /// system's random source; all shards of a server may share it.
+    /// system's random source; all shards of a server share it, with its [`Router`](crate::Router).
     #[must_use]
     pub fn new(config: Arc<Config>, seed: [u8; 32], index: u16) -> Self {
         let mut random = Random::new(seed, u32::from(index));
         let keyed = Keyed::new(random.u64(), random.u64());
         let tags = Keyed::new(random.u64(), random.u64());
+        let secret = [random.u64(), random.u64()];
         let limits = &config.limits;
         Self {
             index,
@@ -82,8 +91,11 @@ impl Shard {
             presentities: Presentities::new(keyed, limits.presentities_per_shard),
             subscriptions: Subscriptions::new(keyed),
             flows: Flows::new(keyed, limits.devices_per_shard),
-            transactions: Transactions::new(keyed, tags, limits),
+            transactions: transaction::table(&config, secret),
+            told: Vec::new(),
+            mark: Mark::new(seed, index),
             keyed,
+            tags,
             waiting: Table::with_hasher(keyed),
             changed: Vec::new(),
             due: Vec::new(),
@@ -104,9 +116,8 @@ impl Shard {
         if self.stopping {
             return None;
         }
-        // What is kept for repetitions needs no punctual end, but an idle shard should let it go.
-        let forget = self.transactions.next().map(|at| Millis(at.0 + 1_000));
-        [self.wheel.next(), forget].into_iter().flatten().min()
+        let transactions = self.transactions.poll_timeout().map(|at| Millis(at as i64));
+        [self.wheel.next(), transactions].into_iter().flatten().min()
     }
 
     /// Takes one input at the time `now`, in ms since the epoch; a `now` before an earlier one counts
@@ -117,14 +128,16 @@ impl Shard {
         if self.stopping {
             return self.last_words(input, host, fx);
         }
-        self.transactions.forget(self.now);
+        self.turn_transactions(fx);
         self.turn(fx);
         match input {
-            Input::Message { flow, .. } if self.flows.is_closed(flow.id) => {
+            Input::Message { flow, .. } if self.flows.is_closed(flow.id()) => {
                 fx.event(Event::Dropped { why: "connection closed" });
             }
-            Input::Message { flow, message } if message.is_request() => self.request(&flow, &message, fx),
-            Input::Message { flow, message } => self.response(&flow, &message, fx),
+            Input::Message { flow, message } => self.message(&flow, message, fx),
+            Input::SendFailed { transaction } => {
+                self.transact(layer::Input::SendFailed { transaction }, fx);
+            }
             Input::FlowClosed { flow } => self.flow_closed(flow, fx),
             Input::UserRemoved { aor } => self.user_removed(&aor, fx),
             Input::Tick | Input::Shutdown => {}
@@ -168,46 +181,60 @@ impl Shard {
         self.fired = fired;
     }
 
-    fn request(&mut self, flow: &Flow, request: &Message, fx: &mut Effects) {
-        if request.method() == Method::Ack {
+    fn message(&mut self, flow: &Flow, message: Message, fx: &mut Effects) {
+        if !message.is_request() && self.answers_notify(flow, &message, fx) {
             return;
         }
-        let Some(key) = self.transactions.key(flow.id, request) else {
-            fx.event(Event::Dropped { why: "via" });
-            return;
-        };
-        if let Some(answer) = self.transactions.answer(&key) {
-            fx.send(flow.id, answer.clone());
-            return;
+        let asked = self.transact(layer::Input::Received { hop: flow.hop, message }, fx);
+        if let Some(asked) = asked {
+            self.request(flow, &asked, fx);
         }
+    }
+
+    fn request(&mut self, flow: &Flow, asked: &Asked, fx: &mut Effects) {
+        let Asked { transaction, message: request, cancels, merged } = asked;
         let reply = match request.method() {
+            _ if *merged => Err(Reply::refuse(LOOP_DETECTED, "merged")),
             Method::Register => self.register(flow, request, fx),
             Method::Publish => self.publish(flow, request, fx),
             Method::Subscribe => self.subscribe(flow, request, fx),
             Method::Options => options(request),
+            // What it means has been answered: it has no effect (RFC 3261 9.2).
+            Method::Cancel if *cancels => Ok(Reply::new(Status::OK)),
             _ => self.other_method(request),
         };
         let reply = reply.unwrap_or_else(|refusal| refusal);
-        let keep = !reply.is_stateless();
         let tag = match &reply.to_tag {
             Some(tag) => tag.clone(),
-            None if keep => self.random.token(16),
-            None => self.transactions.tag(key),
+            None if reply.is_stateless() => self.stateless_tag(flow, request),
+            None => self.random.token(16),
         };
-        let Some(packet) = respond::write(request, &reply, &tag) else {
+        let written = respond::write(request, &reply, &tag);
+        if written.is_some() {
+            fx.event(Event::Request {
+                method: known(request.method()),
+                status: reply.status.code(),
+                detail: reply.detail,
+            });
+        } else {
             fx.event(Event::Dropped { why: "cannot be answered" });
-            return;
-        };
-        let until = Millis(self.now.0 + i64::from(self.config.timing.transaction_ms));
-        if keep && let Some(limit) = self.transactions.keep(key, packet.clone(), until) {
-            fx.event(Event::LimitReached { limit });
         }
-        fx.event(Event::Request {
-            method: known(request.method()),
-            status: reply.status.code(),
-            detail: reply.detail,
-        });
-        fx.send(flow.id, packet);
+        let (transaction, status) = (*transaction, reply.status);
+        let answer = match written {
+            Some(response) if !reply.is_stateless() => {
+                layer::Input::Respond { transaction, status, response }
+            }
+            written => layer::Input::Refuse { transaction, response: written.unwrap_or_default() },
+        };
+        self.transact(answer, fx);
+    }
+
+    /// The tag of an answer that is not kept: the same for each repetition (RFC 3261 8.2.7).
+    fn stateless_tag(&self, flow: &Flow, request: &Message) -> String {
+        let header = |name| request.header(name).unwrap_or_default().as_bytes();
+        let parts = [header(Name::Via), header(Name::From), header(Name::CallId), header(Name::CSeq)];
+        let named = self.tags.of(&parts) ^ self.tags.of(&[&flow.id().0.to_be_bytes()]);
+        format!("{named:016x}")
     }
 
     fn other_method(&self, request: &Message) -> Result<Reply, Reply> {
@@ -257,7 +284,7 @@ impl Shard {
     }
 
     fn flow_closed(&mut self, flow: FlowId, fx: &mut Effects) {
-        self.transactions.close(flow);
+        self.transact(layer::Input::FlowClosed { flow }, fx);
         let ties = self.flows.close(flow, self.now);
         for presentity in ties.owners() {
             self.bindings_cut_off(presentity, flow, fx);
@@ -270,9 +297,9 @@ impl Shard {
     fn notice(&mut self, notice: &Notice, fx: &mut Effects) {
         match notice {
             // Its connection ended before the news of it came.
-            Notice::DeviceOnFlow { flow, .. } if self.flows.is_closed(*flow) => {}
-            Notice::DeviceOnFlow { flow, transport, device, replaces } => {
-                self.device_on_flow(*flow, *transport, device, *replaces, fx);
+            Notice::DeviceOnFlow { hop, .. } if self.flows.is_closed(hop.flow) => {}
+            Notice::DeviceOnFlow { hop, device, replaces } => {
+                self.device_on_flow(*hop, device, *replaces, fx);
             }
         }
     }
@@ -299,8 +326,13 @@ impl Shard {
     }
 }
 
-/// 501 has no constant of its own in the message layer.
+/// These have no constants of their own in the message layer.
 const NOT_IMPLEMENTED: Status = match Status::new(501) {
+    Some(status) => status,
+    None => Status::SERVER_INTERNAL_ERROR,
+};
+
+const LOOP_DETECTED: Status = match Status::new(482) {
     Some(status) => status,
     None => Status::SERVER_INTERNAL_ERROR,
 };

@@ -1,178 +1,112 @@
-//! Server transactions: a request that comes twice under one key gets the same answer twice and is
-//! acted on once.
+//! Between the transaction layer of `tributary-sip` and the state machine.
 //!
-//! The key is connection, branch, sent-by and method (a browser library's branches have less than 24
-//! bits, and all its agents in one page share one sent-by). Over a reliable transport nobody repeats
-//! a request that arrived, and an answer is kept only against the libraries that do it all the same:
-//! it goes with its connection. A datagram may be repeated for 64*T1 (RFC 3261 17.2.2), which is the
-//! time that answers are kept. Refusals that the request alone decides are not kept at all: whoever
-//! cannot show a password takes no room here. Their tag comes from the key, so that a repetition is
-//! still answered alike (RFC 3261 8.2.7).
+//! ```text
+//!    Message ──▶ Received ┌──────────────┐ Request ──▶ answered at once ──┐
+//!    FlowClosed, Tick ──▶ │ Transactions │ ◀── Respond, Refuse ───────────┘
+//!    NOTIFY in datagrams ▶└──────┬───────┘ Response, Failed ──▶ the subscription
+//!                                └ Send ──▶ effects, behind what was stored until then
+//! ```
+//! A repetition is answered in the table and never seen here. Every request is answered in the call in
+//! which it came, so no server transaction is ever waited for.
 
-use crate::effect::Packet;
-use crate::hashing::Keyed;
-use crate::input::FlowId;
+use crate::effect::{Effects, Event};
 use crate::limits::Limits;
-use merge_core::time::Millis;
-use std::collections::BTreeMap;
+use crate::shard::Shard;
+use crate::{Config, notify};
 use tributary_sip::Message;
+use tributary_sip::transaction::{
+    Capacity, Dropped, Effect, Failure, Input, Refusal, Timing, TransactionId, Transactions,
+};
 
-/// Connection, and a hash of what else names the transaction.
-type Key = (FlowId, u64);
+/// Effects that most calls of the table come to.
+const FEW: usize = 16;
 
-/// The answers given lately.
-pub(crate) struct Transactions {
-    /// In order of their connection, so that all of one can be found.
-    answers: BTreeMap<Key, Kept>,
-    /// The same in order of their age.
-    order: BTreeMap<u64, (Millis, Key)>,
-    serial: u64,
-    bytes: usize,
-    keyed: Keyed,
-    tags: Keyed,
-    most: usize,
-    most_bytes: usize,
+/// A request that is new.
+pub(crate) struct Asked {
+    pub(crate) transaction: TransactionId,
+    pub(crate) message: Message,
+    /// Of a CANCEL: what it means is there.
+    pub(crate) cancels: bool,
+    /// It came before, over another path.
+    pub(crate) merged: bool,
 }
 
-/// An answer, and its place in the order.
-struct Kept {
-    answer: Packet,
-    serial: u64,
+/// The table of a shard.
+pub(crate) fn table(config: &Config, secret: [u64; 2]) -> Transactions {
+    let timing = Timing { reliable_linger: config.timing.transaction_ms, ..Timing::DEFAULT };
+    let Limits { transactions_per_shard, requests_per_shard, transaction_bytes_per_shard, .. } =
+        config.limits;
+    let capacity = Capacity {
+        servers: transactions_per_shard,
+        clients: requests_per_shard,
+        bytes: transaction_bytes_per_shard as usize,
+    };
+    Transactions::new(timing, capacity, secret)
 }
 
-impl Transactions {
-    /// `tags` must be keyed apart from `keyed`: what comes of it is sent.
-    pub(crate) fn new(keyed: Keyed, tags: Keyed, limits: &Limits) -> Self {
-        Self {
-            answers: BTreeMap::new(),
-            order: BTreeMap::new(),
-            serial: 0,
-            bytes: 0,
-            keyed,
-            tags,
-            most: limits.transactions_per_shard as usize,
-            most_bytes: limits.transaction_bytes_per_shard as usize,
+impl Shard {
+    /// Gives the table something, and does what comes of it; but a new request is given back.
+    pub(crate) fn transact(&mut self, input: Input, fx: &mut Effects) -> Option<Asked> {
+        let mut told = std::mem::take(&mut self.told);
+        self.transactions.handle(self.now.0.max(0) as u64, input, &mut told);
+        let mut asked = None;
+        for effect in told.drain(..) {
+            match effect {
+                Effect::Send { transaction, hop, packet } => fx.send(hop, packet, transaction),
+                Effect::Request { transaction, message, cancels, merged, .. } => {
+                    asked = Some(Asked { transaction, message, cancels: cancels.is_some(), merged });
+                }
+                Effect::Response { user, message, .. } => {
+                    if let Some(status) = message.status().filter(|status| status.code() >= 200) {
+                        self.notify_answered(user, notify::Outcome::Status(status.code()), fx);
+                    }
+                }
+                Effect::Failed { user: Some(user), why, .. } => {
+                    let outcome = match why {
+                        Failure::Timeout => notify::Outcome::Silence,
+                        // As if 503 had come (RFC 3261 8.1.3.1).
+                        Failure::Unreachable => notify::Outcome::Status(503),
+                    };
+                    self.notify_answered(user, outcome, fx);
+                }
+                Effect::Refused { user, why } => {
+                    debug_assert_eq!(why, Refusal::Full, "every NOTIFY has a branch of its own");
+                    self.notify_later(notify::user_of(user).0);
+                }
+                // Nobody waits for an ACK, for an answer to have arrived, or for an end.
+                Effect::Ack { .. } | Effect::Failed { user: None, .. } | Effect::Terminated { .. } => {}
+                Effect::Dropped(why) => fx.event(Event::Dropped { why: name(why) }),
+                Effect::LimitReached(field) => fx.event(Event::LimitReached { limit: limit(field) }),
+            }
         }
+        // Many may end at one tick; the room for that need not stay.
+        told.shrink_to(FEW);
+        self.told = told;
+        asked
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.answers.len()
-    }
-
-    pub(crate) fn bytes(&self) -> usize {
-        self.bytes
-    }
-
-    /// The key of a request; `None` if its Via cannot be read.
-    pub(crate) fn key(&self, flow: FlowId, request: &Message) -> Option<Key> {
-        let via = request.via().ok()?;
-        let port = via.port.unwrap_or_default().to_be_bytes();
-        let parts = [
-            via.branch().unwrap_or_default().as_bytes(),
-            via.host.as_bytes(),
-            port.as_slice(),
-            request.method().as_str().as_bytes(),
-            // A branch without the magic cookie says nothing alone (RFC 3261 17.2.3).
-            request.call_id().as_bytes(),
-            request.header(tributary_sip::Name::CSeq).unwrap_or_default().as_bytes(),
-        ];
-        Some((flow, self.keyed.of(&parts)))
-    }
-
-    /// The tag of an answer that is not kept: the same for each repetition.
-    pub(crate) fn tag(&self, (flow, hash): Key) -> String {
-        format!("{:016x}", self.tags.of(&[&flow.0.to_be_bytes(), &hash.to_be_bytes()]))
-    }
-
-    pub(crate) fn answer(&self, key: &Key) -> Option<&Packet> {
-        self.answers.get(key).map(|kept| &kept.answer)
-    }
-
-    /// Keeps an answer until `until`; names the limit if older ones had to go early for it.
-    pub(crate) fn keep(&mut self, key: Key, answer: Packet, until: Millis) -> Option<&'static str> {
-        self.remove(key);
-        self.serial += 1;
-        self.bytes += answer.len();
-        self.answers.insert(key, Kept { answer, serial: self.serial });
-        self.order.insert(self.serial, (until, key));
-        let mut reached = None;
-        loop {
-            let limit = if self.answers.len() > self.most {
-                "transactions_per_shard"
-            } else if self.bytes > self.most_bytes {
-                "transaction_bytes_per_shard"
-            } else {
-                return reached;
-            };
-            reached = Some(limit);
-            let Some((_, &(_, oldest))) = self.order.first_key_value() else {
-                return reached;
-            };
-            self.remove(oldest);
+    /// Lets the timers of the table fire.
+    pub(crate) fn turn_transactions(&mut self, fx: &mut Effects) {
+        if self.transactions.poll_timeout().is_some_and(|due| due <= self.now.0.max(0) as u64) {
+            self.transact(Input::Tick, fx);
         }
-    }
-
-    /// Forgets what has had its time. All times are equal spans, so the oldest is always in front.
-    pub(crate) fn forget(&mut self, now: Millis) {
-        while let Some((_, &(until, key))) = self.order.first_key_value()
-            && until <= now
-        {
-            self.remove(key);
-        }
-    }
-
-    /// Forgets what a connection was answered: nobody can repeat a request over it any more.
-    pub(crate) fn close(&mut self, flow: FlowId) {
-        let its: Vec<Key> =
-            self.answers.range((flow, u64::MIN)..=(flow, u64::MAX)).map(|(&key, _)| key).collect();
-        for key in its {
-            self.remove(key);
-        }
-    }
-
-    fn remove(&mut self, key: Key) {
-        if let Some(gone) = self.answers.remove(&key) {
-            self.bytes -= gone.answer.len();
-            self.order.remove(&gone.serial);
-        }
-    }
-
-    /// When the oldest answer may be forgotten.
-    pub(crate) fn next(&self) -> Option<Millis> {
-        self.order.first_key_value().map(|(_, &(until, _))| until)
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use bytes::Bytes;
+fn name(dropped: Dropped) -> &'static str {
+    match dropped {
+        Dropped::NoKey => "via",
+        Dropped::StrayResponse => "answer to nothing",
+        Dropped::OutOfPlace => "out of place",
+        Dropped::LateAnswer => "late answer",
+    }
+}
 
-    #[test]
-    fn what_leaves_early_leaves_no_trace_whichever_way_it_goes() {
-        let keyed = Keyed::new(1, 2);
-        let limits =
-            Limits { transactions_per_shard: 3, transaction_bytes_per_shard: 25, ..Limits::default() };
-        let mut kept = Transactions::new(keyed, keyed, &limits);
-        let packet = |bytes| Packet { head: Bytes::from(vec![b'x'; bytes]), body: Bytes::new() };
-        let mut check = |flow, hash, bytes, reached, counts| {
-            assert_eq!(kept.keep((FlowId(flow), hash), packet(bytes), Millis(1000)), reached);
-            assert_eq!((kept.len(), kept.bytes()), counts);
-            assert_eq!(kept.order.len(), kept.len());
-        };
-        check(1, 1, 10, None, (1, 10));
-        check(1, 1, 8, None, (1, 8));
-        check(2, 1, 8, None, (2, 16));
-        check(1, 2, 8, None, (3, 24));
-        check(1, 3, 1, Some("transactions_per_shard"), (3, 17));
-        check(3, 1, 24, Some("transaction_bytes_per_shard"), (2, 25));
-        check(4, 1, 26, Some("transaction_bytes_per_shard"), (0, 0));
-        check(1, 1, 5, None, (1, 5));
-        check(1, 2, 5, None, (2, 10));
-        check(2, 1, 5, None, (3, 15));
-        kept.close(FlowId(1));
-        assert_eq!((kept.len(), kept.bytes(), kept.order.len()), (1, 5, 1));
-        kept.forget(Millis(1000));
-        assert_eq!((kept.len(), kept.bytes(), kept.next()), (0, 0, None));
+/// The name in our table of limits of a field of [`Capacity`].
+fn limit(field: &str) -> &'static str {
+    match field {
+        "servers" => "transactions_per_shard",
+        "clients" => "requests_per_shard",
+        _ => "transaction_bytes_per_shard",
     }
 }

@@ -13,7 +13,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::sync::Arc;
 use tributary_engine::{
-    Auth, Config, Effect, Effects, Everybody, Flow, FlowId, Input, Limits, NoPolicies, Shard, Timing,
+    Auth, Config, Effect, Effects, Everybody, Flow, FlowId, Hop, Input, Limits, NoPolicies, Shard, Timing,
     Transport,
 };
 use tributary_sip::{Message, ResponseBuilder, Status};
@@ -74,9 +74,7 @@ fn shard() -> Shard {
 /// Gives a message to the shard and answers every NOTIFY that comes of it.
 fn play(shard: &mut Shard, effects: &mut Effects, flow: u64, text: String) {
     let flow = Flow {
-        id: FlowId(flow),
-        peer: ([127, 0, 0, 1], 9).into(),
-        transport: Transport::Ws,
+        hop: Hop { flow: FlowId(flow), transport: Transport::Ws, peer: ([127, 0, 0, 1], 9).into() },
         authenticated: None,
         device: None,
     };

@@ -6,7 +6,7 @@ use merge_core::live::Switches;
 use merge_core::time::Millis;
 use std::sync::Arc;
 use tributary_engine::{
-    Auth, Config, Effect, Effects, Everybody, Flow, FlowId, Input, Limits, NoPolicies, Shard, Timing,
+    Auth, Config, Effect, Effects, Everybody, Flow, FlowId, Hop, Input, Limits, NoPolicies, Shard, Timing,
     Transport,
 };
 use tributary_sip::{Message, Name, ResponseBuilder, Status};
@@ -81,11 +81,11 @@ impl Stage {
     pub(crate) fn answer(&mut self) {
         let effects: Vec<_> = self.effects.drain().collect();
         for effect in effects {
-            let Effect::Send { flow, packet } = effect else { continue };
+            let Effect::Send { hop, packet, .. } = effect else { continue };
             let Ok(message) = Message::parse(packet.to_bytes()) else { continue };
             if message.is_request() {
                 let answer = ResponseBuilder::new(&message, Status::OK).build().unwrap_or_default();
-                self.give(flow.0, answer);
+                self.give(hop.flow.0, answer);
                 self.effects.drain();
             } else if let Some(etag) = message.header(Name::SipEtag) {
                 self.etag = etag.to_owned();
@@ -95,9 +95,7 @@ impl Stage {
 
     fn give(&mut self, flow: u64, bytes: Bytes) {
         let flow = Flow {
-            id: FlowId(flow),
-            peer: ([127, 0, 0, 1], 9).into(),
-            transport: Transport::Ws,
+            hop: Hop { flow: FlowId(flow), transport: Transport::Ws, peer: ([127, 0, 0, 1], 9).into() },
             authenticated: None,
             device: None,
         };

@@ -20,7 +20,7 @@ pub(super) fn identify(
         .bindings
         .iter()
         .zip(&presentity.live.registrations)
-        .find(|(binding, _)| binding.flow == Some(flow.id))
+        .find(|(binding, _)| binding.flow == Some(flow.id()))
         .map(|(_, registration)| registration);
     let contact = request.contact().ok().flatten();
     let own_instance = contact.as_ref().and_then(|contact| contact.instance()).map(|instance| instance.urn());

@@ -3,13 +3,13 @@
 
 use super::stored;
 use crate::effect::{Effects, Event, PublicationEnd};
-use crate::input::FlowId;
 use crate::presentity::PresentityId;
 use crate::shard::{Shard, Timer};
 use crate::wheel::TimerId;
 use merge_core::policy::Reason;
 use merge_core::time::Millis;
 use std::sync::Arc;
+use tributary_sip::transaction::FlowId;
 
 impl Shard {
     /// The connection died: the publications that came by it wait for their devices.

@@ -173,9 +173,9 @@ impl Shard {
         let Some(id) = self.presentities.find_or_make(aor) else {
             return Err(self.full(fx, "presentities_per_shard"));
         };
-        let on_flow: usize = self.flows.get(flow.id).map_or(0, |ties| {
+        let on_flow: usize = self.flows.get(flow.id()).map_or(0, |ties| {
             let owners = ties.owners().filter_map(|owner| self.presentities.get(owner));
-            owners.flat_map(|owner| &owner.publications).filter(|p| p.flow == Some(flow.id)).count()
+            owners.flat_map(|owner| &owner.publications).filter(|p| p.flow == Some(flow.id())).count()
         });
         if on_flow >= self.config.limits.publications_per_flow as usize {
             return Err(self.limited(fx, "publications_per_flow"));
@@ -185,7 +185,7 @@ impl Shard {
             return Ok(());
         };
         let (identity, returns_as) = device::identify(presentity, flow, request, &document, key);
-        self.end_superseded(id, flow.id, returns_as.as_deref(), fx);
+        self.end_superseded(id, flow.id(), returns_as.as_deref(), fx);
         let Some(presentity) = self.presentities.get(id) else {
             return Ok(());
         };
@@ -214,15 +214,15 @@ impl Shard {
             &mut presentity.publications,
             PublicationState {
                 id: key,
-                flow: Some(flow.id),
-                published_on: flow.id,
+                flow: Some(flow.id()),
+                published_on: flow.id(),
                 returns_as,
                 timer: self.wheel.set(expires, Timer::Publication { presentity: id, mark: timer_mark(key) }),
             },
         );
         fx.extend(stored(presentity, presentity.publications.len() - 1));
         self.tally.publications += 1;
-        self.flows.tie_owner(flow.id, id);
+        self.flows.tie_owner(flow.id(), id);
         self.mark(id, Reason::Publish, Some(etag), false);
         Ok(())
     }
@@ -280,11 +280,11 @@ impl Shard {
         live.etag = etag.to_owned();
         live.expires = expires;
         let state = &mut presentity.publications[at];
-        state.published_on = flow.id;
+        state.published_on = flow.id();
         self.wheel.cancel(state.timer);
         state.timer = self.wheel.set(expires, Timer::Publication { presentity: id, mark: state.mark() });
-        let old = state.flow.replace(flow.id);
-        self.flows.tie_owner(flow.id, id);
+        let old = state.flow.replace(flow.id());
+        self.flows.tie_owner(flow.id(), id);
         if let Some(old) = old {
             self.flows.untie_owner(old, id);
         }

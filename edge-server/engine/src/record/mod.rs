@@ -13,6 +13,7 @@ pub use code::RecordError;
 
 use bytes::Bytes;
 use code::{Reader, Writer};
+use tributary_sip::transaction::Transport;
 
 /// The tables of the store that the engine writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -107,6 +108,29 @@ impl Record {
             Self::Publication(record) => &record.aor,
             Self::Subscription(record) => &record.presentity,
         }
+    }
+}
+
+/// How a transport is stored.
+pub(crate) const fn transport_index(transport: Transport) -> u8 {
+    match transport {
+        Transport::Ws => 0,
+        Transport::Wss => 1,
+        Transport::Tcp => 2,
+        Transport::Tls => 3,
+        Transport::Udp => 4,
+    }
+}
+
+/// The transport that was stored. A number from a later version of this program reads as WebSocket:
+/// the flow is gone anyway.
+pub(crate) const fn transport(index: u8) -> Transport {
+    match index {
+        1 => Transport::Wss,
+        2 => Transport::Tcp,
+        3 => Transport::Tls,
+        4 => Transport::Udp,
+        _ => Transport::Ws,
     }
 }
 

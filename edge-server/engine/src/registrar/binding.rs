@@ -2,7 +2,7 @@
 
 use super::granted;
 use crate::effect::{Effect, Effects, Event, StoreOp};
-use crate::input::{Flow, FlowDevice, FlowId, Notice, Transport};
+use crate::input::{Flow, FlowDevice, Notice};
 use crate::presentity::{Binding, Presentity, PresentityId, push_exact};
 use crate::record::{self, Record, RegistrationRecord, Table};
 use crate::respond::Reply;
@@ -14,6 +14,7 @@ use merge_core::time::Millis;
 use merge_core::uri::same_contact;
 use std::fmt::Write;
 use std::sync::Arc;
+use tributary_sip::transaction::FlowId;
 use tributary_sip::{Message, NameAddr, Status};
 
 /// One Contact of a REGISTER, checked.
@@ -115,7 +116,7 @@ impl Shard {
             q_milli: wanted.q_milli,
             expires,
             user_agent: request.user_agent().map(str::to_owned),
-            transport: flow.transport.via().to_ascii_lowercase(),
+            transport: flow.hop.transport.via().to_ascii_lowercase(),
         };
         let serial = self.next_serial();
         let timer = self.wheel.set(expires, Timer::Binding { presentity: id, serial });
@@ -124,8 +125,8 @@ impl Shard {
             params: wanted.params.into(),
             call_id: request.call_id().into(),
             cseq,
-            flow: Some(flow.id),
-            transport: flow.transport,
+            flow: Some(flow.id()),
+            transport: flow.hop.transport,
             waits_until: None,
             serial,
             timer,
@@ -159,20 +160,19 @@ impl Shard {
         let at = at.unwrap_or(presentity.bindings.len() - 1);
         let stored = stored(presentity, at);
         fx.extend(stored);
-        let replaces = old.as_ref().and_then(|old| old.flow).filter(|&old| old != flow.id);
-        self.flows.tie_owner(flow.id, id);
+        let replaces = old.as_ref().and_then(|old| old.flow).filter(|&old| old != flow.id());
+        self.flows.tie_owner(flow.id(), id);
         if let Some(old) = old {
             self.wheel.cancel(old.timer);
             if let Some(old_flow) = old.flow {
                 self.flows.untie_owner(old_flow, id);
             }
         }
-        self.publications_back(id, flow.id, &device.key, replaces, fx);
+        self.publications_back(id, flow.id(), &device.key, replaces, fx);
         if flow.device.as_deref() != Some(&*device) || replaces.is_some() {
-            fx.push(Effect::FlowRegistered { flow: flow.id, device: device.clone() });
-            self.device_on_flow(flow.id, flow.transport, &device, replaces, fx);
-            let transport = flow.transport;
-            fx.push(Effect::Broadcast(Notice::DeviceOnFlow { flow: flow.id, transport, device, replaces }));
+            fx.push(Effect::FlowRegistered { flow: flow.id(), device: device.clone() });
+            self.device_on_flow(flow.hop, &device, replaces, fx);
+            fx.push(Effect::Broadcast(Notice::DeviceOnFlow { hop: flow.hop, device, replaces }));
         }
         self.mark(id, Reason::Register, None, same_set);
     }
@@ -232,7 +232,7 @@ impl Shard {
             return;
         };
         self.tally.bindings += 1;
-        let transport = Transport::from_index(record.transport);
+        let transport = record::transport(record.transport);
         let expires = Millis(record.expires_ms);
         let timer = self.wheel.set(expires.min(grace), Timer::Binding { presentity: id, serial });
         push_exact(
@@ -276,7 +276,7 @@ fn stored(presentity: &Presentity, at: usize) -> Option<Effect> {
         call_id: binding.call_id.as_ref().into(),
         cseq: binding.cseq,
         user_agent: registration.user_agent.clone(),
-        transport: binding.transport.index(),
+        transport: record::transport_index(binding.transport),
     });
     Some(Effect::put(&record))
 }

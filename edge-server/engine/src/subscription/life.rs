@@ -2,14 +2,18 @@
 
 use super::{CSEQ_BLOCK, Dialog, Subscription, SubscriptionId, TAG, Tag};
 use crate::effect::{Effect, Effects, Event, StoreOp, SubscriptionEnd};
-use crate::flows::Reach;
-use crate::input::{Flow, FlowDevice, FlowId, Transport};
+use crate::input::{Flow, FlowDevice};
 use crate::presentity::PresentityId;
 use crate::record::{self, Record, SubscriptionRecord, Table};
 use crate::shard::{Shard, Timer};
 use crate::wheel::{TICK_MS, TimerId};
 use merge_core::time::Millis;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use tributary_sip::transaction::{FlowId, Hop};
+
+/// How long a NOTIFY waits for room in the table of transactions.
+const FULL_PAUSE_MS: i64 = 1_000;
 
 impl Shard {
     /// A SUBSCRIBE in the dialog was accepted.
@@ -22,7 +26,7 @@ impl Shard {
         target: Option<&str>,
         fx: &mut Effects,
     ) {
-        self.carry_on(id, Reach { flow: flow.id, transport: flow.transport }, fx);
+        self.carry_on(id, flow.hop, fx);
         let most = self.config.limits.dialog_bytes as usize;
         let Some(subscription) = self.subscriptions.get_mut(id) else {
             return;
@@ -51,8 +55,8 @@ impl Shard {
 
     /// Moves a subscription to the connection that its watcher is on now, and says whether it did.
     /// The state that it is owed there is for the caller to see to.
-    fn carry_on(&mut self, id: SubscriptionId, reach: Reach, fx: &mut Effects) -> bool {
-        let Reach { flow, transport } = reach;
+    fn carry_on(&mut self, id: SubscriptionId, hop: Hop, fx: &mut Effects) -> bool {
+        let Hop { flow, transport, peer } = hop;
         let Some(subscription) = self.subscriptions.get_mut(id) else {
             return false;
         };
@@ -63,7 +67,7 @@ impl Shard {
         // What was sent over the old connection may or may not have arrived; its answer will not.
         subscription.in_flight = None;
         subscription.sent = 0;
-        subscription.transport = transport;
+        (subscription.transport, subscription.peer) = (transport, peer);
         let (presentity, waiting) = (subscription.presentity, self.waiting_key(id));
         match old {
             Some(old) => self.flows.untie_subscription(old, id),
@@ -82,11 +86,11 @@ impl Shard {
 
     /// Moves all that a device watches to its new connection. A thousand NOTIFYs in one moment would
     /// look to the connection like a reader that is too slow, so they go out a few at a time.
-    fn carry_all_on(&mut self, ids: Vec<SubscriptionId>, reach: Reach, fx: &mut Effects) {
+    fn carry_all_on(&mut self, ids: Vec<SubscriptionId>, hop: Hop, fx: &mut Effects) {
         let at_once = self.config.limits.resumed_at_once.max(1) as usize;
         let mut carried = 0;
         for id in ids {
-            if !self.carry_on(id, reach, fx) {
+            if !self.carry_on(id, hop, fx) {
                 continue;
             }
             match carried / at_once {
@@ -107,7 +111,7 @@ impl Shard {
         ids: impl Iterator<Item = SubscriptionId>,
         fx: &mut Effects,
     ) {
-        let mut found: Option<(Reach, Vec<SubscriptionId>)> = None;
+        let mut found: Option<(Hop, Vec<SubscriptionId>)> = None;
         for id in ids {
             let device = self.subscriptions.get(id).and_then(|subscription| subscription.device.as_ref());
             match (device.and_then(|device| self.flows.reach(device)), &mut found) {
@@ -166,20 +170,18 @@ impl Shard {
         }
     }
 
-    /// A device registered over `flow`: its subscriptions that waited, and those on the connection
+    /// A device registered over a flow: its subscriptions that waited, and those on the connection
     /// that its registration moved away from, are carried on there.
     pub(crate) fn device_on_flow(
         &mut self,
-        flow: FlowId,
-        transport: Transport,
+        hop: Hop,
         device: &Arc<FlowDevice>,
         replaces: Option<FlowId>,
         fx: &mut Effects,
     ) {
-        let reach = Reach { flow, transport };
         // The news of this connection can overtake the end of the one before: whoever watches anything
         // here may still have to be found.
-        if self.subscriptions.of_watcher(&device.aor) > 0 && !self.flows.remember(device, reach) {
+        if self.subscriptions.of_watcher(&device.aor) > 0 && !self.flows.remember(device, hop) {
             fx.event(Event::LimitReached { limit: "devices_per_shard" });
         }
         let key = self.keyed.of(&[device.aor.as_bytes(), device.key.as_bytes()]);
@@ -192,10 +194,10 @@ impl Shard {
         let moved =
             replaces.and_then(|old| self.flows.get(old)).into_iter().flat_map(|ties| ties.subscriptions());
         let ids: Vec<_> = waiting.iter().copied().chain(moved).filter(is_its).collect();
-        self.carry_all_on(ids, reach, fx);
+        self.carry_all_on(ids, hop, fx);
         // Those that subscribed before they registered.
         let here: Vec<_> =
-            self.flows.get(flow).map(|ties| ties.subscriptions().collect()).unwrap_or_default();
+            self.flows.get(hop.flow).map(|ties| ties.subscriptions().collect()).unwrap_or_default();
         for id in here {
             if let Some(subscription) = self.subscriptions.get_mut(id)
                 && subscription.device.is_none()
@@ -222,6 +224,20 @@ impl Shard {
         }
         subscription.timer = self.wheel.set(deadline, Timer::Subscription(id));
         subscription.timer_at = deadline;
+    }
+
+    /// A NOTIFY could not be given to the table of transactions, which is full: again in a second,
+    /// when others of it have been answered.
+    pub(crate) fn notify_later(&mut self, id: SubscriptionId) {
+        let Some(subscription) = self.subscriptions.get_mut(id) else {
+            return;
+        };
+        subscription.in_flight = None;
+        subscription.sent = 0;
+        self.wheel.cancel(subscription.timer);
+        let at = Millis(self.now.0 + FULL_PAUSE_MS);
+        subscription.timer = self.wheel.set(at, Timer::Subscription(id));
+        subscription.timer_at = at;
     }
 
     /// Has the subscription looked at before its deadline.
@@ -326,7 +342,7 @@ impl Shard {
             cseq_reserved: subscription.cseq_reserved,
             remote_cseq: subscription.remote_cseq,
             expires_ms: subscription.expires.0,
-            transport: subscription.transport.index(),
+            transport: record::transport_index(subscription.transport),
         })));
     }
 
@@ -353,7 +369,8 @@ impl Shard {
             presentity,
             place,
             flow: None,
-            transport: Transport::from_index(record.transport),
+            transport: record::transport(record.transport),
+            peer: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
             local_tag,
             dialog,
             watcher,

@@ -8,12 +8,14 @@ mod request;
 
 use crate::effect::SubscriptionEnd;
 use crate::hashing::{Keyed, Table};
-use crate::input::{FlowDevice, FlowId, Transport};
+use crate::input::FlowDevice;
 use crate::presentity::PresentityId;
 use crate::slab::Slab;
 use crate::wheel::TimerId;
 use merge_core::time::Millis;
+use std::net::SocketAddr;
 use std::sync::Arc;
+use tributary_sip::transaction::{FlowId, Hop, Transport};
 
 /// The place of a subscription in its shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +38,8 @@ pub(crate) struct Subscription {
     pub(crate) place: u32,
     pub(crate) flow: Option<FlowId>,
     pub(crate) transport: Transport,
+    /// The other end of the flow.
+    pub(crate) peer: SocketAddr,
     pub(crate) local_tag: Tag,
     pub(crate) dialog: Dialog,
     pub(crate) watcher: Arc<str>,
@@ -65,7 +69,12 @@ pub(crate) struct Subscription {
 pub(crate) struct InFlight {
     /// From its branch.
     pub(crate) nonce: u32,
+    /// When it is given up; [`BY_TRANSACTION`](Self::BY_TRANSACTION) where its transaction does that.
     pub(crate) until: Millis,
+}
+
+impl InFlight {
+    pub(crate) const BY_TRANSACTION: Millis = Millis(i64::MAX);
 }
 
 /// The words of a dialog, in one piece: the remote target, and the headers of each NOTIFY in it.
@@ -127,6 +136,11 @@ impl Dialog {
 }
 
 impl Subscription {
+    /// Where its NOTIFYs go; `None` while its watcher's connection is gone.
+    pub(crate) fn hop(&self) -> Option<Hop> {
+        self.flow.map(|flow| Hop { flow, transport: self.transport, peer: self.peer })
+    }
+
     /// The next moment at which something has to be done about it.
     pub(crate) fn deadline(&self) -> Millis {
         let mut deadline = self.expires;
@@ -223,6 +237,6 @@ mod tests {
 
     #[test]
     fn an_idle_subscription_stays_small() {
-        assert!(size_of::<Subscription>() <= 200, "{} bytes", size_of::<Subscription>());
+        assert!(size_of::<Subscription>() <= 208, "{} bytes", size_of::<Subscription>());
     }
 }

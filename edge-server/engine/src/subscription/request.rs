@@ -77,8 +77,9 @@ impl Shard {
         let subscription = Subscription {
             presentity: id,
             place: 0,
-            flow: Some(flow.id),
-            transport: flow.transport,
+            flow: Some(flow.id()),
+            transport: flow.hop.transport,
+            peer: flow.hop.peer,
             local_tag,
             dialog,
             watcher: self.subscriptions.intern(&watcher),
@@ -96,7 +97,7 @@ impl Shard {
             timer_at: Millis(0),
         };
         let subscription = self.begin(subscription, fx);
-        self.flows.tie_subscription(flow.id, subscription);
+        self.flows.tie_subscription(flow.id(), subscription);
         if let Some(presentity) = self.presentities.get(id)
             && !poll
         {
@@ -128,7 +129,7 @@ impl Shard {
         let trusted = match &self.config.auth {
             Auth::Open => true,
             Auth::Digest(_) => {
-                subscription.flow == Some(flow.id)
+                (subscription.flow == Some(flow.id()) && flow.hop.transport.is_reliable())
                     || flow.authenticated.as_ref() == Some(&subscription.watcher)
             }
         };
@@ -179,7 +180,7 @@ impl Shard {
     ) -> Result<(), Reply> {
         let limits = &self.config.limits;
         let to_it = presentity.and_then(|id| self.presentities.get(id)).map_or(0, |p| p.subscriptions.len());
-        let on_flow = self.flows.get(flow.id).map_or(0, |ties| ties.subscriptions().count());
+        let on_flow = self.flows.get(flow.id()).map_or(0, |ties| ties.subscriptions().count());
         if to_it >= limits.subscriptions_per_presentity as usize {
             return Err(self.limited(fx, "subscriptions_per_presentity"));
         }
@@ -199,7 +200,7 @@ impl Shard {
     }
 
     fn contact(&self, flow: &Flow, aor: &Aor) -> String {
-        format!("<sip:{}@{};transport={}>", contact_user(self.index), aor.host(), flow.transport.uri())
+        format!("<sip:{}@{};transport={}>", contact_user(self.index), aor.host(), flow.hop.transport.uri())
     }
 
     /// The headers of every NOTIFY of a dialog: From is the SUBSCRIBE's To and To its From.

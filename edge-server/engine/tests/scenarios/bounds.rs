@@ -15,6 +15,7 @@ fn tight() -> Scene {
         subscriptions_per_flow: 2,
         presentities_per_shard: 3,
         transactions_per_shard: 4,
+        requests_per_shard: 4,
         transaction_bytes_per_shard: 100_000,
         resumed_at_once: 50,
         devices_per_shard: 1,

@@ -2,7 +2,7 @@
 
 use crate::scene::*;
 use std::sync::Arc;
-use tributary_engine::{Event, FlowDevice, Input, Lifetime, Notice, Transport};
+use tributary_engine::{Event, FlowDevice, Hop, Input, Lifetime, Notice, Transport};
 use tributary_sip::Name;
 
 #[test]
@@ -142,10 +142,9 @@ fn news_from_another_shard_about_a_connection_that_has_ended_moves_nothing_there
     let dead = bob.flow;
     scene.disconnect(dead);
     let device = Arc::new(FlowDevice { aor: "sip:bob@example.com".into(), key: "urn:uuid:b".into() });
-    let (transport, replaces) = (Transport::Ws, Some(old));
-    scene.everyone(|| {
-        Input::Notice(Notice::DeviceOnFlow { flow: dead, transport, device: device.clone(), replaces })
-    });
+    let hop = Hop { flow: dead, transport: Transport::Ws, peer: ([127, 0, 0, 1], 9).into() };
+    let replaces = Some(old);
+    scene.everyone(|| Input::Notice(Notice::DeviceOnFlow { hop, device: device.clone(), replaces }));
     assert_eq!(scene.counts().waiting_subscriptions, 1);
 }
 

@@ -4,11 +4,12 @@ use bytes::Bytes;
 use merge_core::live::{Presentity, Switches};
 use merge_core::time::Millis;
 use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use tributary_engine::{
-    Answer, Assignment, Auth, Config, Effect, Effects, Event, Everybody, Flow, FlowDevice, FlowId, Input,
-    Limits, Notice, PolicyFailure, PolicyHost, Query, Record, RouteKey, Shard, StoreOp, Table, Timing,
-    Transport, route,
+    Answer, Assignment, Auth, Config, Effect, Effects, Event, Everybody, Flow, FlowDevice, FlowId, Hop,
+    Input, Limits, Notice, PolicyFailure, PolicyHost, Query, Record, Router, Shard, StoreOp, Table, Timing,
+    Transport,
 };
 use tributary_sip::{Message, Name, ResponseBuilder, Status};
 
@@ -76,6 +77,7 @@ pub(crate) struct Scene {
     pub(crate) now: i64,
     pub(crate) events: Vec<Event>,
     pub(crate) store: BTreeMap<(Table, Bytes), Bytes>,
+    router: Router,
     shards: Vec<Shard>,
     links: BTreeMap<FlowId, Link>,
     answers: Vec<(u64, Answer)>,
@@ -95,6 +97,7 @@ impl Scene {
             now: START,
             events: Vec::new(),
             store: BTreeMap::new(),
+            router: Router::new([0; 32], SHARDS),
             shards: Vec::new(),
             links: BTreeMap::new(),
             answers: Vec::new(),
@@ -108,6 +111,7 @@ impl Scene {
     fn start(&mut self) {
         self.starts += 1;
         let seed = [self.starts; 32];
+        self.router = Router::new(seed, SHARDS);
         self.shards = (0..SHARDS).map(|index| Shard::new(self.config.clone(), seed, index)).collect();
         let records: Vec<Record> =
             self.store.iter().map(|((table, _), value)| Record::decode(*table, value).unwrap()).collect();
@@ -176,13 +180,11 @@ impl Scene {
     fn deliver(&mut self, flow: FlowId, message: Message) -> (u16, Vec<Notice>) {
         let link = &self.links[&flow];
         let flow = Flow {
-            id: flow,
-            peer: ([127, 0, 0, 1], 50_000).into(),
-            transport: link.transport,
+            hop: Hop { flow, transport: link.transport, peer: peer(flow) },
             authenticated: link.authenticated.clone(),
             device: link.device.clone(),
         };
-        let shard = route(&message).shard(SHARDS);
+        let shard = self.router.shard(&message);
         (shard, self.put(shard, Input::Message { flow, message }))
     }
 
@@ -291,7 +293,7 @@ impl Scene {
         let mut notices = Vec::new();
         for effect in effects.drain() {
             match effect {
-                Effect::Send { flow, packet } => {
+                Effect::Send { hop: Hop { flow, .. }, packet, .. } => {
                     let bytes = packet.to_bytes();
                     let message = Message::parse(bytes.clone())
                         .unwrap_or_else(|e| panic!("{e:?} in our own\n{}", String::from_utf8_lossy(&bytes)));
@@ -322,7 +324,11 @@ impl Scene {
 }
 
 pub(crate) fn shard_of(aor: &str) -> u16 {
-    RouteKey::Aor(tributary_engine::route::aor_hash(aor)).shard(SHARDS)
+    Router::new([0; 32], SHARDS).shard_of(aor)
+}
+
+fn peer(flow: FlowId) -> SocketAddr {
+    ([127, 0, 0, 1], 50_000 + flow.0 as u16).into()
 }
 
 /// One client: what a browser's library keeps about itself.

@@ -103,7 +103,7 @@ mod tests {
         let mut directory = Directory::open(&Config::default(), None, metrics, clock).unwrap();
         directory.store_in(writer);
         let (library, directory) = (Arc::new(library), Arc::new(directory));
-        let (shards, mut inboxes) = Shards::new(1);
+        let (shards, mut inboxes) = Shards::new(tributary_engine::Router::new([0; 32], 1));
         let changes = Changes::default();
         let router = router(Api {
             token: Some(Token::new("token")),

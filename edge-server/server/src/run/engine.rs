@@ -1,7 +1,6 @@
 //! The state machines: what the configuration means to them, and their start from what is stored.
 
 use super::StartError;
-use super::secrets::random;
 use crate::clock::Clock;
 use crate::config::{Config, Merge};
 use crate::local_time::Wall;
@@ -12,10 +11,7 @@ use crate::users::Directory;
 use merge_core::compose::Composition;
 use std::sync::Arc;
 use tokio::task::JoinSet;
-use tributary_engine::route::aor_hash;
-use tributary_engine::{
-    Auth, Effects, Everybody, Input, Lifetime, Limits, Record, RouteKey, Shard, Timing, Users,
-};
+use tributary_engine::{Auth, Effects, Everybody, Input, Lifetime, Limits, Record, Shard, Timing, Users};
 use tributary_sip::digest::DigestServer;
 
 pub(super) fn engine_config(
@@ -93,7 +89,7 @@ pub(super) fn restored(store: Option<&dyn Store>, shards: &Shards) -> Result<Vec
     ] {
         store.scan(table, &mut |_, value| match Record::decode(engine_table, value) {
             Ok(record) => {
-                let index = RouteKey::Aor(aor_hash(record.aor())).shard(shards.count());
+                let index = shards.shard_of(record.aor());
                 if let Some(shard) = records.get_mut(usize::from(index)) {
                     shard.push(record);
                 }
@@ -108,6 +104,7 @@ pub(super) fn restored(store: Option<&dyn Store>, shards: &Shards) -> Result<Vec
 
 pub(super) fn start_shards(
     engine: &tributary_engine::Config,
+    seed: [u8; 32],
     inboxes: Vec<Inbox>,
     restored: Vec<Vec<Record>>,
     (library, wall): (&Arc<Library>, &Arc<Wall>),
@@ -119,7 +116,7 @@ pub(super) fn start_shards(
     for (index, (inbox, records)) in (0_u16..).zip(inboxes.into_iter().zip(restored)) {
         let performer = performer(index);
         let mut policies = Host::new(Arc::clone(library), Arc::clone(wall), performer.metrics.clone(), clock);
-        let mut shard = Shard::new(Arc::clone(&engine), random()?, index);
+        let mut shard = Shard::new(Arc::clone(&engine), seed, index);
         let mut effects = Effects::new();
         let count = records.len();
         for record in records {

@@ -17,7 +17,7 @@ pub use self::ports::SipAddresses;
 use self::down::Parts;
 use self::engine::{engine_config, restored, shard_count, start_shards};
 use self::ports::Ports;
-use self::secrets::{api_token, identity};
+use self::secrets::{api_token, identity, random};
 use crate::api::{Api, Changes, Demo, Token};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -40,6 +40,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tributary_engine::Router;
 use tributary_sip::Limits as SipLimits;
 
 /// Connection ids of one process: the number of its start stands above these bits.
@@ -115,7 +116,8 @@ pub async fn start(config: Config, surroundings: Surroundings) -> Result<Running
     if directory.is_empty() && !config.server.open {
         tracing::warn!("there are no users yet, so nobody can log in; PUT /api/v1/users/ADDRESS adds them");
     }
-    let (shards, inboxes) = Shards::new(shard_count(config.server.shards));
+    let seed = random()?;
+    let (shards, inboxes) = Shards::new(Router::new(seed, shard_count(config.server.shards)));
     let restored = restored(opened.as_deref(), &shards)?;
     let site = Site::new(config.server.site.as_deref());
     let sandbox = sandbox(&surroundings)?;
@@ -159,7 +161,7 @@ pub async fn start(config: Config, surroundings: Surroundings) -> Result<Running
         shards: shards.clone(),
         metrics: metrics.clone(),
     };
-    let shard_tasks = start_shards(&engine, inboxes, restored, (&library, &wall), clock, &performer)?;
+    let shard_tasks = start_shards(&engine, seed, inboxes, restored, (&library, &wall), clock, &performer)?;
 
     let (token, token_file) = api_token(&config)?;
     let demo = surroundings.demo.then(|| Demo {

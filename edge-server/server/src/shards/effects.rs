@@ -5,7 +5,7 @@ use crate::metrics::Metrics;
 use crate::store::{Op, StoreFailed, Table, Writer};
 use crate::transport::{End, FlowHandle, Flows};
 use std::sync::Arc;
-use tributary_engine::{Answer, Effect, Effects, Event, StoreOp};
+use tributary_engine::{Answer, Effect, Effects, Event, Hop, StoreOp};
 
 /// Connections written to before other tasks have their turn: each takes a system call.
 const FLUSHES_IN_A_ROW: usize = 64;
@@ -60,7 +60,7 @@ impl Performer {
         for effect in effects.drain() {
             match effect {
                 Effect::Store(_) => {}
-                Effect::Send { flow, packet } => {
+                Effect::Send { hop: Hop { flow, .. }, packet, .. } => {
                     // Several in a row for one connection, an answer and a NOTIFY above all, are written at once.
                     if flows.last().is_none_or(|last| last.id() != flow) {
                         flows.extend(self.flows.find(flow));

@@ -18,9 +18,8 @@ pub use self::task::ShardSetup;
 pub(crate) use self::task::run;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::{mpsc, oneshot};
-use tributary_engine::{Answer, Flow, FlowId, Input, Notice, Query, Scope, route};
+use tributary_engine::{Answer, Flow, FlowId, Input, Notice, Query, Router, Scope};
 use tributary_sip::Message;
 
 /// Inputs that may wait for one shard. Connections whose messages find it full wait to read more,
@@ -52,7 +51,7 @@ pub struct Shards {
     /// Notices between shards pass by their queues: two shards with full queues must not wait for
     /// each other. There is at most one notice a REGISTER, so the bounded queues bound these too.
     notices: Arc<[mpsc::UnboundedSender<Notice>]>,
-    next_any: Arc<AtomicU64>,
+    router: Arc<Router>,
 }
 
 /// The receiving ends of one shard.
@@ -63,17 +62,17 @@ pub struct Inbox {
 }
 
 impl Shards {
-    /// `count` queues, and their receiving ends in order.
-    pub fn new(count: u16) -> (Self, Vec<Inbox>) {
+    /// A queue for each of the router's shards, and their receiving ends in order.
+    pub fn new(router: Router) -> (Self, Vec<Inbox>) {
         let (mut queues, mut notices, mut inboxes) = (Vec::new(), Vec::new(), Vec::new());
-        for _ in 0..count.max(1) {
+        for _ in 0..router.shards() {
             let (queue, tasks) = mpsc::channel(QUEUE);
             let (notice, heard) = mpsc::unbounded_channel();
             queues.push(queue);
             notices.push(notice);
             inboxes.push(Inbox { queue: tasks, notices: heard });
         }
-        (Self { queues: queues.into(), notices: notices.into(), next_any: Arc::default() }, inboxes)
+        (Self { queues: queues.into(), notices: notices.into(), router: Arc::new(router) }, inboxes)
     }
 
     /// How many shards there are.
@@ -81,18 +80,17 @@ impl Shards {
         self.queues.len() as u16
     }
 
+    /// The shard that keeps `aor`.
+    pub fn shard_of(&self, aor: &str) -> u16 {
+        self.router.shard_of(aor)
+    }
+
     /// Gives a message to the shard that it belongs to.
     ///
     /// # Errors
     /// That shard's queue is full: whoever has the message waits before it reads more.
     pub fn try_message(&self, flow: Flow, message: Message) -> Result<(), Full> {
-        let index = match route(&message) {
-            // Where any shard will do, they take turns.
-            tributary_engine::RouteKey::Any => {
-                (self.next_any.fetch_add(1, Ordering::Relaxed) % u64::from(self.count())) as u16
-            }
-            key => key.shard(self.count()),
-        };
+        let index = self.router.shard(&message);
         let Some(queue) = self.queues.get(usize::from(index)) else { return Ok(()) };
         match queue.try_send(Task::Input(Input::Message { flow, message })) {
             Err(mpsc::error::TrySendError::Full(task)) => Err(Full { index, task: Box::new(task) }),
@@ -129,8 +127,7 @@ impl Shards {
 
     /// Asks the shard that keeps `aor`.
     pub async fn ask_about(&self, aor: &str, query: Query) -> Option<Answer> {
-        let key = tributary_engine::RouteKey::Aor(tributary_engine::route::aor_hash(aor));
-        self.ask(key.shard(self.count()), query).await
+        self.ask(self.shard_of(aor), query).await
     }
 
     /// Asks every shard, in order.
@@ -186,7 +183,7 @@ mod tests {
 
     #[tokio::test]
     async fn every_shard_hears_of_the_shutdown_before_the_connections_that_it_ends() {
-        let (shards, mut inboxes) = Shards::new(3);
+        let (shards, mut inboxes) = Shards::new(Router::new([0; 32], 3));
         shards.shutdown().await;
         shards.flow_closed(FlowId(1)).await;
         for inbox in &mut inboxes {
@@ -197,7 +194,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_shard_that_has_ended_does_not_hold_up_the_shutdown() {
-        let (shards, mut inboxes) = Shards::new(2);
+        let (shards, mut inboxes) = Shards::new(Router::new([0; 32], 2));
         inboxes.remove(0);
         shards.shutdown().await;
         assert!(matches!(inboxes[0].queue.try_recv(), Ok(Task::Input(Input::Shutdown))));

@@ -144,7 +144,7 @@ fn span(input: &Input) -> Option<tracing::Span> {
         "request",
         method = %message.method(),
         call_id = message.call_id(),
-        flow = flow.id.0,
+        flow = flow.id().0,
         aor = aor.as_ref().map(Aor::as_str).unwrap_or_default(),
         status = tracing::field::Empty,
     );

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::task::{Context, Poll, ready};
 use tokio::net::tcp::OwnedWriteHalf;
 use tokio::sync::Notify;
-use tributary_engine::{Flow, FlowDevice, FlowId, Packet, Transport};
+use tributary_engine::{Flow, FlowDevice, FlowId, Hop, Packet, Transport};
 
 /// Locks that guard a map or a queue for a few instructions each.
 const STRIPES: usize = 64;
@@ -104,9 +104,7 @@ impl FlowHandle {
     pub fn flow(&self) -> Flow {
         let identity = lock(&self.identity);
         Flow {
-            id: self.id,
-            peer: self.peer,
-            transport: self.transport,
+            hop: Hop { flow: self.id, transport: self.transport, peer: self.peer },
             authenticated: identity.authenticated.clone(),
             device: identity.device.clone(),
         }

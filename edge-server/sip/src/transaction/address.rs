@@ -90,9 +90,11 @@ pub fn answer_to<'a>(via: &Via<'a>, transport: Transport) -> AnswerTo<'a> {
 /// The way back for the answer to a request: the connection it came by, or for datagrams what
 /// [`answer_to`] reads; from the same socket, so that it gets through their NAT (RFC 3581 4).
 pub fn way_back(request: &Message, from: &Hop) -> Hop {
-    let told = request.via().map(|via| answer_to(&via, from.transport));
-    match told {
-        Ok(AnswerTo::Address(peer)) if !from.transport.is_reliable() => Hop { peer, ..*from },
+    if from.transport.is_reliable() {
+        return *from;
+    }
+    match request.via().map(|via| answer_to(&via, from.transport)) {
+        Ok(AnswerTo::Address(peer)) => Hop { peer, ..*from },
         _ => *from,
     }
 }

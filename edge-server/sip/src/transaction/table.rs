@@ -223,7 +223,9 @@ impl Transactions {
             }
             return;
         }
-        let copies = if cancels.is_none() { self.keys.of_copies(&message) } else { None };
+        // A WebSocket leads to the client itself, which nobody stands before who could have forked.
+        let one_way = hop.transport.is_websocket() || cancels.is_some();
+        let copies = if one_way { None } else { self.keys.of_copies(&message) };
         let merged = copies.is_some_and(|copies| self.copies.contains_key(&copies));
         let index = self.settle(kind, key, copies, None, way_back, held);
         effects.push(Effect::Request { transaction: self.id(index), hop, message, cancels, merged });
@@ -295,7 +297,9 @@ impl Transactions {
             return;
         }
         if let Some(tenant) = self.places[id.index as usize].take() {
-            effects.push(Effect::Send { transaction: None, hop: tenant.hop, packet: answer });
+            if !answer.is_empty() {
+                effects.push(Effect::Send { transaction: None, hop: tenant.hop, packet: answer });
+            }
             self.end(id.index, &tenant, effects);
         }
     }

@@ -48,7 +48,7 @@ pub enum Input {
     Refuse {
         /// Which.
         transaction: TransactionId,
-        /// The answer.
+        /// The answer; an empty one is not sent.
         response: Packet,
     },
     /// The user wants its INVITE back. The CANCEL leaves when a provisional answer is there, and

@@ -7,8 +7,8 @@ use merge_core::time::Millis;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use tributary_engine::{
-    Answer, Auth, Config, Effect, Effects, Everybody, Flow, FlowDevice, FlowId, Input, Limits, NoPolicies,
-    Query, Record, RouteKey, Scope, Shard, StoreOp, Table, Timing, Transport, route,
+    Answer, Auth, Config, Effect, Effects, Everybody, Flow, FlowDevice, FlowId, Hop, Input, Limits,
+    NoPolicies, Query, Record, Router, Scope, Shard, StoreOp, Table, Timing, Transport,
 };
 use tributary_sip::{Message, Name, ResponseBuilder, Status, SubState};
 
@@ -20,6 +20,7 @@ const START: i64 = 1_795_225_680_000;
 
 pub(crate) struct Stage {
     config: Arc<Config>,
+    router: Router,
     shards: Vec<Shard>,
     store: BTreeMap<(Table, Bytes), Bytes>,
     now: i64,
@@ -66,6 +67,7 @@ impl Stage {
         };
         let mut stage = Self {
             config: Arc::new(config),
+            router: Router::new([0; 32], SHARDS),
             shards: Vec::new(),
             store: BTreeMap::new(),
             now: START,
@@ -92,6 +94,7 @@ impl Stage {
         self.news.clear();
         self.notifies.clear();
         let seed = [self.starts; 32];
+        self.router = Router::new(seed, SHARDS);
         self.shards = (0..SHARDS).map(|index| Shard::new(self.config.clone(), seed, index)).collect();
         let records: Vec<Record> = self
             .store
@@ -343,9 +346,9 @@ impl Stage {
     }
 
     fn arrive(&mut self, id: FlowId, message: Message) {
-        let (peer, device) = (([127, 0, 0, 1], 1).into(), self.devices.get(&id).cloned());
-        let flow = Flow { id, peer, transport: Transport::Ws, authenticated: None, device };
-        self.give(route(&message).shard(SHARDS), Input::Message { flow, message });
+        let hop = Hop { flow: id, transport: Transport::Ws, peer: ([127, 0, 0, 1], 1).into() };
+        let flow = Flow { hop, authenticated: None, device: self.devices.get(&id).cloned() };
+        self.give(self.router.shard(&message), Input::Message { flow, message });
     }
 
     fn give(&mut self, shard: u16, input: Input) {
@@ -353,8 +356,8 @@ impl Stage {
         self.shards[usize::from(shard)].handle(Millis(self.now), input, &mut NoPolicies, &mut effects);
         for effect in effects.drain() {
             match effect {
-                Effect::Send { flow, packet } => {
-                    self.sent(flow, Message::parse(packet.to_bytes()).expect("our own"))
+                Effect::Send { hop, packet, .. } => {
+                    self.sent(hop.flow, Message::parse(packet.to_bytes()).expect("our own"))
                 }
                 Effect::Store(StoreOp::Put { table, key, value }) => {
                     drop(self.store.insert((table, key), value))
@@ -385,7 +388,7 @@ impl Stage {
 }
 
 fn home(aor: &str) -> u16 {
-    RouteKey::Aor(tributary_engine::route::aor_hash(aor)).shard(SHARDS)
+    Router::new([0; 32], SHARDS).shard_of(aor)
 }
 
 fn user(slot: usize) -> &'static str {

@@ -8,8 +8,8 @@ use merge_core::time::Millis;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tributary_engine::{
-    Answer, Config, Effect, Effects, Flow, FlowDevice, FlowId, Input, NoPolicies, Query, Record, Shard,
-    StoreOp, Table, Transport, route,
+    Answer, Config, Effect, Effects, Flow, FlowDevice, FlowId, Hop, Input, NoPolicies, Query, Record, Router,
+    Shard, StoreOp, Table, Transport,
 };
 use tributary_sip::{Message, Name};
 
@@ -59,6 +59,7 @@ pub(super) struct World {
     pub(super) now: i64,
     pub(super) log: Vec<String>,
     config: Arc<Config>,
+    router: Router,
     shards: Vec<Shard>,
     store: BTreeMap<(Table, Bytes), Bytes>,
     open: BTreeMap<FlowId, ServerSide>,
@@ -84,6 +85,7 @@ impl World {
             now: START,
             log: Vec::new(),
             config: Arc::new(config()),
+            router: Router::new([0; 32], SHARDS),
             shards: Vec::new(),
             store: BTreeMap::new(),
             open: BTreeMap::new(),
@@ -204,6 +206,7 @@ impl World {
     fn start(&mut self) {
         self.starts += 1;
         let seed = [self.starts ^ self.seed as u8; 32];
+        self.router = Router::new(seed, SHARDS);
         self.shards = (0..SHARDS).map(|index| Shard::new(self.config.clone(), seed, index)).collect();
         let records: Vec<Record> =
             self.store.iter().map(|((table, _), value)| Record::decode(*table, value).unwrap()).collect();
@@ -354,9 +357,9 @@ impl World {
     ) {
         let message = Message::parse(bytes).expect("the client's message");
         self.note(|| format!("{id:?} -> {message:?}"));
-        let peer = ([127, 0, 0, 1], 1).into();
-        let flow = Flow { id, peer, transport: Transport::Ws, authenticated, device };
-        let shard = route(&message).shard(SHARDS);
+        let hop = Hop { flow: id, transport: Transport::Ws, peer: ([127, 0, 0, 1], 1).into() };
+        let flow = Flow { hop, authenticated, device };
+        let shard = self.router.shard(&message);
         let dies = self.faults && self.dice.once_in(2_000);
         self.input(shard, Input::Message { flow, message }, dies);
     }
@@ -389,7 +392,7 @@ impl World {
         }
         for effect in effects {
             match effect {
-                Effect::Send { flow, packet } => self.sent(flow, packet.to_bytes()),
+                Effect::Send { hop, packet, .. } => self.sent(hop.flow, packet.to_bytes()),
                 Effect::FlowAuthenticated { flow, aor } => {
                     if let Some(side) = self.open.get_mut(&flow) {
                         side.authenticated = Some(aor);
