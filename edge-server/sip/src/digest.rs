@@ -106,6 +106,7 @@ pub struct DigestServer {
     realm: String,
     key: [u8; 32],
     lifetime: i64,
+    offered: Vec<Algorithm>,
     /// Stands in for an unknown user, who so costs the same hashes as a known one.
     nobody: Ha1,
 }
@@ -145,7 +146,17 @@ impl DigestServer {
     /// nonce in seconds.
     pub fn new(realm: impl Into<String>, key: [u8; 32], lifetime: u32) -> DigestServer {
         let nobody = Ha1::new("", "", "");
-        DigestServer { realm: realm.into(), key, lifetime: i64::from(lifetime), nobody }
+        let offered = vec![Algorithm::Sha256, Algorithm::Md5];
+        DigestServer { realm: realm.into(), key, lifetime: i64::from(lifetime), offered, nobody }
+    }
+
+    /// Offers these algorithms, in this order, and takes no other. Without this, SHA-256 and then
+    /// MD5, as RFC 8760 2.4 wants the stronger first; phones that look at the first challenge alone
+    /// need MD5 there.
+    #[must_use]
+    pub fn offering(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> DigestServer {
+        self.offered = algorithms.into_iter().collect();
+        self
     }
 
     /// The realm.
@@ -153,16 +164,16 @@ impl DigestServer {
         &self.realm
     }
 
-    /// The challenges for a 401 or 407, one header line each, in this order: SHA-256, MD5.
-    /// `now` in seconds since the epoch.
-    pub fn challenges(&self, now: i64, stale: bool) -> [String; 2] {
+    /// The challenges for a 401 or 407, one header line each. `now` in seconds since the epoch.
+    pub fn challenges(&self, now: i64, stale: bool) -> Vec<String> {
         let nonce = self.nonce(now);
         let realm = params::quote(&self.realm);
         let stale = if stale { ", stale=true" } else { "" };
-        [Algorithm::Sha256, Algorithm::Md5].map(|algorithm| {
+        let challenge = |algorithm: &Algorithm| {
             let algorithm = algorithm.as_str();
             format!("Digest realm={realm}, nonce=\"{nonce}\", algorithm={algorithm}, qop=\"auth\"{stale}")
-        })
+        };
+        self.offered.iter().map(challenge).collect()
     }
 
     /// Judges an answer to a challenge. `method` and `request_uri` are those of the request;
@@ -175,7 +186,8 @@ impl DigestServer {
         now: i64,
         find: impl FnOnce(&str) -> Option<Ha1>,
     ) -> Verdict {
-        let Some(algorithm) = Algorithm::parse(answer.algorithm) else {
+        let algorithm = Algorithm::parse(answer.algorithm).filter(|read| self.offered.contains(read));
+        let Some(algorithm) = algorithm else {
             return Verdict::Refused(Refusal::NotOffered);
         };
         if unescaped(answer.realm) != self.realm {

@@ -90,7 +90,7 @@ fn a_wrong_password_and_an_unknown_user_are_refused_alike() {
 
 #[test]
 fn digest_point_order_quoting_and_one_line_each_suit_browser_libraries() {
-    let [first, last] = server().challenges(NOW, true);
+    let [first, last] = server().challenges(NOW, true).try_into().unwrap();
     assert!(first.contains(", algorithm=SHA-256,") && last.contains(", algorithm=MD5,"));
     for challenge in [&first, &last] {
         assert!(challenge.starts_with("Digest realm=\"example.com\", nonce=\""));
@@ -254,4 +254,24 @@ fn malformed_credentials_are_refused() {
     ] {
         assert_eq!(Credentials::parse(text), None, "{text}");
     }
+}
+
+#[test]
+fn what_is_not_offered_is_not_taken_and_the_order_is_the_sites() {
+    let only_md5 = || server().offering([Algorithm::Md5]);
+    let challenges = only_md5().challenges(NOW, false);
+    assert!(challenges.len() == 1 && challenges[0].contains("algorithm=MD5"), "{challenges:?}");
+    let both = server().challenges(NOW, false);
+    let taken = Verdict::Accepted { algorithm: Algorithm::Md5 };
+    for (challenge, expect) in [(&both[0], Verdict::Refused(Refusal::NotOffered)), (&both[1], taken)] {
+        let challenge = Challenge::parse(challenge).unwrap();
+        let uri = "sip:example.com";
+        let text = digest::answer(challenge.digest().unwrap(), "alice", "secret", "REGISTER", uri, "abc", 1)
+            .unwrap();
+        let credentials = Credentials::parse(&text).unwrap();
+        let verdict = only_md5().verify(credentials.digest().unwrap(), "REGISTER", uri, NOW, alice);
+        assert_eq!(verdict, expect);
+    }
+    let turned = server().offering([Algorithm::Md5, Algorithm::Sha256]).challenges(NOW, false);
+    assert!(turned[0].contains("algorithm=MD5") && turned[1].contains("algorithm=SHA-256"), "{turned:?}");
 }

@@ -25,6 +25,7 @@ use self::locate::Lines;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use tributary_sip::Algorithm;
 
 /// The whole configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize)]
@@ -238,6 +239,17 @@ impl Config {
     /// The digest realm.
     pub fn realm(&self) -> &str {
         self.server.realm.as_deref().unwrap_or_else(|| self.first_domain())
+    }
+
+    /// The digest algorithms to offer; none where the list is not one of them, each once.
+    pub fn digest_algorithms(&self) -> Option<Vec<Algorithm>> {
+        let mut algorithms = Vec::new();
+        for name in &self.server.digest {
+            let algorithm =
+                Algorithm::parse(Some(name)).filter(|algorithm| !algorithms.contains(algorithm))?;
+            algorithms.push(algorithm);
+        }
+        (!algorithms.is_empty()).then_some(algorithms)
     }
 
     /// The domain that users without one belong to.

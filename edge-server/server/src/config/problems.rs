@@ -138,6 +138,13 @@ impl Config {
     }
 
     fn logins(&self, find: &mut Finder<'_>) {
+        if self.digest_algorithms().is_none() {
+            find.add(
+                "server.digest",
+                format!("{:?} is not a list of digest algorithms", self.server.digest),
+                "give \"SHA-256\", \"MD5\" or both, each once",
+            );
+        }
         find.timezone("server.timezone", Some(&self.server.timezone));
         let mut seen = BTreeSet::new();
         for (index, user) in self.users.iter().enumerate() {

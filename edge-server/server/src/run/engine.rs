@@ -24,7 +24,9 @@ pub(super) fn engine_config(
     let auth = if config.server.open {
         Auth::Open
     } else {
-        Auth::Digest(Arc::new(DigestServer::new(config.realm(), secret, presence.nonce_seconds)))
+        let server = DigestServer::new(config.realm(), secret, presence.nonce_seconds);
+        // The check of the configuration has let nothing else in.
+        Auth::Digest(Arc::new(server.offering(config.digest_algorithms().unwrap_or_default())))
     };
     let mut limits = Limits::default();
     for (name, value) in &config.limits {

@@ -68,6 +68,18 @@ fn each_mistake_is_named_with_its_line() {
         "[server]\nopen = true\nsite = \"/no/such/folder\"\n",
         &["3 server.site: /no/such/folder is not a folder"],
     );
+    for list in ["[]", "[\"SHA-1\"]", "[\"MD5\", \"md5\"]"] {
+        check(&format!("[server]\nopen = true\ndigest = {list}\n"), &["3 server.digest: "]);
+    }
+    check("[server]\nopen = true\n[sip]\nidle_seconds = 0\n", &["4 sip.idle_seconds: 0 is too small"]);
+    check(
+        "[server]\nopen = true\n[sip]\ntls = [\"127.0.0.1:5061\"]\n",
+        &["4 sip.tls: SIP over TLS needs a certificate"],
+    );
+    check(
+        "[server]\nopen = true\n[sip]\ntcp = [\"192.0.2.1:5060\"]\n",
+        &["4 sip.tcp: open mode has no authentication, and 192.0.2.1:5060"],
+    );
     check("[server]\nopen = true\n[api]\ntoken = \"short\"\n", &["4 api.token: shorter than 8"]);
 }
 
