@@ -90,7 +90,7 @@ impl std::borrow::Borrow<str> for Aor {
     }
 }
 
-fn push_escape(text: &mut String, byte: u8) {
+pub(crate) fn push_escape(text: &mut String, byte: u8) {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
     text.push('%');
     for nibble in [byte >> 4, byte & 15] {

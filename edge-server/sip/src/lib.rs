@@ -23,6 +23,7 @@
 //! * [`transaction`]: the transaction layer; [`DialogId`]: which messages belong together above it.
 //! * [`proxy`]: where a request goes next, which answers go back, and when it must go no further;
 //!   [`preferences`]: which of a user's contacts it goes to.
+//! * [`gruu`] and [`flow_token`]: names of devices and of connections, sealed with keys.
 //! * [`rsip_compat`]: our messages for programs written on `rsip`.
 //!
 //! * [`stream`]: where messages begin and end on TCP and TLS.
@@ -39,6 +40,8 @@ pub mod dialog;
 pub mod digest;
 pub mod error;
 pub mod event;
+pub mod flow_token;
+pub mod gruu;
 mod hash;
 mod lex;
 pub mod limits;
@@ -51,6 +54,7 @@ pub mod preferences;
 pub mod proxy;
 mod reader;
 pub mod rsip_compat;
+mod seal;
 pub mod status;
 pub mod stream;
 pub mod transaction;
@@ -74,6 +78,7 @@ pub use crate::method::Method;
 pub use crate::name::Name;
 pub use crate::name_addr::{InstanceId, NameAddr};
 pub use crate::params::{Param, Params};
+pub use crate::seal::{MOST_SEALING_KEYS, SealingKeys};
 pub use crate::status::{Status, reason_phrase};
 pub use crate::transaction::{Keys, TransactionKey};
 pub use crate::uri::{Scheme, Uri, UriError, UriParams};
