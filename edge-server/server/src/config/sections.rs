@@ -48,7 +48,7 @@ section! {
         domains: Vec<String> = vec!["example.com".to_owned()],
         /// The digest realm; the first domain when not set. One realm serves 401 and 407: JsSIP keeps only one.
         realm: Option<String> = None,
-        /// The digest algorithms that are offered, in this order: `SHA-256` and `MD5`. RFC 8760 wants the stronger first; phones that look at the first challenge alone (baresip before 2.0 is one) need `["MD5", "SHA-256"]` or `["MD5"]`.
+        /// The digest algorithms that are offered, in this order: `SHA-256` and `MD5`. RFC 8760 wants the stronger first; some phones look at the first challenge alone and need `["MD5", "SHA-256"]`, and some give up at any they do not know (baresip 1.0) and need `["MD5"]`.
         digest: Vec<String> = vec!["SHA-256".to_owned(), "MD5".to_owned()],
         /// The time zone of the users who have none of their own, an IANA name such as `Europe/Amsterdam`: what policies take for the time of day.
         timezone: String = "UTC".to_owned(),
