@@ -94,6 +94,11 @@ impl<'a> NameAddr<'a> {
         InstanceId::new(self.params.get("+sip.instance")?)
     }
 
+    /// `epid` of From or To: the device as clients of Microsoft's servers name it.
+    pub fn epid(&self) -> Option<&'a str> {
+        self.params.get("epid").filter(|epid| !epid.is_empty())
+    }
+
     /// `reg-id` (RFC 5626 4.2), 1 to 2^31-1.
     pub fn reg_id(&self) -> Option<u32> {
         let id = lex::digits(self.params.get("reg-id")?)?;

@@ -125,6 +125,11 @@ impl Message {
         self.number(Name::MinExpires)
     }
 
+    /// Flow-Timer in seconds: how often keep-alives are wanted (RFC 5626 10).
+    pub fn flow_timer(&self) -> Result<Option<u32>, HeaderError> {
+        self.number(Name::FlowTimer)
+    }
+
     /// SIP-ETag (RFC 3903 11.3.1).
     pub fn sip_etag(&self) -> Result<Option<EntityTag<'_>>, HeaderError> {
         self.read(Name::SipEtag, EntityTag::new)
@@ -165,6 +170,12 @@ impl Message {
     /// Proxy-Require.
     pub fn proxy_require(&self) -> impl Iterator<Item = &str> {
         self.tokens(Name::ProxyRequire)
+    }
+
+    /// The option tags of Require or Proxy-Require that are not among these: when there is one, 420
+    /// names them in Unsupported (8.2.2.3, 16.3 item 5).
+    pub fn options_beyond<'m>(&'m self, name: Name, known: &'m [&'m str]) -> impl Iterator<Item = &'m str> {
+        self.tokens(name).filter(|tag| !known.iter().any(|known| known.eq_ignore_ascii_case(tag)))
     }
 
     /// Unsupported.

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on must fail")]
 
 use bytes::Bytes;
-use exhaust::exhaust;
+use exhaust::{exhaust, forward};
 use proptest::prelude::*;
 use tributary_sip::{
     Accept, Aor, Challenge, Credentials, Event, Limits, MediaType, Message, Method, Name, NameAddr, Params,
@@ -108,6 +108,7 @@ proptest! {
         match Message::parse(Bytes::from(raw.clone())) {
             Ok(m) => {
                 exhaust(&m);
+                forward(&m);
                 // What was read is stable: reading it again gives the same.
                 let again = Message::parse(m.raw().clone()).unwrap();
                 prop_assert!(again.lines().eq(m.lines()));

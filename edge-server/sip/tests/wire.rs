@@ -5,7 +5,7 @@
 use bytes::Bytes;
 use tributary_sip::transaction::FlowId;
 use tributary_sip::{
-    BuildError, Contacts, DialogId, KeepAlive, Keys, Limits, Message, Method, Name, ParseErrorKind,
+    BuildError, Contacts, DialogId, KeepAlive, Keys, Limits, Message, Method, Name, ParseErrorKind, Reason,
     RequestBuilder, ResponseBuilder, Status, SubState,
 };
 
@@ -441,4 +441,23 @@ fn an_optional_header_that_cannot_be_read_is_an_error_when_asked_for() {
 fn what_is_shown_of_a_message_holds_no_values_of_headers() {
     let shown = format!("{:?}", read(&with("Expires: 600", "Authorization: Digest response=\"secret\"")));
     assert!(shown.contains("Authorization") && !shown.contains("secret"));
+}
+
+#[test]
+fn headers_of_the_edge_are_typed() {
+    let text = "REGISTER sip:example.com SIP/2.0\r\nVia: SIP/2.0/WS x.invalid;branch=z9hG4bK1\r\n\
+                From: <sip:a@b>;tag=1;epid=0123abc\r\nTo: <sip:a@b>;epid=\r\nCall-ID: c\r\nCSeq: 1 REGISTER\r\n\
+                Require: GRUU, path\r\nRequire: x-new\r\nFlow-Timer: 120\r\n\
+                Path: <sip:t@e;lr;ob>, \"E\" <sip:f@e;lr>;x=1\r\nReason: Q.850;cause=16, SIP;cause=600;text=\"\\\"\"\r\n\r\n";
+    let m = Message::parse(text.into()).unwrap();
+    assert_eq!(m.from().unwrap().epid(), Some("0123abc"));
+    assert_eq!(m.to().unwrap().epid(), None);
+    assert_eq!(m.options_beyond(Name::Require, &["gruu", "path"]).collect::<Vec<_>>(), ["x-new"]);
+    assert_eq!(m.options_beyond(Name::ProxyRequire, &[]).count(), 0);
+    assert_eq!(m.flow_timer(), Ok(Some(120)));
+    let written: Vec<_> = m.paths().map(|path| path.unwrap().to_string()).collect();
+    assert_eq!(written, ["<sip:t@e;lr;ob>", "\"E\" <sip:f@e;lr>;x=1"]);
+    let causes: Vec<_> = m.reasons().map(|reason| reason.unwrap().cause()).collect();
+    assert_eq!(causes, [Some(16), Some(600)]);
+    assert_eq!(Reason::sip(Status::OK, "a \"b\""), "SIP;cause=200;text=\"a \\\"b\\\"\"");
 }

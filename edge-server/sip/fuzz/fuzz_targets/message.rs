@@ -1,5 +1,5 @@
 //! Any octets: nothing panics, what was read is stable and can be answered, and what was refused
-//! is answered with one well-formed message or not at all.
+//! is answered with one well-formed message or not at all. What was read can be forwarded.
 #![no_main]
 
 use bytes::Bytes;
@@ -14,6 +14,7 @@ fuzz_target!(|raw: &[u8]| {
     match Message::parse(Bytes::copy_from_slice(raw)) {
         Ok(m) => {
             exhaust::exhaust(&m);
+            exhaust::forward(&m);
             let again = Message::parse(m.raw().clone()).expect("what was read is read again");
             assert!(again.lines().eq(m.lines()));
             assert_eq!(again.body(), m.body());

@@ -27,6 +27,7 @@ use crate::name::Name;
 use crate::name_addr::NameAddr;
 use crate::status::Status;
 use crate::transaction::{ClientVia, Packet};
+use crate::uri::Uri;
 use crate::via::Via;
 use crate::write::{BuildError, Out};
 
@@ -102,6 +103,9 @@ impl Forward<'_> {
     pub fn request(&self, received: &Message) -> Result<Packet, ForwardError> {
         if !received.is_request() {
             return Err(ForwardError::Kind);
+        }
+        if Uri::parse(self.path.uri).map_or(true, |uri| uri.headers.is_some()) {
+            return Err(BuildError::RequestLine.into());
         }
         let mut out = Out::new(received.head_len() + GROWTH);
         out.put(received.method().as_str());

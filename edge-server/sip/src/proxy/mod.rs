@@ -16,12 +16,14 @@
 
 pub mod context;
 mod disposition;
+mod fork_policy;
 mod forward;
 mod loops;
 mod path;
 
 pub use context::{Context, Device};
 pub use disposition::{Disposition, Order};
+pub use fork_policy::ForkPolicy;
 pub use forward::{Backward, Forward, ForwardError};
 pub use loops::{Hops, MOST_BREADTH, breadth_shares, max_breadth, max_forwards};
 pub use path::Path;

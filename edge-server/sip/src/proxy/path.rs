@@ -31,7 +31,8 @@ impl<'a> Path<'a> {
         if request.request_uri().is_ok_and(|uri| ours(&uri))
             && let Some(target) = routes.pop()
         {
-            uri = target.uri;
+            let target = as_request_uri(target.uri);
+            uri = target.ok_or(HeaderError::new(Name::Route, "malformed URI"))?;
         }
         if let Some(first) = routes.first() {
             let first = first.parse_uri().map_err(|_| HeaderError::new(Name::Route, "malformed URI"))?;
@@ -55,7 +56,7 @@ impl<'a> Path<'a> {
     /// of the Request-URI; `None` where Route decides alone.
     #[must_use]
     pub fn towards(&self, target: Option<&'a str>) -> Path<'a> {
-        let uri = target.unwrap_or(self.uri);
+        let uri = target.map_or(self.uri, |target| as_request_uri(target).unwrap_or(target));
         let mut routes = self.routes.clone();
         let strict = routes.first().is_some_and(|first| {
             first.parse_uri().is_ok_and(|uri| uri.is_sip() && uri.params.get("lr").is_none())
@@ -65,7 +66,7 @@ impl<'a> Path<'a> {
         }
         let next = routes.remove(0);
         routes.push(NameAddr { display: None, uri, params: Default::default() });
-        Path { uri: next.uri, routes, strict }
+        Path { uri: as_request_uri(next.uri).unwrap_or(next.uri), routes, strict }
     }
 
     /// The URI that the next hop is found by (16.6 item 7, RFC 3263).
@@ -74,5 +75,13 @@ impl<'a> Path<'a> {
             Some(first) if !self.strict => first.uri,
             _ => self.uri,
         }
+    }
+}
+
+/// A URI without its headers, which a Request-URI may not have (19.1.1).
+fn as_request_uri(uri: &str) -> Option<&str> {
+    match Uri::parse(uri).ok()?.headers {
+        Some(headers) => uri.get(..uri.len() - headers.len() - 1),
+        None => Some(uri),
     }
 }

@@ -1,7 +1,7 @@
 //! The response context, by requirement; and every order of events for three branches.
 
 use tributary_sip::proxy::context::{Action, Context, Device, Input, Rules};
-use tributary_sip::proxy::{Disposition, MOST_BREADTH, Order};
+use tributary_sip::proxy::{Disposition, ForkPolicy, MOST_BREADTH, Order};
 use tributary_sip::{Message, Status};
 
 /// An answer in these tests: its branch and its status.
@@ -314,6 +314,33 @@ fn r8_the_disposition_makes_the_groups() {
     check("d: what, ,;\r\nd: no-fork\r\n", "0");
     let odd = read("d: redirect, no-cancel\r\n");
     assert_eq!(odd, Disposition { redirect: true, no_cancel: true, no_fork: false, order: Order::ByRank });
+}
+
+#[test]
+fn r9_devices_that_cannot_be_forked_to_by_policy() {
+    // Three devices in the order of preference: 1 can be one of several, 0 cannot.
+    for (can, all, exclude, all_or_best) in [
+        ("111", "012", "012", "012"),
+        ("110", "012", "01", "0"),
+        ("101", "012", "02", "0"),
+        ("100", "012", "0", "0"),
+        ("011", "012", "12", "0"),
+        ("010", "012", "1", "0"),
+        ("001", "012", "2", "0"),
+        ("000", "012", "0", "0"),
+        // Alone it is used.
+        ("0", "0", "0", "0"),
+        ("", "", "", ""),
+    ] {
+        let devices: Vec<(usize, bool)> = can.chars().map(|can| can == '1').enumerate().collect();
+        let left = |policy: ForkPolicy| {
+            let left = policy.apply(devices.clone(), |(_, can)| *can);
+            left.iter().map(|(at, _)| at.to_string()).collect::<String>()
+        };
+        assert_eq!(left(ForkPolicy::All), all, "{can}");
+        assert_eq!(left(ForkPolicy::Exclude), exclude, "{can}");
+        assert_eq!(left(ForkPolicy::AllOrBest), all_or_best, "{can}");
+    }
 }
 
 /// What three devices, and the caller, may still do.

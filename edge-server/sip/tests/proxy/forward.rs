@@ -171,6 +171,10 @@ fn a_value_cannot_smuggle_a_line_in() {
     let path = path(&request, None);
     let forward = Forward { with: &[("X-A", "1\r\nX-B: 2")], ..plain(&path) };
     assert_eq!(forward.request(&request), Err(BuildError::LineEnd(Name::Extension).into()));
+    for malformed in ["sip:bob@b.example SIP/2.0\r\nX-B: 2\r\n", "bob", ""] {
+        let path = path.towards(Some(malformed));
+        assert_eq!(plain(&path).request(&request), Err(BuildError::RequestLine.into()));
+    }
     let evil = ["sip:p2.example>\r\nX-B: <2"];
     let forward = Forward { record_routes: &evil, ..plain(&path) };
     assert_eq!(forward.request(&request), Err(BuildError::LineEnd(Name::RecordRoute).into()));

@@ -74,6 +74,16 @@ fn section_16_6_item_6_a_strict_router_behind_us_gets_what_it_expects() {
 }
 
 #[test]
+fn section_19_1_1_a_request_uri_has_no_headers_wherever_it_came_from() {
+    let bob = "sip:bob@b.example";
+    let contact = Some("sip:a?b@192.0.2.4;ob?Subject=lunch");
+    check(bob, "", contact, ("sip:a?b@192.0.2.4;ob", &[], "sip:a?b@192.0.2.4;ob"));
+    check(bob, "Route: <sip:p3.example?Route=x>\r\n", None, ("sip:p3.example", &[bob], "sip:p3.example"));
+    check("sip:p2.example", "Route: <sip:bob@b.example?To=x>\r\n", None, (bob, &[], bob));
+    assert!(Path::received(&invite("sip:p2.example", "Route: <sip:@>\r\n"), |_| true).is_err());
+}
+
+#[test]
 fn section_16_12_1_1_the_basic_example() {
     // P2 of U1 -> P1 -> P2 -> U2, inside the dialog.
     let routes = "Route: <sip:p2.example;lr>\r\n";
