@@ -9,9 +9,10 @@ use bytes::Bytes;
 use merge_core::live::{LiveSet, Presentity as Identity, Publication, Registration, Switches};
 use merge_core::policy::Reason;
 use merge_core::time::Millis;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use tributary_sip::Aor;
-use tributary_sip::transaction::{FlowId, Transport};
+use tributary_sip::transaction::{FlowId, Hop, Transport};
 
 /// The place of a presentity in its shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +62,9 @@ pub(crate) struct Change {
 /// Where a publication came from that is older than this process: a number that no connection has.
 pub(crate) const BEFORE_RESTART: FlowId = FlowId(u64::MAX);
 
+/// The peer of a way that is gone.
+pub(crate) const NOBODY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+
 /// What a publication is to the engine; what it says is in the live set.
 pub(crate) struct PublicationState {
     /// The key in the store.
@@ -83,10 +87,19 @@ pub(crate) struct Binding {
     pub(crate) cseq: u32,
     pub(crate) flow: Option<FlowId>,
     pub(crate) transport: Transport,
+    /// The other end of the flow.
+    pub(crate) peer: SocketAddr,
     /// After a restart: when it ends unless its client comes back.
     pub(crate) waits_until: Option<Millis>,
     pub(crate) serial: u32,
     pub(crate) timer: TimerId,
+}
+
+impl Binding {
+    /// Where its device is reached; `None` while its connection is gone.
+    pub(crate) fn hop(&self) -> Option<Hop> {
+        self.flow.map(|flow| Hop { flow, transport: self.transport, peer: self.peer })
+    }
 }
 
 impl PublicationState {

@@ -10,7 +10,7 @@ mod life;
 use crate::effect::{Effect, Effects};
 use crate::input::Flow;
 use crate::presentity::{BEFORE_RESTART, Presentity, PresentityId, PublicationState, push_exact, timer_mark};
-use crate::record::{PublicationRecord, Record};
+use crate::record::{Last, PublicationRecord, Record};
 use crate::registrar::granted;
 use crate::respond::{self, Reply};
 use crate::shard::{Shard, Timer};
@@ -306,21 +306,22 @@ impl Shard {
     ) -> Result<(), crate::record::RecordError> {
         let document = Document::read(&record.document)
             .map_err(|error| crate::record::RecordError::Document(error.message.clone()))?;
-        let grace = self.restart_grace();
+        let Last(flow) = record.datagrams;
+        let expires = Millis(record.expires_ms);
+        let ends = if flow.is_some() { expires } else { expires.min(self.restart_grace()) };
         let Some(presentity) = self.presentities.get_mut(id) else {
             return Ok(());
         };
         self.tally.publications += 1;
-        let expires = Millis(record.expires_ms);
         let timer = Timer::Publication { presentity: id, mark: timer_mark(record.id) };
         push_exact(
             &mut presentity.publications,
             PublicationState {
                 id: record.id,
-                flow: None,
-                published_on: BEFORE_RESTART,
+                flow,
+                published_on: flow.unwrap_or(BEFORE_RESTART),
                 returns_as: record.returns_as.as_deref().map(Into::into),
-                timer: self.wheel.set(expires.min(grace), timer),
+                timer: self.wheel.set(ends, timer),
             },
         );
         push_exact(
@@ -341,6 +342,9 @@ impl Shard {
                 document: Arc::new(document),
             },
         );
+        if let Some(flow) = flow {
+            self.flows.tie_owner(flow, id);
+        }
         Ok(())
     }
 }
@@ -361,6 +365,7 @@ fn stored(presentity: &Presentity, at: usize) -> Option<Effect> {
         first_ms: live.first.0,
         expires_ms: live.expires.0,
         document: Bytes::copy_from_slice(live.document.source().as_bytes()),
+        datagrams: Last(state.flow.filter(|flow| flow.socket().is_some())),
     });
     Some(Effect::put(&record))
 }

@@ -1,6 +1,8 @@
 //! The bytes of records.
 
 use bytes::Bytes;
+use std::net::SocketAddr;
+use tributary_sip::transaction::FlowId;
 
 const VERSION: u8 = 1;
 const SUM: usize = 4;
@@ -203,6 +205,50 @@ impl<T: Field> Field for Option<T> {
             1 => T::read(reader, field).map(Some),
             _ => Err(reader.error(field, "neither there nor not there")),
         }
+    }
+}
+
+/// The last field of a record, which an older one, and one that needs none, ends before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Last<T>(pub Option<T>);
+
+impl<T> Default for Last<T> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+impl<T: Field> Field for Last<T> {
+    fn write(&self, writer: &mut Writer) {
+        if let Some(value) = &self.0 {
+            value.write(writer);
+        }
+    }
+
+    fn read(reader: &mut Reader<'_>, field: &'static str) -> Result<Self, RecordError> {
+        let there = reader.at < reader.bytes.len();
+        there.then(|| T::read(reader, field)).transpose().map(Self)
+    }
+}
+
+impl Field for FlowId {
+    fn write(&self, writer: &mut Writer) {
+        self.0.write(writer);
+    }
+
+    fn read(reader: &mut Reader<'_>, field: &'static str) -> Result<Self, RecordError> {
+        u64::read(reader, field).map(Self)
+    }
+}
+
+impl Field for SocketAddr {
+    fn write(&self, writer: &mut Writer) {
+        writer.bytes(self.to_string().as_bytes());
+    }
+
+    fn read(reader: &mut Reader<'_>, field: &'static str) -> Result<Self, RecordError> {
+        let text = String::read(reader, field)?;
+        text.parse().map_err(|_| reader.error(field, "not an address"))
     }
 }
 

@@ -9,11 +9,12 @@
 
 mod code;
 
-pub use code::RecordError;
+pub use code::{Last, RecordError};
 
 use bytes::Bytes;
-use code::{Reader, Writer};
-use tributary_sip::transaction::Transport;
+use code::{Field, Reader, Writer};
+use std::net::SocketAddr;
+use tributary_sip::transaction::{FlowId, Hop, Transport};
 
 /// The tables of the store that the engine writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -111,6 +112,35 @@ impl Record {
     }
 }
 
+/// The way of datagrams, which is there after a restart as it was before. [`FlowId::of_datagrams`] must
+/// be given the same secret again for that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Datagrams {
+    /// What stands for the connection.
+    pub flow: FlowId,
+    /// The other end.
+    pub peer: SocketAddr,
+}
+
+impl Datagrams {
+    /// What is to be stored of a way.
+    pub(crate) fn of(hop: Option<Hop>) -> Last<Self> {
+        let datagrams = hop.filter(|hop| hop.flow.socket().is_some());
+        Last(datagrams.map(|Hop { flow, peer, .. }| Self { flow, peer }))
+    }
+}
+
+impl Field for Datagrams {
+    fn write(&self, writer: &mut Writer) {
+        self.flow.write(writer);
+        self.peer.write(writer);
+    }
+
+    fn read(reader: &mut Reader<'_>, field: &'static str) -> Result<Self, RecordError> {
+        Ok(Self { flow: FlowId::read(reader, field)?, peer: SocketAddr::read(reader, field)? })
+    }
+}
+
 /// How a transport is stored.
 pub(crate) const fn transport_index(transport: Transport) -> u8 {
     match transport {
@@ -191,6 +221,8 @@ record! {
         user_agent: Option<String>,
         /// The transport's index.
         transport: u8,
+        /// Where it came from, if not over a connection.
+        datagrams: Last<Datagrams>,
     }
 }
 
@@ -223,6 +255,8 @@ record! {
         expires_ms: i64,
         /// The document.
         document: Bytes,
+        /// Where it came from, if not over a connection.
+        datagrams: Last<FlowId>,
     }
 }
 
@@ -253,6 +287,8 @@ record! {
         expires_ms: i64,
         /// The transport's index.
         transport: u8,
+        /// Where NOTIFY goes, if not over a connection.
+        datagrams: Last<Datagrams>,
     }
 }
 

@@ -9,15 +9,24 @@ fn option() -> impl Strategy<Value = Option<String>> {
     prop::option::of(text())
 }
 
+fn datagrams() -> impl Strategy<Value = Last<Datagrams>> {
+    let peer = prop_oneof![
+        any::<([u8; 4], u16)>().prop_map(SocketAddr::from),
+        any::<([u16; 8], u16)>().prop_map(SocketAddr::from),
+    ];
+    let datagrams = (any::<u64>(), peer).prop_map(|(flow, peer)| Datagrams { flow: FlowId(flow), peer });
+    prop::option::of(datagrams).prop_map(Last)
+}
+
 fn registration() -> impl Strategy<Value = Record> {
     (
         (text(), text(), text(), text(), option()),
-        (any::<u16>(), any::<i64>(), text(), any::<u32>(), option(), any::<u8>()),
+        (any::<u16>(), any::<i64>(), text(), any::<u32>(), option(), any::<u8>(), datagrams()),
     )
         .prop_map(
             |(
                 (aor, id, contact, params, instance),
-                (q_milli, expires_ms, call_id, cseq, user_agent, transport),
+                (q_milli, expires_ms, call_id, cseq, user_agent, transport, datagrams),
             )| {
                 Record::Registration(RegistrationRecord {
                     aor,
@@ -31,6 +40,7 @@ fn registration() -> impl Strategy<Value = Record> {
                     cseq,
                     user_agent,
                     transport,
+                    datagrams,
                 })
             },
         )
@@ -39,11 +49,17 @@ fn registration() -> impl Strategy<Value = Record> {
 fn publication() -> impl Strategy<Value = Record> {
     (
         (any::<u64>(), text(), text(), text(), text(), option(), option(), option(), option()),
-        (any::<i64>(), any::<i64>(), any::<i64>(), prop::collection::vec(any::<u8>(), 0..200)),
+        (
+            any::<i64>(),
+            any::<i64>(),
+            any::<i64>(),
+            prop::collection::vec(any::<u8>(), 0..200),
+            prop::option::of(any::<u64>()),
+        ),
     )
         .prop_map(
             |((id, aor, etag, device, device_kind, label, instance, returns_as, user_agent), times)| {
-                let (received_ms, first_ms, expires_ms, document) = times;
+                let (received_ms, first_ms, expires_ms, document, flow) = times;
                 Record::Publication(PublicationRecord {
                     id,
                     aor,
@@ -58,6 +74,7 @@ fn publication() -> impl Strategy<Value = Record> {
                     first_ms,
                     expires_ms,
                     document: document.into(),
+                    datagrams: Last(flow.map(FlowId)),
                 })
             },
         )
@@ -66,11 +83,11 @@ fn publication() -> impl Strategy<Value = Record> {
 fn subscription() -> impl Strategy<Value = Record> {
     (
         (text(), text(), text(), option(), text(), text(), text(), text()),
-        (any::<u32>(), any::<u32>(), any::<i64>(), any::<u8>()),
+        (any::<u32>(), any::<u32>(), any::<i64>(), any::<u8>(), datagrams()),
     )
         .prop_map(
             |((local_tag, presentity, watcher, device, target, headers, call_id, remote_tag), numbers)| {
-                let (cseq_reserved, remote_cseq, expires_ms, transport) = numbers;
+                let (cseq_reserved, remote_cseq, expires_ms, transport, datagrams) = numbers;
                 Record::Subscription(SubscriptionRecord {
                     local_tag,
                     presentity,
@@ -84,6 +101,7 @@ fn subscription() -> impl Strategy<Value = Record> {
                     remote_cseq,
                     expires_ms,
                     transport,
+                    datagrams,
                 })
             },
         )

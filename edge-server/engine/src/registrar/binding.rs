@@ -3,8 +3,8 @@
 use super::granted;
 use crate::effect::{Effect, Effects, Event, StoreOp};
 use crate::input::{Flow, FlowDevice, Notice};
-use crate::presentity::{Binding, Presentity, PresentityId, push_exact};
-use crate::record::{self, Record, RegistrationRecord, Table};
+use crate::presentity::{Binding, NOBODY, Presentity, PresentityId, push_exact};
+use crate::record::{self, Datagrams, Last, Record, RegistrationRecord, Table};
 use crate::respond::Reply;
 use crate::shard::{Shard, Timer};
 use crate::wheel::TimerId;
@@ -127,6 +127,7 @@ impl Shard {
             cseq,
             flow: Some(flow.id()),
             transport: flow.hop.transport,
+            peer: flow.hop.peer,
             waits_until: None,
             serial,
             timer,
@@ -224,17 +225,20 @@ impl Shard {
         self.mark(id, Reason::Register, None, false);
     }
 
-    /// A binding as it was before the restart. Its connection is gone; it is kept a while so that
-    /// users do not seem to leave and come back.
+    /// A binding as it was before the restart. A connection is gone; the binding is kept a while so
+    /// that users do not seem to leave and come back. The way of datagrams is as it was.
     pub(crate) fn restore_binding(&mut self, id: PresentityId, record: RegistrationRecord) {
-        let (grace, serial) = (self.restart_grace(), self.next_serial());
+        let serial = self.next_serial();
+        let Last(datagrams) = record.datagrams;
+        let waits_until = if datagrams.is_some() { None } else { Some(self.restart_grace()) };
         let Some(presentity) = self.presentities.get_mut(id) else {
             return;
         };
         self.tally.bindings += 1;
         let transport = record::transport(record.transport);
         let expires = Millis(record.expires_ms);
-        let timer = self.wheel.set(expires.min(grace), Timer::Binding { presentity: id, serial });
+        let ends = expires.min(waits_until.unwrap_or(expires));
+        let timer = self.wheel.set(ends, Timer::Binding { presentity: id, serial });
         push_exact(
             &mut presentity.bindings,
             Binding {
@@ -242,9 +246,10 @@ impl Shard {
                 params: record.params.into(),
                 call_id: record.call_id.into(),
                 cseq: record.cseq,
-                flow: None,
+                flow: datagrams.map(|datagrams| datagrams.flow),
                 transport,
-                waits_until: Some(grace),
+                peer: datagrams.map_or(NOBODY, |datagrams| datagrams.peer),
+                waits_until,
                 serial,
                 timer,
             },
@@ -260,6 +265,9 @@ impl Shard {
                 transport: transport.via().to_ascii_lowercase(),
             },
         );
+        if let Some(Datagrams { flow, .. }) = datagrams {
+            self.flows.tie_owner(flow, id);
+        }
     }
 }
 
@@ -277,6 +285,7 @@ fn stored(presentity: &Presentity, at: usize) -> Option<Effect> {
         cseq: binding.cseq,
         user_agent: registration.user_agent.clone(),
         transport: record::transport_index(binding.transport),
+        datagrams: Datagrams::of(binding.hop()),
     });
     Some(Effect::put(&record))
 }

@@ -3,12 +3,11 @@
 use super::{CSEQ_BLOCK, Dialog, Subscription, SubscriptionId, TAG, Tag};
 use crate::effect::{Effect, Effects, Event, StoreOp, SubscriptionEnd};
 use crate::input::{Flow, FlowDevice};
-use crate::presentity::PresentityId;
-use crate::record::{self, Record, SubscriptionRecord, Table};
+use crate::presentity::{NOBODY, PresentityId};
+use crate::record::{self, Datagrams, Last, Record, SubscriptionRecord, Table};
 use crate::shard::{Shard, Timer};
 use crate::wheel::{TICK_MS, TimerId};
 use merge_core::time::Millis;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use tributary_sip::transaction::{FlowId, Hop};
 
@@ -343,10 +342,12 @@ impl Shard {
             remote_cseq: subscription.remote_cseq,
             expires_ms: subscription.expires.0,
             transport: record::transport_index(subscription.transport),
+            datagrams: Datagrams::of(subscription.hop()),
         })));
     }
 
-    /// A subscription as it was before the restart: it waits for its watcher.
+    /// A subscription as it was before the restart: it waits for its watcher, unless the way of
+    /// datagrams leads there still; then it is told the state, for it may have missed some.
     pub(crate) fn restore_subscription(
         &mut self,
         presentity: PresentityId,
@@ -362,15 +363,16 @@ impl Shard {
             return false;
         };
         debug_assert_eq!(local_tag.len(), TAG);
+        let Last(datagrams) = record.datagrams;
         let watcher = self.subscriptions.intern(&record.watcher);
         let device = record.device.map(|key| Arc::new(FlowDevice { aor: watcher.clone(), key: key.into() }));
         let place = self.presentities.get(presentity).map_or(0, |p| p.subscriptions.len()) as u32;
         let id = self.subscriptions.insert(Subscription {
             presentity,
             place,
-            flow: None,
+            flow: datagrams.map(|datagrams| datagrams.flow),
             transport: record::transport(record.transport),
-            peer: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
+            peer: datagrams.map_or(NOBODY, |datagrams| datagrams.peer),
             local_tag,
             dialog,
             watcher,
@@ -391,8 +393,16 @@ impl Shard {
         if let Some(presentity) = self.presentities.get_mut(presentity) {
             presentity.subscriptions.push(id);
         }
-        self.tally.waiting += 1;
-        self.wait(id);
+        match datagrams {
+            Some(Datagrams { flow, .. }) => {
+                self.flows.tie_subscription(flow, id);
+                self.due.push(id);
+            }
+            None => {
+                self.tally.waiting += 1;
+                self.wait(id);
+            }
+        }
         self.arm(id);
         true
     }

@@ -31,7 +31,7 @@ pub(crate) fn with_password() -> Config {
 }
 
 /// The request again, with the answer to the challenge that a browser's library would pick: the last.
-fn answered(text: &str, challenge: &Message, user: &str, password: &str) -> String {
+pub(crate) fn answered(text: &str, challenge: &Message, user: &str, password: &str) -> String {
     let line = challenge.headers(Name::WwwAuthenticate).last().unwrap();
     let challenge = Challenge::parse(line).unwrap();
     let (start, rest) = text.split_once("\r\n").unwrap();
@@ -44,7 +44,7 @@ fn answered(text: &str, challenge: &Message, user: &str, password: &str) -> Stri
 }
 
 /// Sends a request, and once more with the password when it is asked for.
-fn ask(scene: &mut Scene, client: &Client, text: &str, password: &str) -> Message {
+pub(crate) fn ask(scene: &mut Scene, client: &Client, text: &str, password: &str) -> Message {
     let challenge = scene.ask(client.flow, text);
     assert_eq!(code(&challenge), 401);
     let text = answered(text, &challenge, client.user, password);

@@ -4,12 +4,11 @@ use bytes::Bytes;
 use merge_core::live::{Presentity, Switches};
 use merge_core::time::Millis;
 use std::collections::{BTreeMap, VecDeque};
-use std::net::SocketAddr;
 use std::sync::Arc;
 use tributary_engine::{
     Answer, Assignment, Auth, Config, Effect, Effects, Event, Everybody, Flow, FlowDevice, FlowId, Hop,
     Input, Limits, Notice, PolicyFailure, PolicyHost, Query, Record, Router, Shard, StoreOp, Table, Timing,
-    Transport,
+    TransactionId, Transport,
 };
 use tributary_sip::{Message, Name, ResponseBuilder, Status};
 
@@ -64,7 +63,7 @@ impl PolicyHost for Host {
 
 struct Link {
     open: bool,
-    transport: Transport,
+    hop: Hop,
     device: Option<Arc<FlowDevice>>,
     authenticated: Option<Arc<str>>,
     inbox: VecDeque<Message>,
@@ -81,6 +80,8 @@ pub(crate) struct Scene {
     shards: Vec<Shard>,
     links: BTreeMap<FlowId, Link>,
     answers: Vec<(u64, Answer)>,
+    /// The transactions of what was sent.
+    pub(crate) sent: Vec<(u16, TransactionId)>,
     starts: u8,
     numbers: u64,
 }
@@ -101,6 +102,7 @@ impl Scene {
             shards: Vec::new(),
             links: BTreeMap::new(),
             answers: Vec::new(),
+            sent: Vec::new(),
             starts: 0,
             numbers: 0,
         };
@@ -126,23 +128,28 @@ impl Scene {
 
     /// The process dies and starts again, `after` milliseconds later. Only the store survives.
     pub(crate) fn restart(&mut self, after: i64) {
-        self.links.clear();
+        self.links.retain(|_, link| link.hop.transport == Transport::Udp);
         self.now += after;
         self.start();
     }
 
     pub(crate) fn connect(&mut self) -> FlowId {
         self.numbers += 1;
-        let id = FlowId(self.numbers);
-        let link = Link {
-            open: true,
-            transport: Transport::Ws,
-            device: None,
-            authenticated: None,
-            inbox: VecDeque::new(),
-        };
-        self.links.insert(id, link);
-        id
+        let flow = FlowId(self.numbers);
+        self.link(Hop { flow, transport: Transport::Ws, peer: ([127, 0, 0, 1], 50_000).into() })
+    }
+
+    /// A client that uses datagrams; `port` is its own.
+    pub(crate) fn datagrams(&mut self, port: u16) -> FlowId {
+        let peer = ([127, 0, 0, 1], port).into();
+        let flow = FlowId::of_datagrams(0, peer, [1, 2]).unwrap();
+        self.link(Hop { flow, transport: Transport::Udp, peer })
+    }
+
+    fn link(&mut self, hop: Hop) -> FlowId {
+        let link = Link { open: true, hop, device: None, authenticated: None, inbox: VecDeque::new() };
+        self.links.insert(hop.flow, link);
+        hop.flow
     }
 
     pub(crate) fn disconnect(&mut self, flow: FlowId) {
@@ -179,13 +186,19 @@ impl Scene {
 
     fn deliver(&mut self, flow: FlowId, message: Message) -> (u16, Vec<Notice>) {
         let link = &self.links[&flow];
-        let flow = Flow {
-            hop: Hop { flow, transport: link.transport, peer: peer(flow) },
-            authenticated: link.authenticated.clone(),
-            device: link.device.clone(),
-        };
+        let flow =
+            Flow { hop: link.hop, authenticated: link.authenticated.clone(), device: link.device.clone() };
         let shard = self.router.shard(&message);
         (shard, self.put(shard, Input::Message { flow, message }))
+    }
+
+    /// Something arrives, and what comes of it is for the caller to carry out.
+    pub(crate) fn collect(&mut self, flow: FlowId, text: &str, effects: &mut Effects) {
+        let message = Message::parse(Bytes::copy_from_slice(text.as_bytes())).unwrap();
+        let flow = Flow { hop: self.links[&flow].hop, authenticated: None, device: None };
+        let shard = usize::from(self.router.shard(&message));
+        let input = Input::Message { flow, message };
+        self.shards[shard].handle(Millis(self.now), input, &mut self.host, effects);
     }
 
     /// Sends a request and takes its answer, which must be the next thing that arrives.
@@ -249,6 +262,11 @@ impl Scene {
         }
     }
 
+    /// What could not be sent, told to the shard that sent it.
+    pub(crate) fn send_failed(&mut self, (shard, transaction): (u16, TransactionId)) {
+        self.input(shard, Input::SendFailed { transaction });
+    }
+
     pub(crate) fn counts(&self) -> tributary_engine::Counts {
         let mut all = tributary_engine::Counts::default();
         for shard in &self.shards {
@@ -293,11 +311,13 @@ impl Scene {
         let mut notices = Vec::new();
         for effect in effects.drain() {
             match effect {
-                Effect::Send { hop: Hop { flow, .. }, packet, .. } => {
+                Effect::Send { hop, packet, transaction } => {
+                    self.sent.extend(transaction.map(|transaction| (shard, transaction)));
                     let bytes = packet.to_bytes();
                     let message = Message::parse(bytes.clone())
                         .unwrap_or_else(|e| panic!("{e:?} in our own\n{}", String::from_utf8_lossy(&bytes)));
-                    if let Some(link) = self.links.get_mut(&flow).filter(|link| link.open) {
+                    if let Some(link) = self.links.get_mut(&hop.flow).filter(|link| link.open) {
+                        assert_eq!(hop, link.hop);
                         link.inbox.push_back(message);
                     }
                 }
@@ -327,15 +347,13 @@ pub(crate) fn shard_of(aor: &str) -> u16 {
     Router::new([0; 32], SHARDS).shard_of(aor)
 }
 
-fn peer(flow: FlowId) -> SocketAddr {
-    ([127, 0, 0, 1], 50_000 + flow.0 as u16).into()
-}
-
 /// One client: what a browser's library keeps about itself.
 #[derive(Clone)]
 pub(crate) struct Client {
     pub(crate) user: &'static str,
     pub(crate) flow: FlowId,
+    /// The protocol and sent-by of its Via.
+    pub(crate) via: String,
     pub(crate) contact: String,
     pub(crate) instance: Option<&'static str>,
     pub(crate) cseq: u32,
@@ -357,29 +375,31 @@ impl Client {
         let flow = scene.connect();
         let number = scene.number();
         let contact = format!("sip:u{number}@h{number}.invalid;transport=ws");
-        Self { user, flow, contact, instance, cseq: 0, register_call: number }
+        let via = "SIP/2.0/WS lib.invalid".to_owned();
+        Self { user, flow, via, contact, instance, cseq: 0, register_call: number }
     }
 
     /// The lines that every request of this client begins with.
     pub(crate) fn head(&self, scene: &mut Scene, method: &str, uri: &str, to: &str) -> String {
         let n = scene.number();
         format!(
-            "{method} {uri} SIP/2.0\r\nVia: SIP/2.0/WS lib.invalid;branch=z9hG4bK{n}\r\nMax-Forwards: 69\r\n\
+            "{method} {uri} SIP/2.0\r\nVia: {via};branch=z9hG4bK{n}\r\nMax-Forwards: 69\r\n\
              From: <sip:{user}@example.com>;tag=f{n}\r\nTo: <{to}>\r\nCall-ID: c{n}\r\nCSeq: 1 {method}\r\n",
             user = self.user,
+            via = self.via,
         )
     }
 
     pub(crate) fn register_text(&mut self, scene: &mut Scene, extra: &str) -> String {
         let n = scene.number();
         self.cseq += 1;
-        let Client { user, contact, cseq, register_call, .. } = self;
+        let Client { user, via, contact, cseq, register_call, .. } = self;
         let instance = match self.instance {
             Some(instance) => format!(";+sip.ice;reg-id=1;+sip.instance=\"<{instance}>\""),
             None => String::new(),
         };
         format!(
-            "REGISTER sip:example.com SIP/2.0\r\nVia: SIP/2.0/WS lib.invalid;branch=z9hG4bK{n}\r\nMax-Forwards: 69\r\n\
+            "REGISTER sip:example.com SIP/2.0\r\nVia: {via};branch=z9hG4bK{n}\r\nMax-Forwards: 69\r\n\
              From: <sip:{user}@example.com>;tag=f{n}\r\nTo: <sip:{user}@example.com>\r\nCall-ID: r{register_call}\r\n\
              CSeq: {cseq} REGISTER\r\nContact: <{contact}>{instance}{extra}\r\n\
              Supported: path,gruu,outbound\r\nContent-Length: 0\r\n\r\n"
@@ -394,6 +414,15 @@ impl Client {
     pub(crate) fn unregister(&mut self, scene: &mut Scene) -> Message {
         let text = self.register_text(scene, ";expires=0");
         scene.ask(self.flow, &text)
+    }
+
+    /// A client that uses datagrams.
+    pub(crate) fn in_datagrams(scene: &mut Scene, user: &'static str, port: u16) -> Self {
+        let flow = scene.datagrams(port);
+        let number = scene.number();
+        let contact = format!("sip:{user}@127.0.0.1:{port}");
+        let via = format!("SIP/2.0/UDP 127.0.0.1:{port}");
+        Self { user, flow, via, contact, instance: None, cseq: 0, register_call: number }
     }
 
     /// Comes back over a new connection; the old one may still look alive to the server.
@@ -453,10 +482,11 @@ impl Client {
         let n = scene.number();
         let Watch { call_id, from_tag, to, target, cseq } = watch;
         format!(
-            "SUBSCRIBE {target} SIP/2.0\r\nVia: SIP/2.0/WS lib.invalid;branch=z9hG4bK{n}\r\nMax-Forwards: 69\r\n\
+            "SUBSCRIBE {target} SIP/2.0\r\nVia: {via};branch=z9hG4bK{n}\r\nMax-Forwards: 69\r\n\
              From: <sip:{user}@example.com>;tag={from_tag}\r\nTo: {to}\r\nCall-ID: {call_id}\r\n\
              CSeq: {cseq} SUBSCRIBE\r\nContact: <{contact}>\r\nEvent: presence\r\n{more}Content-Length: 0\r\n\r\n",
             user = self.user,
+            via = self.via,
             contact = self.contact,
         )
     }

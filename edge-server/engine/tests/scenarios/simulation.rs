@@ -1,5 +1,6 @@
 //! Many schedules that nobody would write down: clients that publish and watch over connections that
-//! lose, repeat and reorder messages and die, and a server that is killed at any moment. After the
+//! lose, repeat and reorder messages and die, or in datagrams of which every fifth is lost, and a
+//! server that is killed at any moment. After the
 //! storm comes a calm, and then every watcher must hold exactly the merge of what is live.
 //!
 //! A seed that fails is in the panic's text; `TRIBUTARY_SEED=n` plays that one alone.

@@ -78,9 +78,10 @@ impl FlowId {
     const DATAGRAMS: u64 = 1 << 63;
     const PEER_BITS: u32 = 56;
 
-    /// The flow of the datagrams between a socket of ours and a peer. With a `secret` of the
-    /// process's, nobody can choose an address whose flow is that of another. Connections have
-    /// names below 2^63. `None` unless `socket` is below [`SOCKETS`](Self::SOCKETS).
+    /// The flow of the datagrams between a socket of ours and a peer. With a `secret` of the server's,
+    /// nobody can choose an address whose flow is that of another; it must be the same after a
+    /// restart, for what is stored names flows. Connections have names below 2^63. `None` unless
+    /// `socket` is below [`SOCKETS`](Self::SOCKETS).
     pub fn of_datagrams(socket: u8, peer: SocketAddr, secret: [u64; 2]) -> Option<FlowId> {
         if socket >= FlowId::SOCKETS {
             return None;

@@ -11,6 +11,9 @@ use tributary_engine::{
     Answer, Config, Effect, Effects, Flow, FlowDevice, FlowId, Hop, Input, NoPolicies, Query, Record, Router,
     Shard, StoreOp, Table, Transport,
 };
+use tributary_sip::transaction::{
+    Capacity, Effect as Done, Input as Given, Timing, TransactionId, Transactions,
+};
 use tributary_sip::{Message, Name};
 
 /// A small generator with a printable seed (SplitMix64).
@@ -44,6 +47,8 @@ enum Happening {
     ServerMisses(FlowId),
     ClientMisses(FlowId),
     Wake(usize),
+    /// The timers of a client's transactions.
+    Repeat(usize),
     Crash,
 }
 
@@ -67,13 +72,22 @@ pub(super) struct World {
     missed: BTreeSet<FlowId>,
     agenda: BTreeMap<(i64, u64), Happening>,
     clients: Vec<Client>,
+    /// The transactions of clients that use datagrams.
+    tables: Vec<Transactions>,
+    /// The NOTIFY that a client is about to answer.
+    answering: Option<TransactionId>,
     owners: BTreeMap<FlowId, usize>,
     faults: bool,
     numbers: u64,
     starts: u8,
     etags: BTreeSet<String>,
     cseqs: BTreeMap<(String, String), u32>,
+    /// NOTIFYs in datagrams, which come again.
+    repeated: BTreeSet<Bytes>,
 }
+
+/// Ports that a client of datagrams may have.
+const PORTS: u16 = 3;
 
 const USERS: [&str; 3] = ["alice", "bob", "carol"];
 
@@ -92,12 +106,15 @@ impl World {
             missed: BTreeSet::new(),
             agenda: BTreeMap::new(),
             clients: Vec::new(),
+            tables: Vec::new(),
+            answering: None,
             owners: BTreeMap::new(),
             faults: true,
             numbers: 0,
             starts: 0,
             etags: BTreeSet::new(),
             cseqs: BTreeMap::new(),
+            repeated: BTreeSet::new(),
         };
         world.start();
         for (index, user) in [0, 0, 0, 1, 1].into_iter().enumerate() {
@@ -107,6 +124,7 @@ impl World {
             world.clients.push(Client::new(5 + index, USERS[user], Role::Watcher(USERS[watched])));
         }
         for index in 0..world.clients.len() {
+            world.tables.push(Transactions::new(Timing::DEFAULT, Capacity::DEFAULT, [seed, index as u64]));
             let after = world.dice.below(5_000);
             world.at(after, Happening::Wake(index));
         }
@@ -136,7 +154,8 @@ impl World {
     pub(super) fn judge(&mut self) {
         for shard in &self.shards {
             // Checks its own tally where debug assertions are on, as they are here.
-            assert!(shard.counts().flows <= self.open.len() + self.missed.len());
+            let ports = usize::from(PORTS) * self.clients.len();
+            assert!(shard.counts().flows <= self.open.len() + self.missed.len() + ports);
         }
         let mut live = BTreeMap::new();
         for user in USERS {
@@ -258,10 +277,13 @@ impl World {
             Happening::ToClient(flow, bytes) => {
                 let Some(&index) = self.owners.get(&flow) else { return };
                 let message = Message::parse(bytes).expect("our own message");
-                let mut client = std::mem::replace(&mut self.clients[index], Client::nobody());
-                client.receive(self, flow, &message);
-                self.clients[index] = client;
+                if flow.socket().is_some() {
+                    self.step(index, Given::Received { hop: hop(flow), message });
+                } else {
+                    self.receive(index, flow, &message);
+                }
             }
+            Happening::Repeat(index) => self.step(index, Given::Tick),
             Happening::ServerMisses(flow) => {
                 self.note(|| format!("server misses {flow:?}"));
                 if self.open.remove(&flow).is_some() {
@@ -304,27 +326,88 @@ impl World {
 
     /// A client opens a connection.
     pub(super) fn connect(&mut self, index: usize) -> FlowId {
-        let flow = FlowId(self.number());
-        self.open.insert(flow, ServerSide::default());
+        let mut flow = FlowId(self.number());
+        if self.in_datagrams(index) {
+            // Now and then from the port that it had before.
+            let port = 5_000 + 100 * index as u16 + self.dice.below(i64::from(PORTS)) as u16;
+            flow = FlowId::of_datagrams(0, ([192, 0, 2, 1], port).into(), [1, 2]).expect("a socket");
+        } else {
+            self.open.insert(flow, ServerSide::default());
+        }
         self.owners.insert(flow, index);
         flow
+    }
+
+    /// Who uses datagrams differs from seed to seed.
+    fn in_datagrams(&self, index: usize) -> bool {
+        (self.seed + index as u64).is_multiple_of(3)
     }
 
     /// A client drops a connection; the server notices now, later, or much later.
     pub(super) fn disconnect(&mut self, flow: FlowId) {
         self.owners.remove(&flow);
+        if flow.socket().is_some() {
+            return;
+        }
         let after = if self.faults { self.dice.below(40_000) } else { 100 };
         self.at(after, Happening::ServerMisses(flow));
     }
 
     /// A client sends a message.
     pub(super) fn transmit(&mut self, flow: FlowId, text: String) {
-        self.travel(|bytes| Happening::ToServer(flow, bytes), Bytes::from(text));
+        let bytes = Bytes::from(text);
+        let Some(&index) = self.owners.get(&flow).filter(|_| flow.socket().is_some()) else {
+            return self.travel(flow, |bytes| Happening::ToServer(flow, bytes), bytes);
+        };
+        let message = Message::parse(bytes.clone()).expect("the client's message");
+        let given = match (message.status(), self.answering) {
+            (Some(status), Some(transaction)) => {
+                Given::Respond { transaction, status, response: bytes.into() }
+            }
+            (Some(_), None) => panic!("an answer to nothing"),
+            (None, _) => Given::Request { user: 0, hop: hop(flow), request: bytes.into() },
+        };
+        self.step(index, given);
     }
 
-    fn travel(&mut self, happening: impl Fn(Bytes) -> Happening, bytes: Bytes) {
-        let copies = match self.dice.below(20) {
-            0 if self.faults => 0,
+    /// Gives something to the transactions of a client, and does what they say.
+    fn step(&mut self, index: usize, given: Given) {
+        let mut done = Vec::new();
+        self.tables[index].handle(self.now as u64, given, &mut done);
+        for effect in done {
+            match effect {
+                Done::Send { hop, packet, .. } => {
+                    let flow = hop.flow;
+                    self.travel(flow, |bytes| Happening::ToServer(flow, bytes), packet.to_bytes());
+                }
+                Done::Request { transaction, hop, message, .. } => {
+                    self.answering = Some(transaction);
+                    self.receive(index, hop.flow, &message);
+                    self.answering = None;
+                }
+                Done::Response { message, .. } => {
+                    if let Some((&flow, _)) = self.owners.iter().find(|(_, owner)| **owner == index) {
+                        self.receive(index, flow, &message);
+                    }
+                }
+                _ => {}
+            }
+        }
+        if let Some(due) = self.tables[index].poll_timeout() {
+            self.at(due as i64 - self.now, Happening::Repeat(index));
+        }
+    }
+
+    fn receive(&mut self, index: usize, flow: FlowId, message: &Message) {
+        let mut client = std::mem::replace(&mut self.clients[index], Client::nobody());
+        client.receive(self, flow, message);
+        self.clients[index] = client;
+    }
+
+    fn travel(&mut self, flow: FlowId, happening: impl Fn(Bytes) -> Happening, bytes: Bytes) {
+        let lossy = if flow.socket().is_some() { 3 } else { 0 };
+        let copies = match self.dice.below(20) - lossy {
+            ..=0 if self.faults => 0,
             1 | 2 if self.faults => 2,
             _ => 1,
         };
@@ -336,6 +419,9 @@ impl World {
     }
 
     fn arrive(&mut self, flow: FlowId, bytes: Bytes) {
+        if flow.socket().is_some() {
+            return self.deliver(flow, None, None, bytes);
+        }
         let Some(side) = self.open.get(&flow) else {
             // A transport that lets one through after the end of its connection is not past imagining,
             // but not over the end of its process.
@@ -357,8 +443,7 @@ impl World {
     ) {
         let message = Message::parse(bytes).expect("the client's message");
         self.note(|| format!("{id:?} -> {message:?}"));
-        let hop = Hop { flow: id, transport: Transport::Ws, peer: ([127, 0, 0, 1], 1).into() };
-        let flow = Flow { hop, authenticated, device };
+        let flow = Flow { hop: hop(id), authenticated, device };
         let shard = self.router.shard(&message);
         let dies = self.faults && self.dice.once_in(2_000);
         self.input(shard, Input::Message { flow, message }, dies);
@@ -419,10 +504,12 @@ impl World {
         if message.is_request() {
             let dialog = (message.call_id().to_owned(), message.from().unwrap().tag().unwrap().to_owned());
             let cseq = message.cseq().unwrap().number;
-            let last = self.cseqs.insert(dialog, cseq).unwrap_or_default();
-            assert!(cseq > last, "CSeq {cseq} after {last}, seed {}", self.seed);
+            if flow.socket().is_none() || self.repeated.insert(bytes.clone()) {
+                let last = self.cseqs.insert(dialog, cseq).unwrap_or_default();
+                assert!(cseq > last, "CSeq {cseq} after {last}, seed {}", self.seed);
+            }
         }
-        self.travel(|bytes| Happening::ToClient(flow, bytes), bytes);
+        self.travel(flow, |bytes| Happening::ToClient(flow, bytes), bytes);
     }
 
     /// A client was given an entity-tag in an answer to a request that it had not been answered before.
@@ -431,4 +518,10 @@ impl World {
         assert!(self.etags.insert(etag.clone()), "entity-tag given twice, seed {}", self.seed);
         etag
     }
+}
+
+/// The other end of a flow, whichever end that is.
+fn hop(flow: FlowId) -> Hop {
+    let transport = if flow.socket().is_some() { Transport::Udp } else { Transport::Ws };
+    Hop { flow, transport, peer: ([192, 0, 2, 1], 5_060).into() }
 }
