@@ -36,6 +36,7 @@
 use std::collections::VecDeque;
 
 use crate::status::Status;
+use crate::transaction::Failure;
 use crate::values::Reason;
 
 use super::loops::breadth_shares;
@@ -73,8 +74,8 @@ pub enum Input<R> {
         /// The answer.
         response: R,
     },
-    /// No answer will come on a branch: 408 when nothing came in time, 503 when it could not be sent
-    /// (16.9), 430 when its flow is gone, or whatever the owner would answer itself.
+    /// No answer will come on a branch: a [`Failure`] as its status, 430 when its flow was gone
+    /// before, 503 for a [`Refusal`](crate::transaction::Refusal), or what the owner would answer.
     Failed {
         /// Which.
         branch: u32,
@@ -125,6 +126,16 @@ pub enum Action<R> {
         /// The value of Reason.
         reason: Option<Box<str>>,
     },
+}
+
+impl From<Failure> for Status {
+    /// What it counts as (8.1.3.1, 16.9).
+    fn from(why: Failure) -> Status {
+        match why {
+            Failure::Timeout => Status::REQUEST_TIMEOUT,
+            Failure::Unreachable => Status::SERVICE_UNAVAILABLE,
+        }
+    }
 }
 
 /// The response context of one request. See the [module](self).

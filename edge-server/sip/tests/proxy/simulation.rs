@@ -324,10 +324,7 @@ impl World {
                 self.turn((user >> 32) as usize, turn);
             }
             Effect::Failed { user: Some(user), why, .. } => {
-                let status = match why {
-                    Failure::Timeout => Status::REQUEST_TIMEOUT,
-                    Failure::Unreachable => Status::SERVICE_UNAVAILABLE,
-                };
+                let status = why.into();
                 self.turn((user >> 32) as usize, Turn::Failed { branch: user as u32, status });
             }
             _ => {}
