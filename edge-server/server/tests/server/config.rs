@@ -101,6 +101,14 @@ fn nothing_is_reachable_from_outside_without_tls_and_users() {
         &format!("{USER}[tls]\ncertificate = \"/no/such/file\"\nkey = \"/dev/null\"\n"),
         &["5 tls.certificate: cannot read /no/such/file"],
     );
+    check(
+        &format!("{USER}[[certificates]]\ncertificate = \"/no/such/file\"\n"),
+        &[
+            "5 certificates[0].certificate: cannot read /no/such/file",
+            "4 certificates[0].key: a certificate without its key file",
+            "4 certificates: further certificates without a first one",
+        ],
+    );
 }
 
 #[test]

@@ -8,6 +8,7 @@
 )]
 
 mod api;
+mod certificates;
 mod config;
 mod handshake;
 mod harness;

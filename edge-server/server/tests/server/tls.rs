@@ -18,14 +18,14 @@ use tributary::config::{Config, User};
 use tributary::run::Running;
 
 /// A certificate authority, and the folder with what it issued.
-struct Authority {
+pub(crate) struct Authority {
     folder: tempfile::TempDir,
     issuer: Issuer<'static, KeyPair>,
     certificate: CertificateDer<'static>,
 }
 
 impl Authority {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -34,7 +34,7 @@ impl Authority {
     }
 
     /// Issues a certificate for `localhost` and gives the paths of it and of its key.
-    fn issue(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) -> (String, String) {
+    pub(crate) fn issue(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) -> (String, String) {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
         change(&mut params);
@@ -45,17 +45,17 @@ impl Authority {
         )
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    fn write(&self, name: &str, text: &str) -> String {
+    pub(crate) fn write(&self, name: &str, text: &str) -> String {
         std::fs::write(self.path(name), text).unwrap();
         self.path(name).to_str().unwrap().to_owned()
     }
 
     /// A server with TLS and the user alice, whose password is `secret`.
-    async fn server(&self, change: impl FnOnce(&mut Config)) -> Running {
+    pub(crate) async fn server(&self, change: impl FnOnce(&mut Config)) -> Running {
         let (certificate, key) = self.issue("server", |_| {});
         server(|config| {
             config.tls.certificate = Some(certificate);
@@ -69,8 +69,18 @@ impl Authority {
     }
 
     /// A connection of a client that trusts this authority and nobody else.
-    async fn connect(
+    pub(crate) async fn connect(
         &self,
+        server: SocketAddr,
+        version: &'static SupportedProtocolVersion,
+    ) -> std::io::Result<TlsStream<TcpStream>> {
+        self.connect_to("localhost", server, version).await
+    }
+
+    /// The same for a client that asks for `name`.
+    pub(crate) async fn connect_to(
+        &self,
+        name: &'static str,
         server: SocketAddr,
         version: &'static SupportedProtocolVersion,
     ) -> std::io::Result<TlsStream<TcpStream>> {
@@ -82,23 +92,21 @@ impl Authority {
             .with_root_certificates(roots)
             .with_no_client_auth();
         let stream = TcpStream::connect(server).await.unwrap();
-        let name = ServerName::try_from("localhost").unwrap();
+        let name = ServerName::try_from(name).unwrap();
         within("a TLS handshake", TlsConnector::from(Arc::new(config)).connect(name, stream)).await
     }
 
     /// GET over HTTPS.
-    async fn get(
+    pub(crate) async fn get(
         &self,
         server: SocketAddr,
         version: &'static SupportedProtocolVersion,
         path: &str,
     ) -> Answer {
-        let request =
-            format!("GET {path} HTTP/1.1\r\nHost: localhost:{}\r\nConnection: close\r\n\r\n", server.port());
-        exchange(self.connect(server, version).await.unwrap(), request.as_bytes()).await
+        exchange(self.connect(server, version).await.unwrap(), request(path, server).as_bytes()).await
     }
 
-    async fn secure_client(
+    pub(crate) async fn secure_client(
         &self,
         server: SocketAddr,
         version: &'static SupportedProtocolVersion,
@@ -108,7 +116,7 @@ impl Authority {
     }
 
     /// Asks for the metrics, over TLS, until the line is there.
-    async fn wait_for_metric(&self, server: &Running, line: &str) {
+    pub(crate) async fn wait_for_metric(&self, server: &Running, line: &str) {
         within(line, async {
             loop {
                 let metrics = self.get(server.address, &TLS13, "/metrics").await;
@@ -119,6 +127,11 @@ impl Authority {
         })
         .await;
     }
+}
+
+/// The text of a GET whose answer ends the connection.
+pub(crate) fn request(path: &str, server: SocketAddr) -> String {
+    format!("GET {path} HTTP/1.1\r\nHost: localhost:{}\r\nConnection: close\r\n\r\n", server.port())
 }
 
 #[tokio::test(flavor = "multi_thread")]
