@@ -23,8 +23,8 @@
 //! * [`commands`] and [`cli`] are the program's face.
 //!
 //! What is deliberately absent: no global state (metrics, configuration and clocks are values), no
-//! protocol logic (a SIP header is never looked at here), no lock held while
-//! a message is handled, but for the moment in which a user is looked up.
+//! protocol logic (a SIP header is never looked at here), no lock held while anything is waited for
+//! (ARCHITECTURE.md lists those that there are).
 
 #![forbid(unsafe_code)]
 
