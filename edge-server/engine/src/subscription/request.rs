@@ -59,8 +59,7 @@ impl Shard {
             return Err(Reply::refuse(Status::TEMPORARILY_UNAVAILABLE, "nothing is published"));
         }
         let repeated = [Name::From, Name::To, Name::CallId, Name::Event, Name::RecordRoute];
-        if repeated.into_iter().flat_map(|name| request.headers(name)).chain([contact.uri]).any(breaks_lines)
-        {
+        if repeated.into_iter().flat_map(|name| request.headers(name)).any(breaks_lines) {
             self.presentities.drop_if_idle(id);
             return Err(Reply::refuse(Status::BAD_REQUEST, "line end in a header"));
         }
@@ -253,6 +252,10 @@ fn contact(request: &Message) -> Result<Option<NameAddr<'_>>, Reply> {
     let uri = contact.parse_uri().map_err(|_| bad("Contact"))?;
     if !uri.is_sip() {
         return Err(Reply::refuse(Status::UNSUPPORTED_URI_SCHEME, "Contact"));
+    }
+    // It becomes the Request-URI of each NOTIFY, where headers are not allowed (RFC 3261 19.1.1).
+    if uri.headers.is_some() || breaks_lines(contact.uri) {
+        return Err(bad("Contact"));
     }
     Ok(Some(contact))
 }

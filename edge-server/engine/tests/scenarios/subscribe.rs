@@ -341,3 +341,17 @@ fn the_api_lists_what_there_is() {
         other => panic!("{other:?}"),
     }
 }
+
+#[test]
+fn a_contact_that_cannot_be_a_request_uri_is_refused_at_first_and_in_the_dialog() {
+    let mut scene = Scene::new();
+    let mut bob = Client::new(&mut scene, "bob", None);
+    let (mut watch, _) = bob.watch(&mut scene, "alice");
+    for contact in ["sip:bob@h.invalid?Subject=x", "sip:bob@h.invalid?transport=ws"] {
+        bob.contact = contact.to_owned();
+        assert_eq!(code(&bob.refresh(&mut scene, &mut watch, "")), 400, "{contact}");
+        let text = bob.subscribe_text(&mut scene, "alice", "");
+        assert_eq!(code(&scene.ask(bob.flow, &text)), 400, "{contact}");
+    }
+    assert_eq!(scene.counts().subscriptions, 1);
+}
