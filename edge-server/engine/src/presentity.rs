@@ -21,6 +21,8 @@ pub(crate) struct PresentityId(pub(crate) u32);
 /// One presentity: bindings, publications, watchers, and the document that watchers get.
 pub(crate) struct Presentity {
     pub(crate) aor: Arc<str>,
+    /// Where in it the domain begins, which every NOTIFY names.
+    domain_at: u32,
     /// What is merged. Its publications stand beside `publications`, its registrations beside
     /// `bindings`, index by index.
     pub(crate) live: Live,
@@ -122,6 +124,10 @@ impl Presentity {
             || switches.notify_closed_state_for_non_published_users
     }
 
+    pub(crate) fn domain(&self) -> &str {
+        self.aor.get(self.domain_at as usize..).unwrap_or_default()
+    }
+
     /// Lends the live set as merge-core wants it.
     pub(crate) fn with_set<R>(&mut self, config: &Config, look: impl FnOnce(&LiveSet) -> R) -> R {
         let mut set = empty_set(&self.aor, config);
@@ -189,6 +195,7 @@ impl Presentities {
         let name: Arc<str> = aor.as_str().into();
         let index = self.slab.insert(Box::new(Presentity {
             aor: name.clone(),
+            domain_at: (name.len() - domain_of(&name).len()) as u32,
             live: Live::default(),
             publications: Vec::new(),
             bindings: Vec::new(),
@@ -237,6 +244,6 @@ pub(crate) fn empty_set(aor: &str, config: &Config) -> LiveSet {
 }
 
 /// The domain in an address of record.
-pub(crate) fn domain_of(aor: &str) -> &str {
+fn domain_of(aor: &str) -> &str {
     aor.rsplit_once('@').map_or("", |(_, domain)| domain)
 }

@@ -173,10 +173,12 @@ impl Mark {
 }
 
 fn push_hex(out: &mut Vec<u8>, value: u32) {
-    let digits = (32 - value.leading_zeros()).div_ceil(4).max(1);
-    for digit in (0..digits).rev() {
-        out.push(b"0123456789abcdef"[(value >> (digit * 4) & 15) as usize]);
+    let mut digits = [0; 8];
+    for (at, digit) in digits.iter_mut().rev().enumerate() {
+        *digit = b"0123456789abcdef"[(value >> (at * 4) & 15) as usize];
     }
+    let leading = value.leading_zeros() as usize / 4;
+    out.extend_from_slice(&digits[leading.min(7)..]);
 }
 
 #[cfg(test)]

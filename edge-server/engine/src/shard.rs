@@ -6,7 +6,7 @@ use crate::flows::Flows;
 use crate::hashing::{Keyed, Table};
 use crate::input::{Flow, Input, Notice, Scope};
 use crate::policy::PolicyHost;
-use crate::presentity::{Change, Presentities, PresentityId, domain_of};
+use crate::presentity::{Change, Presentities, PresentityId};
 use crate::random::Random;
 use crate::respond::{self, Reply};
 use crate::route::Mark;
@@ -310,7 +310,7 @@ impl Shard {
             .iter()
             .filter(|(_, presentity)| match scope {
                 Scope::All => true,
-                Scope::Domain(domain) => domain_of(&presentity.aor) == domain,
+                Scope::Domain(domain) => presentity.domain() == domain,
                 Scope::User(aor) => *presentity.aor == **aor,
             })
             .map(|(id, _)| id)
