@@ -47,6 +47,7 @@ mod flows;
 mod hashing;
 mod notify;
 mod presentity;
+mod proxy;
 mod publication;
 mod random;
 mod registrar;

@@ -5,6 +5,7 @@ use merge_core::compose::Composition;
 use merge_core::live::Switches;
 use merge_core::time::Millis;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use tributary_engine::{
     Answer, Auth, Config, Effect, Effects, Everybody, Flow, FlowDevice, FlowId, Hop, Input, Limits,
@@ -13,7 +14,8 @@ use tributary_engine::{
 use tributary_sip::{Message, Name, ResponseBuilder, Status, SubState};
 
 pub(crate) const USERS: [&str; 3] = ["alice", "bob", "carol"];
-/// Places for connections; the place decides the user and the device.
+/// Places for connections; the place decides the user and the device. What comes from the last one
+/// are datagrams.
 pub(crate) const SLOTS: usize = 5;
 const SHARDS: u16 = 2;
 const START: i64 = 1_795_225_680_000;
@@ -32,6 +34,8 @@ pub(crate) struct Stage {
     /// What shards are yet to hear, each sender's in its order.
     news: BTreeMap<(u64, u16), VecDeque<Input>>,
     notifies: Vec<(FlowId, Message)>,
+    /// How many NOTIFYs left in datagrams.
+    notified: usize,
     /// To tag, watched user, From tag, Call-ID of dialogs that were accepted.
     dialogs: Vec<(String, String, String, String)>,
     answers: Vec<Answer>,
@@ -46,7 +50,7 @@ impl Stage {
             subscriptions_per_presentity: 6,
             presentities_per_shard: 4,
             transactions_per_shard: 8,
-            transaction_bytes_per_shard: 4_000,
+            transaction_bytes_per_shard: 16_000,
             devices_per_shard: 3,
             resumed_at_once: 2,
             publication_bytes_per_presentity: 1_500,
@@ -78,6 +82,7 @@ impl Stage {
             etags: Default::default(),
             news: BTreeMap::new(),
             notifies: Vec::new(),
+            notified: 0,
             dialogs: Vec::new(),
             answers: Vec::new(),
             last: None,
@@ -89,7 +94,7 @@ impl Stage {
     /// The process ends without a word; only the store survives.
     fn restart(&mut self) {
         self.starts = self.starts.wrapping_add(1);
-        self.slots = [None; SLOTS];
+        self.slots.iter_mut().for_each(|slot| *slot = slot.filter(|flow| flow.socket().is_some()));
         self.devices.clear();
         self.news.clear();
         self.notifies.clear();
@@ -124,11 +129,15 @@ impl Stage {
     pub(crate) fn connect(&mut self, slot: usize) {
         self.hang_up(slot);
         self.number += 1;
-        self.slots[slot] = Some(FlowId(self.number));
+        self.slots[slot] = match slot == SLOTS - 1 {
+            true => FlowId::of_datagrams(0, peer(), [1, 2]),
+            false => Some(FlowId(self.number)),
+        };
     }
 
     pub(crate) fn hang_up(&mut self, slot: usize) {
-        if let Some(flow) = self.slots[slot].take() {
+        // Datagrams know no end.
+        if let Some(flow) = self.slots[slot].take_if(|flow| flow.socket().is_none()) {
             self.devices.remove(&flow);
             for shard in 0..SHARDS {
                 self.news.entry((flow.0, shard)).or_default().push_back(Input::FlowClosed { flow });
@@ -241,9 +250,16 @@ impl Stage {
             _ => {
                 let store = self.store.clone();
                 (0..SHARDS).for_each(|shard| self.give(shard, Input::Shutdown));
-                self.slots.iter().flatten().copied().collect::<Vec<_>>().into_iter().for_each(|flow| {
-                    (0..SHARDS).for_each(|shard| self.give(shard, Input::FlowClosed { flow }));
-                });
+                self.slots
+                    .iter()
+                    .flatten()
+                    .copied()
+                    .filter(|flow| flow.socket().is_none())
+                    .collect::<Vec<_>>()
+                    .into_iter()
+                    .for_each(|flow| {
+                        (0..SHARDS).for_each(|shard| self.give(shard, Input::FlowClosed { flow }));
+                    });
                 self.pass(4_000_000);
                 assert!(self.store == store, "a shard that stops changed the store");
                 self.restart();
@@ -256,7 +272,9 @@ impl Stage {
         for shard in &self.shards {
             let counts = shard.counts();
             assert!(counts.presentities <= limits.presentities_per_shard as usize);
-            assert!(counts.transactions <= limits.transactions_per_shard as usize);
+            // The watchers in datagrams have NOTIFYs of their own here.
+            let most = limits.transactions_per_shard as usize + self.notified;
+            assert!(counts.transactions <= most);
             assert!(counts.transaction_bytes <= limits.transaction_bytes_per_shard as usize);
             assert!(counts.devices <= limits.devices_per_shard as usize);
             assert!(counts.timers <= 4 * (counts.bindings + counts.publications + counts.subscriptions + 4));
@@ -346,7 +364,8 @@ impl Stage {
     }
 
     fn arrive(&mut self, id: FlowId, message: Message) {
-        let hop = Hop { flow: id, transport: Transport::Ws, peer: ([127, 0, 0, 1], 1).into() };
+        let transport = if id.socket().is_some() { Transport::Udp } else { Transport::Ws };
+        let hop = Hop { flow: id, transport, peer: peer() };
         let flow = Flow { hop, authenticated: None, device: self.devices.get(&id).cloned() };
         self.give(self.router.shard(&message), Input::Message { flow, message });
     }
@@ -380,11 +399,16 @@ impl Stage {
             return;
         }
         if message.is_request() {
+            self.notified += usize::from(flow.socket().is_some());
             self.notifies.push((flow, message));
         } else {
             self.last = Some(message);
         }
     }
+}
+
+fn peer() -> SocketAddr {
+    ([127, 0, 0, 1], 1).into()
 }
 
 fn home(aor: &str) -> u16 {

@@ -477,7 +477,13 @@ impl World {
         }
         for effect in effects {
             match effect {
-                Effect::Send { hop, packet, .. } => self.sent(hop.flow, packet.to_bytes()),
+                Effect::Send { hop, packet, transaction } => {
+                    let datagram = hop.flow.socket().is_some();
+                    match transaction.filter(|_| datagram && self.faults && self.dice.once_in(40)) {
+                        Some(transaction) => self.input(shard, Input::SendFailed { transaction }, false),
+                        None => self.sent(hop.flow, packet.to_bytes()),
+                    }
+                }
                 Effect::FlowAuthenticated { flow, aor } => {
                     if let Some(side) = self.open.get_mut(&flow) {
                         side.authenticated = Some(aor);
