@@ -47,7 +47,6 @@ mod flows;
 mod hashing;
 mod notify;
 mod presentity;
-mod proxy;
 mod publication;
 mod random;
 mod registrar;

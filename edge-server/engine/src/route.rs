@@ -115,7 +115,7 @@ pub(crate) fn contact_user(shard: u16) -> String {
     format!("ps-{shard}")
 }
 
-pub(crate) fn contact_shard(user: &str) -> Option<u16> {
+fn contact_shard(user: &str) -> Option<u16> {
     user.strip_prefix("ps-")?.parse().ok()
 }
 
@@ -131,8 +131,6 @@ pub(crate) enum Of {
     Subscription,
     /// The table of transactions.
     Transaction,
-    /// The table of transactions, and then the request that was forwarded.
-    Proxy,
 }
 
 impl Of {
@@ -140,7 +138,6 @@ impl Of {
         match self {
             Self::Subscription => b's',
             Self::Transaction => b't',
-            Self::Proxy => b'p',
         }
     }
 }
@@ -167,11 +164,6 @@ impl Mark {
         let rest = self.rest(branch)?;
         let (place, nonce) = rest.strip_prefix(char::from(of.letter()))?.split_once('.')?;
         Some((u32::from_str_radix(place, 16).ok()?, u32::from_str_radix(nonce, 16).ok()?))
-    }
-
-    /// Whether this shard wrote a branch.
-    pub(crate) fn wrote(&self, branch: &str) -> bool {
-        self.rest(branch).is_some()
     }
 
     /// What follows the mark.
