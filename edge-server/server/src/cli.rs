@@ -56,6 +56,9 @@ pub struct Serve {
     /// Address and port; replaces server.listen.
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub listen: Option<SocketAddr>,
+    /// Address and port for SIP over UDP as well; may be given several times.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub sip_udp: Vec<SocketAddr>,
     /// Address and port for SIP over TCP as well; may be given several times.
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub sip_tcp: Vec<SocketAddr>,

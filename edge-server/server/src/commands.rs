@@ -38,7 +38,7 @@ fn serve_command(serve: Serve) -> Done {
         let mut running = start(config, surroundings(false)).await?;
         tracing::info!(address = %running.address, tls, "listening");
         let sip = &running.sip;
-        for (transport, addresses) in [("TCP", &sip.tcp), ("TLS", &sip.tls)] {
+        for (transport, addresses) in [("UDP", &sip.udp), ("TCP", &sip.tcp), ("TLS", &sip.tls)] {
             for address in addresses {
                 tracing::info!(%address, transport, "listening for SIP");
             }
@@ -70,6 +70,7 @@ fn serve_config(
     if let Some(listen) = serve.listen {
         config.server.listen = listen;
     }
+    config.sip.udp.extend(serve.sip_udp);
     config.sip.tcp.extend(serve.sip_tcp);
     config.sip.tls.extend(serve.sip_tls);
     if !serve.domain.is_empty() {

@@ -70,6 +70,7 @@ metrics! {
     counter http_unread [] "HTTP connections that ended because the client did not read its answer.";
     counter websockets_closed ["reason"] "WebSocket connections that ended; `slow` is a reader that could not keep up.";
     counter streams_closed ["reason"] "SIP connections over TCP and TLS that ended; `slow` is a peer that began a message and did not end it, or did not read.";
+    counter datagrams_lost ["where"] "Datagrams that met a full `queue` of a shard, or a full buffer on `sending`; whoever said it says it again.";
     counter messages_received ["kind"] "SIP messages read, by method, or `response`.";
     counter messages_malformed [] "SIP messages that could not be read.";
     counter messages_sent [] "SIP messages handed to a connection.";

@@ -26,7 +26,7 @@
 //! * [`gruu`] and [`flow_token`]: names of devices and of connections, sealed with keys.
 //! * [`rsip_compat`]: our messages for programs written on `rsip`.
 //!
-//! * [`stream`]: where messages begin and end on TCP and TLS.
+//! * [`stream`]: where messages begin and end on TCP and TLS; [`stun`]: keep-alives between datagrams.
 //!
 //! Bounds are in [`limits`].
 #![forbid(unsafe_code)]
@@ -57,6 +57,7 @@ pub mod rsip_compat;
 mod seal;
 pub mod status;
 pub mod stream;
+pub mod stun;
 pub mod transaction;
 mod typed;
 pub mod uri;

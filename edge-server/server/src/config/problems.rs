@@ -70,7 +70,11 @@ impl Config {
         if !self.sip.tls.is_empty() && !self.has_tls() {
             find.add("sip.tls", "SIP over TLS needs a certificate", "set tls.certificate and tls.key");
         }
-        for (key, addresses) in [("sip.tcp", &self.sip.tcp), ("sip.tls", &self.sip.tls)] {
+        if self.sip.udp.len() > usize::from(tributary_engine::FlowId::SOCKETS) {
+            find.add("sip.udp", "more than 127 addresses", "listen on fewer; 0.0.0.0 is all of them");
+        }
+        let sip = &self.sip;
+        for (key, addresses) in [("sip.udp", &sip.udp), ("sip.tcp", &sip.tcp), ("sip.tls", &sip.tls)] {
             if let Some(outside) = addresses.iter().find(|address| !address.ip().is_loopback())
                 && self.server.open
             {

@@ -154,13 +154,15 @@ section! {
 }
 
 section! {
-    /// SIP over TCP and TLS, for phones and gateways. RFC 3261 18, RFC 5626.
+    /// SIP over UDP, TCP and TLS, for phones and gateways. RFC 3261 18, RFC 5626.
     "sip" Sip {
+        /// Addresses and ports for SIP over UDP, such as `192.0.2.1:5060`; at most 127. On a machine with several addresses name them one by one: answers leave from where the question came. What is said there can be read, and senders forged, on the way.
+        udp: Vec<SocketAddr> = Vec::new(),
         /// Addresses and ports for SIP over TCP, such as `192.0.2.1:5060`. What is said there can be read on the way: TLS is better wherever the phones know it.
         tcp: Vec<SocketAddr> = Vec::new(),
         /// Addresses and ports for SIP over TLS, such as `0.0.0.0:5061`, with the certificate of `[tls]`.
         tls: Vec<SocketAddr> = Vec::new(),
-        /// The largest body, in bytes; more is answered 413, and the connection is closed.
+        /// The largest body, in bytes; more is answered 413, and a connection is closed.
         max_body_bytes: usize = 65_536,
         /// Seconds from the first byte of a message to its last, for a TLS handshake, and for a peer to read what was sent; then the connection is closed.
         message_seconds: u32 = 10,

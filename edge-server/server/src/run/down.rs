@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 
 /// How long connections may take to end when the server stops.
 const PARTING: Duration = Duration::from_secs(5);
@@ -16,6 +17,8 @@ const PARTING: Duration = Duration::from_secs(5);
 /// What runs.
 pub(super) struct Parts {
     pub(super) ports: Ports,
+    /// For SIP over TLS.
+    pub(super) sip_tls: Option<TlsAcceptor>,
     pub(super) door: Door,
     pub(super) services: Arc<Services>,
     pub(super) shards: Shards,
@@ -29,10 +32,20 @@ pub(super) struct Parts {
 impl Parts {
     /// Serves until told to stop, then takes everything down in order.
     pub(super) async fn run(self, stop: watch::Sender<bool>) -> bool {
-        let Self { ports, door, services, shards, mut shard_tasks, writer, store_thread, ready, failed } =
-            self;
+        let Self {
+            ports,
+            sip_tls,
+            door,
+            services,
+            shards,
+            mut shard_tasks,
+            writer,
+            store_thread,
+            ready,
+            failed,
+        } = self;
         let mut stopping = stop.subscribe();
-        let mut sip = ports.sip.serve(door.tls.as_ref(), &services, &stopping);
+        let mut sip = ports.sip.serve(sip_tls.as_ref(), &services, &stopping);
         let mut door =
             tokio::spawn(crate::transport::run(ports.http, door, Arc::clone(&services), stopping.clone()));
         tokio::select! {

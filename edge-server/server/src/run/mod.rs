@@ -17,7 +17,7 @@ pub use self::ports::SipAddresses;
 use self::down::Parts;
 use self::engine::{engine_config, restored, shard_count, start_shards};
 use self::ports::Ports;
-use self::secrets::{api_token, identity, random};
+use self::secrets::{api_token, identity, names_of_datagrams, random};
 use crate::api::{Api, Changes, Demo, Token};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -103,15 +103,16 @@ pub async fn start(config: Config, surroundings: Surroundings) -> Result<Running
     let clock = Clock::default();
     let certificates = Certificates::open(&config)?;
     let tls = certificates.as_ref().map(|certificates| certificates.acceptor(&[b"http/1.1"])).transpose()?;
-    let ports = Ports::bind(&config).await?;
+    let sip_tls = certificates.as_ref().map(|certificates| certificates.acceptor(&[b"sip"])).transpose()?;
+
+    let mut opened = open_store(&config)?;
+    let (secret, starts) = identity(opened.as_deref_mut())?;
+    let ports = Ports::bind(&config, names_of_datagrams(&secret)).await?;
     let address = ports
         .http
         .local_addr()
         .map_err(|source| StartError::Listen { address: config.server.listen, source })?;
     let sip = ports.sip.addresses();
-
-    let mut opened = open_store(&config)?;
-    let (secret, starts) = identity(opened.as_deref_mut())?;
     let mut directory = Directory::open(&config, opened.as_deref(), metrics.clone(), clock)?;
     if directory.is_empty() && !config.server.open {
         tracing::warn!("there are no users yet, so nobody can log in; PUT /api/v1/users/ADDRESS adds them");
@@ -158,6 +159,7 @@ pub async fn start(config: Config, surroundings: Surroundings) -> Result<Running
         index,
         store: writer.clone(),
         flows: Arc::clone(&flows),
+        datagrams: Arc::clone(ports.sip.datagrams()),
         shards: shards.clone(),
         metrics: metrics.clone(),
     };
@@ -218,7 +220,8 @@ pub async fn start(config: Config, surroundings: Surroundings) -> Result<Running
         max_head: config.http.max_head_bytes,
     };
     ready.store(true, Ordering::Release);
-    let parts = Parts { ports, door, services, shards, shard_tasks, writer, store_thread, ready, failed };
+    let parts =
+        Parts { ports, sip_tls, door, services, shards, shard_tasks, writer, store_thread, ready, failed };
     let task = tokio::spawn(parts.run(stop.clone()));
     Ok(Running { address, sip, token, token_file, has_page, certificates, stop, task })
 }

@@ -5,6 +5,7 @@ use crate::config::Config;
 use crate::store::{Op, Store, Table};
 use crate::users::first_line;
 use bytes::Bytes;
+use sha2::{Digest as _, Sha256};
 use std::path::{Path, PathBuf};
 
 /// Where the secret that signs nonces stands in the store, so that a restart does not log anybody out.
@@ -34,6 +35,14 @@ pub(super) fn identity(store: Option<&mut (dyn Store + 'static)>) -> Result<([u8
     };
     store.commit(&[put(SECRET_KEY, &secret), put(STARTS_KEY, &starts.to_be_bytes())])?;
     Ok((secret, starts))
+}
+
+/// What names the flows of datagrams: the same after every restart, and of no use for guessing the
+/// secret itself.
+pub(super) fn names_of_datagrams(secret: &[u8; 32]) -> [u64; 2] {
+    let digest = Sha256::new().chain_update(b"datagrams").chain_update(secret).finalize();
+    let (first, second) = digest.split_at(digest.len() / 2);
+    [first, second].map(|half| half.iter().fold(0, |name, byte| (name << 8) | u64::from(*byte)))
 }
 
 pub(super) fn random() -> Result<[u8; 32], StartError> {

@@ -3,9 +3,10 @@
 use super::{Shards, events};
 use crate::metrics::Metrics;
 use crate::store::{Op, StoreFailed, Table, Writer};
-use crate::transport::{End, FlowHandle, Flows};
+use crate::transport::{Datagrams, End, FlowHandle, Flows, Letter};
 use std::sync::Arc;
 use tributary_engine::{Answer, Effect, Effects, Event, Hop, StoreOp};
+use tributary_sip::transaction::TransactionId;
 
 /// Connections written to before other tasks have their turn: each takes a system call.
 const FLUSHES_IN_A_ROW: usize = 64;
@@ -17,8 +18,10 @@ pub struct Performer {
     pub index: u16,
     /// Where changes are stored; nothing when state lives in memory only.
     pub store: Option<Writer>,
-    /// Where messages leave.
+    /// Where messages leave over connections.
     pub flows: Arc<Flows>,
+    /// Where they leave as datagrams.
+    pub datagrams: Arc<Datagrams>,
     /// Where notices go.
     pub shards: Shards,
     /// The numbers.
@@ -26,7 +29,8 @@ pub struct Performer {
 }
 
 impl Performer {
-    /// Commits every store effect, then carries out the others in their order.
+    /// Commits every store effect, then carries out the others in their order. Says whose datagrams
+    /// could not be sent.
     ///
     /// # Errors
     /// The commit failed. Nothing was sent then.
@@ -34,15 +38,17 @@ impl Performer {
         &self,
         effects: &mut Effects,
         answer: impl FnMut(u64, Answer),
-    ) -> Result<(), StoreFailed> {
+    ) -> Result<Vec<TransactionId>, StoreFailed> {
         if let Some(store) = &self.store {
             let changes: Vec<Op> = effects.as_slice().iter().filter_map(change).collect();
             if !changes.is_empty() {
                 store.commit(changes).await?;
             }
         }
+        let Outgoing { flows, letters } = self.carry_out(effects, answer);
+        let failed = self.post(&letters);
         let mut flushed = 0;
-        for flow in self.carry_out(effects, answer) {
+        for flow in flows {
             flow.flush();
             flushed += 1;
             // A fan-out to thousands lets others have their turn.
@@ -50,17 +56,35 @@ impl Performer {
                 tokio::task::yield_now().await;
             }
         }
-        Ok(())
+        Ok(failed)
     }
 
-    /// Says on which connections there is something to be written now.
-    fn carry_out(&self, effects: &mut Effects, mut answer: impl FnMut(u64, Answer)) -> Vec<Arc<FlowHandle>> {
-        let mut flows: Vec<Arc<FlowHandle>> = Vec::new();
+    /// Sends datagrams, and says whose could not be sent.
+    fn post(&self, letters: &[Letter]) -> Vec<TransactionId> {
+        if letters.is_empty() {
+            return Vec::new();
+        }
+        let posted = self.datagrams.send(letters);
+        self.metrics.messages_sent.inc_by(posted.sent);
+        self.metrics.messages_undeliverable.inc_by(posted.refused.len() as u64);
+        if posted.lost > 0 {
+            self.metrics.datagrams_lost.get_or_create(&[("where", "sending".to_owned())]).inc_by(posted.lost);
+        }
+        posted.refused.into_iter().flatten().collect()
+    }
+
+    /// Carries out all that is not storing; what it puts on its way has to be written then.
+    fn carry_out(&self, effects: &mut Effects, mut answer: impl FnMut(u64, Answer)) -> Outgoing {
+        let Outgoing { mut flows, mut letters } = Outgoing::default();
         let (mut sent, mut lost, mut received) = (0, 0, 0);
         for effect in effects.drain() {
             match effect {
                 Effect::Store(_) => {}
-                Effect::Send { hop: Hop { flow, .. }, packet, .. } => {
+                Effect::Send { hop: Hop { flow, peer, .. }, packet, transaction } => {
+                    if let Some(socket) = flow.socket() {
+                        letters.push(Letter { socket, peer, packet, transaction });
+                        continue;
+                    }
                     // Several in a row for one connection, an answer and a NOTIFY above all, are written at once.
                     if flows.last().is_none_or(|last| last.id() != flow) {
                         flows.extend(self.flows.find(flow));
@@ -87,8 +111,16 @@ impl Performer {
         self.metrics.messages_sent.inc_by(sent);
         self.metrics.messages_undeliverable.inc_by(lost);
         events::answers(received, &self.metrics);
-        flows
+        Outgoing { flows, letters }
     }
+}
+
+/// What is on its way.
+#[derive(Default)]
+struct Outgoing {
+    /// Connections with something to be written.
+    flows: Vec<Arc<FlowHandle>>,
+    letters: Vec<Letter>,
 }
 
 fn change(effect: &Effect) -> Option<Op> {

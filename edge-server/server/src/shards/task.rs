@@ -121,14 +121,23 @@ impl<P: PolicyHost + Send> Owner<P> {
 
     /// Carries the effects out. False when the store failed: then nothing more may be promised.
     async fn perform(&mut self) -> bool {
-        let queries = &mut self.queries;
-        let performed = self.performer.perform(&mut self.effects, |id, answer| {
-            if let Some(reply) = queries.remove(&id) {
-                // Whoever no longer waits does not mind.
-                let _ = reply.send(answer);
+        loop {
+            let queries = &mut self.queries;
+            let performed = self.performer.perform(&mut self.effects, |id, answer| {
+                if let Some(reply) = queries.remove(&id) {
+                    // Whoever no longer waits does not mind.
+                    let _ = reply.send(answer);
+                }
+            });
+            match performed.in_current_span().await {
+                Err(_) => return false,
+                Ok(failed) if failed.is_empty() => return true,
+                // Each ends a transaction, so this comes to an end.
+                Ok(failed) => {
+                    failed.into_iter().for_each(|transaction| self.handle(Input::SendFailed { transaction }));
+                }
             }
-        });
-        performed.in_current_span().await.is_ok()
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 mod accept;
 mod admission;
 mod certificates;
+mod datagrams;
 mod flows;
 mod frames;
 mod handshake;
@@ -17,6 +18,8 @@ mod websocket;
 
 pub use self::admission::{Admission, Full, Place};
 pub use self::certificates::Certificates;
+pub use self::datagrams::Datagrams;
+pub(crate) use self::datagrams::Letter;
 pub use self::flows::{End, FlowHandle, Flows, OutboxLimits};
 pub use self::handshake::{PATHS, Refusal, SUBPROTOCOL};
 pub use self::listener::Door;

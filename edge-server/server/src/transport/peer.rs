@@ -1,8 +1,9 @@
-//! What is the same for every connection-oriented SIP transport: a message goes to its shard, what
+//! What is the same for every transport with connections: a message goes to its shard, what
 //! cannot be read is answered and counted, and what waits is written.
 
 use super::Services;
 use super::flows::{End, FlowHandle};
+use crate::metrics::Metrics;
 use crate::shards::Full;
 use bytes::Bytes;
 use std::future::poll_fn;
@@ -11,7 +12,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::timeout;
-use tributary_engine::Packet;
+use tributary_engine::{FlowId, Packet};
 use tributary_sip::{KeepAlive, Message, ParseError};
 
 /// Unreadable messages in a row after which the connection is closed: no SIP client sends that.
@@ -60,9 +61,7 @@ impl Peer {
 
     /// Counts and, where it can be, answers what could not be read.
     pub(super) fn complain(&self, error: &ParseError) {
-        self.services.metrics.messages_malformed.inc();
-        tracing::debug!(flow = self.handle.id().0, %error, "a message could not be read");
-        if let Some(response) = error.response(&tag()) {
+        if let Some(response) = complaint(error, self.handle.id(), &self.services.metrics) {
             self.answer(response);
         }
     }
@@ -134,6 +133,13 @@ impl Peer {
             Err(_) => Some(End::Slow),
         }
     }
+}
+
+/// Counts what could not be read, and gives the answer to it, where there is one.
+pub(super) fn complaint(error: &ParseError, flow: FlowId, metrics: &Metrics) -> Option<Bytes> {
+    metrics.messages_malformed.inc();
+    tracing::debug!(flow = flow.0, %error, "a message could not be read");
+    error.response(&tag())
 }
 
 /// A To tag for an answer that no state machine gives. Random, as every tag must be; without

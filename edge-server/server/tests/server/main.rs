@@ -10,6 +10,7 @@
 mod api;
 mod certificates;
 mod config;
+mod datagrams;
 mod handshake;
 mod harness;
 mod openapi;
