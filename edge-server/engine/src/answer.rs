@@ -143,6 +143,7 @@ impl Shard {
             flows: self.flows.len(),
             transactions: self.transactions.len(),
             transaction_bytes: self.transactions.held_bytes(),
+            proxied: self.proxy.len(),
             devices: self.flows.devices(),
             timers: self.wheel.len(),
         }

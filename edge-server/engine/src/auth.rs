@@ -7,7 +7,12 @@ use crate::respond::Reply;
 use crate::shard::Shard;
 use std::sync::Arc;
 use tributary_sip::digest::Refusal;
+use tributary_sip::error::HeaderError;
 use tributary_sip::{Aor, Credentials, Message, Name, Status, Verdict};
+
+/// How somebody is asked for a password who asks us for something, and who asks us to forward it.
+const UA: (Status, Name) = (Status::UNAUTHORIZED, Name::WwwAuthenticate);
+const PROXY: (Status, Name) = (Status::PROXY_AUTHENTICATION_REQUIRED, Name::ProxyAuthenticate);
 
 impl Shard {
     /// The address of record that a request outside of a dialog is from: whose password it shows, or
@@ -18,12 +23,33 @@ impl Shard {
         request: &Message,
         fx: &mut Effects,
     ) -> Result<Arc<str>, Reply> {
+        self.proven(flow, request, request.authorization(), UA, fx)
+    }
+
+    /// The same of a request that is to be forwarded (RFC 3261 22.3).
+    pub(crate) fn authenticate_caller(
+        &mut self,
+        flow: &Flow,
+        request: &Message,
+        fx: &mut Effects,
+    ) -> Result<Arc<str>, Reply> {
+        self.proven(flow, request, request.proxy_authorization(), PROXY, fx)
+    }
+
+    fn proven<'m>(
+        &mut self,
+        flow: &Flow,
+        request: &'m Message,
+        credentials: impl Iterator<Item = Result<Credentials<'m>, HeaderError>>,
+        (status, challenges): (Status, Name),
+        fx: &mut Effects,
+    ) -> Result<Arc<str>, Reply> {
         let Auth::Digest(server) = &self.config.auth else {
             return claimed(request);
         };
         let now = self.now.0.div_euclid(1000);
         let (mut stale, mut why) = (false, "missing");
-        for credentials in request.authorization() {
+        for credentials in credentials {
             let Ok(Credentials::Digest(answer)) = credentials else {
                 why = "malformed";
                 continue;
@@ -51,9 +77,9 @@ impl Shard {
             }
         }
         fx.event(Event::AuthenticationFailed { why });
-        let mut reply = Reply::refuse(Status::UNAUTHORIZED, why);
+        let mut reply = Reply::refuse(status, why);
         for challenge in server.challenges(now, stale) {
-            reply = reply.with(Name::WwwAuthenticate, challenge);
+            reply = reply.with(challenges, challenge);
         }
         Err(reply)
     }

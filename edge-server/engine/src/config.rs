@@ -124,6 +124,8 @@ pub struct Timing {
     /// Milliseconds for which the answer to a request that came over a connection is kept for a
     /// repetition of it: no transport repeats it, but libraries do. Datagrams keep to 64*T1.
     pub transaction_ms: u32,
+    /// Milliseconds that devices have to answer a call before it goes to those that come after them.
+    pub ring_ms: u32,
 }
 
 impl Default for Timing {
@@ -138,6 +140,7 @@ impl Default for Timing {
             restart_grace_ms: 120_000,
             notify_timeout_ms: 32_000,
             transaction_ms: 32_000,
+            ring_ms: 20_000,
         }
     }
 }

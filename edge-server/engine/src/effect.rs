@@ -99,6 +99,13 @@ pub enum Event {
         /// Why, where the status is a refusal; no words of the peer's.
         detail: Option<&'static str>,
     },
+    /// A request was forwarded; when it is answered, [`Request`](Self::Request) says how.
+    Forwarded {
+        /// `INVITE`, or `other` for methods that are not known.
+        method: &'static str,
+        /// To how many devices, at the same time or one after the other.
+        devices: u32,
+    },
     /// A message was dropped without an answer.
     Dropped {
         /// Why.

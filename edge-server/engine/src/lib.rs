@@ -1,4 +1,4 @@
-//! Registrar, presence agent and publication agent as one deterministic state machine a shard.
+//! Registrar, proxy, presence agent and publication agent as one deterministic state machine a shard.
 //!
 //! ```text
 //!                     now, Input                        Effects, in order
@@ -21,6 +21,9 @@
 //! its bytes differ from those before, sent to all watchers as heads of their own around one shared
 //! body. A watcher that has not answered its last NOTIFY is passed over and gets the newest state
 //! when it does.
+//!
+//! What is for a user's devices is forwarded to them by that user's shard: to all at the same time, or as
+//! the caller wishes, each over its own connection, with one answer back.
 //!
 //! - [`Shard`], [`Input`], [`Effect`]: the state machine.
 //! - [`Router`]: which shard a message belongs to.
@@ -47,6 +50,7 @@ mod flows;
 mod hashing;
 mod notify;
 mod presentity;
+mod proxy;
 mod publication;
 mod random;
 mod registrar;

@@ -91,10 +91,14 @@ limits! {
     presentities_per_shard = 1000000 "presentities" => "503 with Retry-After to the request that would add one";
     /// Requests that one shard answers at a time, with those whose answer it keeps for repetitions of them.
     transactions_per_shard = 65536 "transactions" => "what is kept for repetitions over connections is forgotten early; then 503 with Retry-After";
-    /// Requests of its own that one shard repeats until they are answered: NOTIFYs in datagrams.
-    requests_per_shard = 65536 "transactions" => "none; the NOTIFY waits for a second";
+    /// Requests of its own that one shard waits for the answer to: NOTIFYs in datagrams, and what it forwards.
+    requests_per_shard = 65536 "transactions" => "the NOTIFY waits for a second; the device that was to get what is forwarded counts as answering 503";
     /// Sum of the lengths of the messages that one shard keeps to send again.
     transaction_bytes_per_shard = 33554432 "bytes" => "as for the two above";
+    /// Devices of one user that one request is forwarded to.
+    forks_per_request = 20 "devices" => "the least preferred do not get the request";
+    /// Forwarded requests that one shard waits for the end of.
+    proxied_per_shard = 16384 "requests" => "503 with Retry-After to the request that would add one";
     /// Length of what is kept of a dialog: URIs, tags, Call-ID and route set.
     dialog_bytes = 4096 "bytes" => "400 to the SUBSCRIBE";
     /// Length of one Contact URI that is stored.

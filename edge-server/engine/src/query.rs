@@ -164,6 +164,8 @@ pub struct Counts {
     pub transactions: usize,
     /// Length of the messages kept to be sent again.
     pub transaction_bytes: usize,
+    /// Forwarded requests that are not over.
+    pub proxied: usize,
     /// Watching devices whose newest connection is remembered.
     pub devices: usize,
     /// Timers that are set.

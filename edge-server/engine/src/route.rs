@@ -115,7 +115,7 @@ pub(crate) fn contact_user(shard: u16) -> String {
     format!("ps-{shard}")
 }
 
-fn contact_shard(user: &str) -> Option<u16> {
+pub(crate) fn contact_shard(user: &str) -> Option<u16> {
     user.strip_prefix("ps-")?.parse().ok()
 }
 
@@ -131,6 +131,8 @@ pub(crate) enum Of {
     Subscription,
     /// The table of transactions.
     Transaction,
+    /// The table of transactions, and then the request that was forwarded.
+    Proxy,
 }
 
 impl Of {
@@ -138,6 +140,7 @@ impl Of {
         match self {
             Self::Subscription => b's',
             Self::Transaction => b't',
+            Self::Proxy => b'p',
         }
     }
 }
@@ -164,6 +167,11 @@ impl Mark {
         let rest = self.rest(branch)?;
         let (place, nonce) = rest.strip_prefix(char::from(of.letter()))?.split_once('.')?;
         Some((u32::from_str_radix(place, 16).ok()?, u32::from_str_radix(nonce, 16).ok()?))
+    }
+
+    /// Whether this shard wrote a branch.
+    pub(crate) fn wrote(&self, branch: &str) -> bool {
+        self.rest(branch).is_some()
     }
 
     /// What follows the mark.

@@ -7,6 +7,7 @@ use crate::hashing::{Keyed, Table};
 use crate::input::{Flow, Input, Notice, Scope};
 use crate::policy::PolicyHost;
 use crate::presentity::{Change, Presentities, PresentityId};
+use crate::proxy::{Aim, News, Proxy};
 use crate::random::Random;
 use crate::respond::{self, Reply};
 use crate::route::Mark;
@@ -17,7 +18,7 @@ use merge_core::policy::Reason;
 use merge_core::time::Millis;
 use std::sync::Arc;
 use tributary_sip::transaction::{self as layer, FlowId, Transactions};
-use tributary_sip::{Message, Method, Name, Status};
+use tributary_sip::{Message, Method, Name, SealingKeys, Status};
 
 /// All state of the presentities whose address hashes to this shard.
 ///
@@ -38,6 +39,8 @@ pub struct Shard {
     pub(crate) told: Vec<layer::Effect>,
     /// What the branches of this shard's requests begin with.
     pub(crate) mark: Mark,
+    /// What is forwarded.
+    pub(crate) proxy: Proxy,
     pub(crate) keyed: Keyed,
     /// For tags that a repetition must get again. Keyed apart from `keyed`, for what comes of it is sent.
     tags: Keyed,
@@ -59,10 +62,18 @@ pub struct Shard {
 /// What a timer is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Timer {
-    Binding { presentity: PresentityId, serial: u32 },
-    Publication { presentity: PresentityId, mark: u32 },
+    Binding {
+        presentity: PresentityId,
+        serial: u32,
+    },
+    Publication {
+        presentity: PresentityId,
+        mark: u32,
+    },
     Reevaluate(PresentityId),
     Subscription(SubscriptionId),
+    /// The devices that this call rings had their time.
+    Ringing(u32),
 }
 
 /// How many there are of what has no table of its own.
@@ -94,6 +105,7 @@ impl Shard {
             transactions: transaction::table(&config, secret),
             told: Vec::new(),
             mark: Mark::new(seed, index),
+            proxy: Proxy::new(seed),
             keyed,
             tags,
             waiting: Table::with_hasher(keyed),
@@ -107,6 +119,14 @@ impl Shard {
             random,
             config,
         }
+    }
+
+    /// With these keys for flow tokens, the same in all shards and after every restart: dialogs between
+    /// devices that use datagrams then live through it. Without, they come from the seed.
+    #[must_use]
+    pub fn sealing(mut self, keys: SealingKeys) -> Self {
+        self.proxy.set_keys(keys);
+        self
     }
 
     /// When [`Input::Tick`] is wanted next; may be early, is never late. Once the shard stops nothing
@@ -151,6 +171,7 @@ impl Shard {
                 fx.push(Effect::Answer { id, answer });
             }
         }
+        self.proxy_turns(fx);
         self.settle(host, fx);
     }
 
@@ -176,6 +197,7 @@ impl Shard {
                 Timer::Publication { presentity, mark } => self.publication_due(presentity, mark, fx),
                 Timer::Reevaluate(presentity) => self.mark(presentity, Reason::Timer, None, true),
                 Timer::Subscription(id) => self.subscription_due(id, fx),
+                Timer::Ringing(call) => self.proxy.hears(News::Enough { call }),
             }
         }
         self.fired = fired;
@@ -192,18 +214,11 @@ impl Shard {
     }
 
     fn request(&mut self, flow: &Flow, asked: &Asked, fx: &mut Effects) {
-        let Asked { transaction, message: request, cancels, merged } = asked;
-        let reply = match request.method() {
-            _ if *merged => Err(Reply::refuse(LOOP_DETECTED, "merged")),
-            Method::Register => self.register(flow, request, fx),
-            Method::Publish => self.publish(flow, request, fx),
-            Method::Subscribe => self.subscribe(flow, request, fx),
-            Method::Options => options(request),
-            // What it means has been answered: it has no effect (RFC 3261 9.2).
-            Method::Cancel if *cancels => Ok(Reply::new(Status::OK)),
-            _ => self.other_method(request),
+        let Asked { transaction, message: request, .. } = asked;
+        let reply = match self.serve(flow, asked, fx) {
+            Ok(Some(reply)) | Err(reply) => reply,
+            Ok(None) => return,
         };
-        let reply = reply.unwrap_or_else(|refusal| refusal);
         let tag = match &reply.to_tag {
             Some(tag) => tag.clone(),
             None if reply.is_stateless() => self.stateless_tag(flow, request),
@@ -229,6 +244,31 @@ impl Shard {
         self.transact(answer, fx);
     }
 
+    /// The answer to a request; none yet for one that is forwarded.
+    fn serve(&mut self, flow: &Flow, asked: &Asked, fx: &mut Effects) -> Result<Option<Reply>, Reply> {
+        let Asked { message: request, cancels, merged, .. } = asked;
+        if *merged && !self.came_through_us(request) {
+            return Err(Reply::refuse(Status::LOOP_DETECTED, "merged"));
+        }
+        let reply = match (request.method(), *cancels) {
+            (Method::Register, _) => self.register(flow, request, fx),
+            (Method::Publish, _) => self.publish(flow, request, fx),
+            (Method::Cancel, Some(transaction)) => {
+                let reason = request.header(Name::Reason).map(Box::from);
+                self.proxy.hears(News::Cancelled { transaction, reason });
+                Ok(Reply::new(Status::OK))
+            }
+            (Method::Cancel, None) => Err(Reply::new(Status::CALL_DOES_NOT_EXIST)),
+            (method, _) => match (self.aim(flow, request)?, method) {
+                (Aim::Us, Method::Subscribe) => self.subscribe(flow, request, fx),
+                (Aim::Us, Method::Options) => options(request),
+                (Aim::Us, _) => self.other_method(request),
+                (aim, _) => return self.forward(flow, asked, aim, fx).map(|()| None),
+            },
+        };
+        reply.map(Some)
+    }
+
     /// The tag of an answer that is not kept: the same for each repetition (RFC 3261 8.2.7).
     fn stateless_tag(&self, flow: &Flow, request: &Message) -> String {
         let header = |name| request.header(name).unwrap_or_default().as_bytes();
@@ -241,7 +281,7 @@ impl Shard {
         let in_dialog = request.to().is_ok_and(|to| to.tag().is_some());
         Err(match request.method() {
             // Nothing that could be cancelled, ended or answered lives here.
-            Method::Bye | Method::Cancel | Method::Prack => Reply::new(Status::CALL_DOES_NOT_EXIST),
+            Method::Bye | Method::Prack => Reply::new(Status::CALL_DOES_NOT_EXIST),
             Method::Notify if in_dialog => Reply::new(Status::CALL_DOES_NOT_EXIST),
             Method::Extension(_) => Reply::new(NOT_IMPLEMENTED).with(Name::Allow, respond::ALLOW),
             _ => Reply::new(Status::METHOD_NOT_ALLOWED).with(Name::Allow, respond::ALLOW),
@@ -326,13 +366,8 @@ impl Shard {
     }
 }
 
-/// These have no constants of their own in the message layer.
+/// It has no constant of its own in the message layer.
 const NOT_IMPLEMENTED: Status = match Status::new(501) {
-    Some(status) => status,
-    None => Status::SERVER_INTERNAL_ERROR,
-};
-
-const LOOP_DETECTED: Status = match Status::new(482) {
     Some(status) => status,
     None => Status::SERVER_INTERNAL_ERROR,
 };
@@ -351,8 +386,11 @@ fn options(request: &Message) -> Result<Reply, Reply> {
 }
 
 /// A name for events: a peer cannot make up labels.
-fn known(method: Method<'_>) -> &'static str {
+pub(crate) fn known(method: Method<'_>) -> &'static str {
     match method {
+        Method::Invite => "INVITE",
+        Method::Message => "MESSAGE",
+        Method::Bye => "BYE",
         Method::Register => "REGISTER",
         Method::Publish => "PUBLISH",
         Method::Subscribe => "SUBSCRIBE",

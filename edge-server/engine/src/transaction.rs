@@ -6,8 +6,8 @@
 //!    NOTIFY in datagrams ▶└──────┬───────┘ Response, Failed ──▶ the subscription
 //!                                └ Send ──▶ effects, behind what was stored until then
 //! ```
-//! A repetition is answered in the table and never seen here. Every request is answered in the call in
-//! which it came, so no server transaction is ever waited for.
+//! A repetition is answered in the table and never seen here. What is for ourselves is answered in the
+//! call in which it came; what is forwarded waits for its devices, and is told of here.
 
 use crate::effect::{Effects, Event};
 use crate::limits::Limits;
@@ -25,8 +25,8 @@ const FEW: usize = 16;
 pub(crate) struct Asked {
     pub(crate) transaction: TransactionId,
     pub(crate) message: Message,
-    /// Of a CANCEL: what it means is there.
-    pub(crate) cancels: bool,
+    /// Of a CANCEL: what it means, if that is there.
+    pub(crate) cancels: Option<TransactionId>,
     /// It came before, over another path.
     pub(crate) merged: bool,
 }
@@ -51,11 +51,15 @@ impl Shard {
         self.transactions.handle(self.now.0.max(0) as u64, input, &mut told);
         let mut asked = None;
         for effect in told.drain(..) {
+            let Some(effect) = self.proxy.overhears(effect) else {
+                continue;
+            };
             match effect {
                 Effect::Send { transaction, hop, packet } => fx.send(hop, packet, transaction),
                 Effect::Request { transaction, message, cancels, merged, .. } => {
-                    asked = Some(Asked { transaction, message, cancels: cancels.is_some(), merged });
+                    asked = Some(Asked { transaction, message, cancels, merged });
                 }
+                Effect::Ack { hop, message, .. } => self.forward_ack(hop, &message, fx),
                 Effect::Response { user, message, .. } => {
                     if let Some(status) = message.status().filter(|status| status.code() >= 200) {
                         self.notify_answered(user, notify::Outcome::Status(status.code()), fx);
@@ -73,8 +77,8 @@ impl Shard {
                     debug_assert_eq!(why, Refusal::Full, "every NOTIFY has a branch of its own");
                     self.notify_later(notify::user_of(user).0);
                 }
-                // Nobody waits for an ACK, for an answer to have arrived, or for an end.
-                Effect::Ack { .. } | Effect::Failed { user: None, .. } | Effect::Terminated { .. } => {}
+                // Nobody waits for the end of a NOTIFY.
+                Effect::Failed { user: None, .. } | Effect::Terminated { .. } => {}
                 Effect::Dropped(why) => fx.event(Event::Dropped { why: name(why) }),
                 Effect::LimitReached(field) => fx.event(Event::LimitReached { limit: limit(field) }),
             }

@@ -47,6 +47,8 @@ impl Status {
     pub const TEMPORARILY_UNAVAILABLE: Status = Status(480);
     /// 481 Call/Transaction Does Not Exist
     pub const CALL_DOES_NOT_EXIST: Status = Status(481);
+    /// 482 Loop Detected
+    pub const LOOP_DETECTED: Status = Status(482);
     /// 483 Too Many Hops
     pub const TOO_MANY_HOPS: Status = Status(483);
     /// 487 Request Terminated

@@ -29,8 +29,9 @@ pub(crate) fn classify(activities: Activities<'_>, idle: bool) -> Class {
     if says_something { Class::Explicit } else { Class::Plain }
 }
 
-/// For the most-available composition: 0 free, 1 busy, 2 away.
-pub(super) fn hindrance(activities: Activities<'_>) -> u8 {
+/// How much activities keep somebody from answering: 0 free, 1 busy, 2 away.
+#[must_use]
+pub fn hindrance(activities: Activities<'_>) -> u8 {
     let weight = |token: &str| match token {
         "working" | "other" | "looking-for-work" | "tv" | "playing" | "spectator" => 0,
         "away" | "holiday" | "vacation" | "sleeping" | "permanent-absence" | "worship" | "breakfast"

@@ -52,6 +52,7 @@ use crate::presence_json;
 use crate::time::Millis;
 use crate::xml::{Element, IdAttribute};
 
+pub use activities::hindrance;
 pub(crate) use activities::{Class, classify};
 pub(crate) use candidates::{PartCandidate, TupleCandidate};
 pub(crate) use hidden::Hidden;

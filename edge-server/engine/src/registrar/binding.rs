@@ -4,6 +4,7 @@ use super::granted;
 use crate::effect::{Effect, Effects, Event, StoreOp};
 use crate::input::{Flow, FlowDevice, Notice};
 use crate::presentity::{Binding, NOBODY, Presentity, PresentityId, push_exact};
+use crate::proxy::News;
 use crate::record::{self, Datagrams, Last, Record, RegistrationRecord, Table};
 use crate::respond::Reply;
 use crate::shard::{Shard, Timer};
@@ -191,6 +192,8 @@ impl Shard {
         self.tally.bindings -= 1;
         let key = record::registration_key(&presentity.aor, &binding.id);
         fx.push(Effect::Store(StoreOp::Delete { table: Table::Registrations, key }));
+        let binding_name = Self::binding_name(self.keyed, &presentity.aor, &binding.id);
+        self.proxy.hears(News::Withdrawn { binding: binding_name });
         self.wheel.cancel(binding.timer);
         if let Some(flow) = binding.flow {
             self.flows.untie_owner(flow, id);

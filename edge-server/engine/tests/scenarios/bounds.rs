@@ -20,6 +20,8 @@ fn tight() -> Scene {
         resumed_at_once: 50,
         devices_per_shard: 1,
         publication_bytes_per_presentity: 800,
+        forks_per_request: 2,
+        proxied_per_shard: 2,
         dialog_bytes: 700,
         contact_bytes: 100,
     };

@@ -147,18 +147,18 @@ fn a_refusal_that_the_request_alone_decides_leaves_nothing_and_is_repeated_word_
 }
 
 #[test]
-fn a_call_is_refused_as_ever_and_its_ack_and_cancel_leave_nothing_behind() {
+fn a_call_to_the_server_itself_is_refused_and_its_ack_and_cancel_leave_nothing_behind() {
     for datagrams in [true, false] {
         let mut scene = Scene::new();
         let bob = bob(&mut scene, datagrams);
-        let alice = "sip:alice@example.com";
-        let invite = bob.head(&mut scene, "INVITE", alice, alice) + "Content-Length: 0\r\n\r\n";
+        let us = "sip:example.com";
+        let invite = bob.head(&mut scene, "INVITE", us, us) + "Content-Length: 0\r\n\r\n";
         let refusal = scene.ask(bob.flow, &invite);
         assert_eq!(code(&refusal), 405);
         assert!(refusal.header(Name::Allow).is_some());
         assert_eq!(scene.ask(bob.flow, &invite).raw(), refusal.raw());
         let to = format!("To: {}", refusal.header(Name::To).unwrap());
-        let ack = invite.replace("INVITE", "ACK").replace("To: <sip:alice@example.com>", &to);
+        let ack = invite.replace("INVITE", "ACK").replace("To: <sip:example.com>", &to);
         scene.send(bob.flow, &ack);
         assert_eq!(scene.inbox(bob.flow).len(), 0);
         assert_eq!(code(&scene.ask(bob.flow, &invite.replace("INVITE", "CANCEL"))), 481);

@@ -5,6 +5,7 @@
 mod auth;
 mod bounds;
 mod browsers;
+mod calls;
 mod datagrams;
 mod mutated;
 mod policies;

@@ -279,6 +279,7 @@ impl Scene {
             all.flows += counts.flows;
             all.transactions += counts.transactions;
             all.transaction_bytes += counts.transaction_bytes;
+            all.proxied += counts.proxied;
             all.devices += counts.devices;
             all.timers += counts.timers;
         }

@@ -28,6 +28,10 @@ pub(super) fn count(event: &Event, metrics: &Metrics) {
             add(&metrics.messages_received, "kind", *method);
             add(&metrics.responses_sent, "status", status.to_string());
         }
+        Event::Forwarded { method, devices } => {
+            name("forwarded");
+            tracing::debug!(method, devices, "forwarded");
+        }
         Event::Dropped { why } => {
             name("dropped");
             tracing::debug!(why, "a message was dropped");

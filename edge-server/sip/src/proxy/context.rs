@@ -218,6 +218,11 @@ impl<R> Context<R> {
         self.is_answered() && self.branches.iter().all(|branch| branch.stage == Stage::Ended)
     }
 
+    /// Whether another group follows: until then the open one has its time ([`Input::Enough`]).
+    pub fn has_more(&self) -> bool {
+        !self.closed && !self.waiting.is_empty()
+    }
+
     /// Branches begun so far.
     pub fn branches(&self) -> usize {
         self.branches.len()

@@ -59,7 +59,9 @@ impl Hops<'_> {
         }
     }
 
-    fn mark(&self, received: &Message) -> String {
+    /// What a branch ends with, behind a dot, so that [`is_loop`](Self::is_loop) knows the request
+    /// again. For those who make the first part themselves.
+    pub fn mark(&self, received: &Message) -> String {
         let mut hasher = DefaultHasher::new();
         (self.secret, received.uri(), received.call_id()).hash(&mut hasher);
         received.header(Name::CSeq).hash(&mut hasher);

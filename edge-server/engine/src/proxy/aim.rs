@@ -1,0 +1,134 @@
+//! Where a request goes: to ourselves, to a user of ours, or over a flow that a token of ours names.
+
+use super::Proxy;
+use crate::input::Flow;
+use crate::respond::Reply;
+use crate::route;
+use crate::shard::Shard;
+use std::cell::Cell;
+use tributary_sip::error::HeaderError;
+use tributary_sip::flow_token::FlowToken;
+use tributary_sip::proxy::Path;
+use tributary_sip::transaction::{Hop, Transport};
+use tributary_sip::{Message, Method, Status, Uri};
+
+/// Where a request goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Aim {
+    /// It is for ourselves.
+    Us,
+    /// To the user that its Request-URI names.
+    User,
+    /// Over this flow, by what its Route says.
+    Flow(Hop),
+}
+
+/// The path of a request behind us.
+pub(super) struct Way<'m> {
+    pub(super) path: Path<'m>,
+    /// The last of our tokens that it had on top, and how many there were.
+    token: Option<(FlowToken, u32)>,
+}
+
+impl Proxy {
+    /// The path of a request without the URIs of ours that it begins with: one for each side where it
+    /// goes by our Record-Route.
+    pub(super) fn way<'m>(
+        &self,
+        domains: &[String],
+        came_by: Transport,
+        request: &'m Message,
+    ) -> Result<Way<'m>, HeaderError> {
+        let seen = Cell::new(None::<(FlowToken, u32)>);
+        let ours = |uri: &Uri<'_>| {
+            let host = uri.host.strip_suffix('.').unwrap_or(uri.host);
+            let ours = domains.iter().any(|domain| domain.eq_ignore_ascii_case(host));
+            if !uri.is_sip() || !uri.params.has("lr") {
+                return false;
+            }
+            let Some(user) = uri.user else {
+                // A WebSocket leads to nobody but us, by whatever name: the page knows our URL alone
+                // (preloaded routes of browsers' libraries).
+                let websocket = uri
+                    .params
+                    .get("transport")
+                    .is_some_and(|t| ["ws", "wss"].iter().any(|ws| t.eq_ignore_ascii_case(ws)));
+                return ours || (came_by.is_websocket() && websocket);
+            };
+            let token = if ours { FlowToken::open(&self.keys, user) } else { None };
+            let count = seen.get().map_or(0, |(_, count)| count);
+            token.inspect(|token| seen.set(Some((*token, count + 1)))).is_some()
+        };
+        let mut path = Path::received(request, ours)?;
+        while let Some(first) = path.routes.first()
+            && first.parse_uri().is_ok_and(|first| ours(&first))
+        {
+            path.routes.remove(0);
+        }
+        Ok(Way { path, token: seen.get() })
+    }
+
+    /// The URI that brings what follows in a dialog back to us and over this flow.
+    pub(super) fn record_route(&self, hop: Hop, host: &str) -> String {
+        let token = FlowToken { run: self.run, hop }.seal(&self.keys);
+        // Nobody understands `transport=tcp` with `sip:` as TLS, and everybody the parameter that
+        // RFC 3261 26.2.2 has deprecated.
+        let transport = if hop.transport == Transport::Tls { "tls" } else { hop.transport.uri() };
+        format!("sip:{token}@{host};transport={transport};lr")
+    }
+}
+
+impl Shard {
+    /// Where a request goes. What a proxy may not do is refused here.
+    pub(crate) fn aim(&self, flow: &Flow, request: &Message) -> Result<Aim, Reply> {
+        let way = self.proxy.way(&self.config.domains, flow.hop.transport, request);
+        let way = way.map_err(|_| Reply::refuse(Status::BAD_REQUEST, "Route"))?;
+        if let Some(token) = self.other_side(&way, &flow.hop) {
+            return self.open(token).map(Aim::Flow).ok_or(Reply::refuse(Status::FLOW_FAILED, "flow"));
+        }
+        let path = way.path;
+        if !path.routes.is_empty() {
+            return Err(elsewhere());
+        }
+        self.aim_at(request.method(), path.uri)
+    }
+
+    /// The flow that the path of a request leads over.
+    pub(super) fn ahead(&self, way: &Way<'_>, came_by: &Hop) -> Option<Hop> {
+        self.open(self.other_side(way, came_by)?)
+    }
+
+    /// The token at the end is the other side's. Where it is the sender's own there was no other, and
+    /// the request goes out into the world (RFC 5626 5.3).
+    fn other_side(&self, way: &Way<'_>, came_by: &Hop) -> Option<FlowToken> {
+        let (token, count) = way.token?;
+        (count > 1 || !token.is_source(self.proxy.run, came_by)).then_some(token)
+    }
+
+    /// The flow of a token, while there is one.
+    fn open(&self, token: FlowToken) -> Option<Hop> {
+        // That of datagrams is no less open after a restart of ours.
+        let this_run = token.run == self.proxy.run || !token.hop.transport.is_reliable();
+        (this_run && !self.flows.is_closed(token.hop.flow)).then_some(token.hop)
+    }
+
+    fn aim_at(&self, method: Method<'_>, uri: &str) -> Result<Aim, Reply> {
+        let parsed = Uri::parse(uri).map_err(|_| Reply::refuse(Status::BAD_REQUEST, "Request-URI"))?;
+        let aor = route::named(uri);
+        let host = aor.as_ref().map_or(parsed.host, |aor| aor.host());
+        let ours = self.config.domains.iter().any(|domain| domain.eq_ignore_ascii_case(host));
+        let us = parsed.user.is_none_or(|user| route::contact_shard(user).is_some());
+        match (parsed.is_sip() || aor.is_some(), ours) {
+            _ if method == Method::Subscribe => Ok(Aim::Us),
+            (false, _) => Err(Reply::refuse(Status::UNSUPPORTED_URI_SCHEME, "scheme")),
+            (true, false) => Err(elsewhere()),
+            (true, true) if us && parsed.is_sip() => Ok(Aim::Us),
+            (true, true) => Ok(Aim::User),
+        }
+    }
+}
+
+/// Nothing goes to hosts that are not ours.
+fn elsewhere() -> Reply {
+    Reply::refuse(Status::FORBIDDEN, "another domain")
+}

@@ -1,0 +1,133 @@
+//! The beginning of a call: what a request must be to be forwarded, and to whom it is.
+
+use super::{Aim, Call, Target};
+use crate::effect::{Effects, Event};
+use crate::input::Flow;
+use crate::respond::Reply;
+use crate::route;
+use crate::shard::Shard;
+use crate::transaction::Asked;
+use crate::wheel::TimerId;
+use tributary_sip::proxy::context::Rules;
+use tributary_sip::proxy::{Context, Device, Disposition, Hops, max_breadth, max_forwards};
+use tributary_sip::{Message, Method, Name, Status};
+
+/// Ms after which nobody waits for the answer to a request that is no INVITE (64*T1), less some for its
+/// way back.
+const PATIENCE_MS: i64 = 31_000;
+
+impl Shard {
+    /// Forwards a request, or says why not.
+    pub(crate) fn forward(
+        &mut self,
+        flow: &Flow,
+        asked: &Asked,
+        aim: Aim,
+        fx: &mut Effects,
+    ) -> Result<(), Reply> {
+        let request = &asked.message;
+        max_forwards(request).map_err(|status| Reply::refuse(status, "Max-Forwards"))?;
+        let breadth = max_breadth(request).map_err(|status| Reply::refuse(status, "Max-Breadth"))?;
+        let required: Vec<&str> = request.proxy_require().collect();
+        if !required.is_empty() {
+            let refusal = Reply::refuse(Status::BAD_EXTENSION, "Proxy-Require");
+            return Err(refusal.with(Name::Unsupported, required.join(", ")));
+        }
+        if self.hops().is_loop(request) {
+            return Err(Reply::refuse(Status::LOOP_DETECTED, "loop"));
+        }
+        // Who shows a token of ours in a dialog was let in when that began, and nobody else has one.
+        let in_dialog = request.to().is_ok_and(|to| to.tag().is_some());
+        if !(in_dialog && matches!(aim, Aim::Flow(_))) {
+            self.check_caller(flow, request, fx)?;
+        }
+        let (targets, groups) = match aim {
+            Aim::Flow(hop) => {
+                let target = Target { uri: None, hop, binding: None };
+                (vec![target], vec![vec![Device { contacts: vec![0] }]])
+            }
+            Aim::Us | Aim::User => self.devices_of(flow, request, fx)?,
+        };
+        if self.proxy.len() >= self.config.limits.proxied_per_shard as usize {
+            return Err(self.full(fx, "proxied_per_shard"));
+        }
+        let invite = request.method() == Method::Invite;
+        let disposition = Disposition::of(request);
+        let rules =
+            Rules { invite, no_cancel: disposition.no_cancel, authoritative: aim == Aim::User, breadth };
+        let mut pause = i64::from(self.config.timing.ring_ms);
+        if !invite {
+            pause = pause.min(PATIENCE_MS / i64::try_from(groups.len().max(1)).unwrap_or(i64::MAX));
+        }
+        let devices = groups.iter().map(Vec::len).sum();
+        let mut actions = Vec::new();
+        let context = Context::begin(rules, groups, &mut actions);
+        let mut call = Box::new(Call {
+            context,
+            request: request.clone(),
+            hop: flow.hop,
+            caller: Some(asked.transaction),
+            targets,
+            branches: Vec::new(),
+            open: 0,
+            devices,
+            patience: TimerId::NONE,
+            pause,
+            told: false,
+        });
+        fx.event(Event::Forwarded { method: crate::shard::known(request.method()), devices: devices as u32 });
+        let index = self.proxy.calls.insert(None);
+        self.proxy.by_caller.insert(asked.transaction, index);
+        self.carry_out(index, &mut call, actions, fx);
+        self.put_back(index, call);
+        Ok(())
+    }
+
+    fn devices_of(
+        &mut self,
+        flow: &Flow,
+        request: &Message,
+        fx: &mut Effects,
+    ) -> Result<(Vec<Target>, Vec<Vec<Device>>), Reply> {
+        let way = self.proxy.way(&self.config.domains, flow.hop.transport, request);
+        let uri = way.map_err(|_| Reply::refuse(Status::BAD_REQUEST, "Route"))?.path.uri;
+        let aor = self.served(uri)?;
+        let chosen = self.chosen(self.presentities.find(aor.as_str()), uri, request)?;
+        if chosen.cut {
+            fx.event(Event::LimitReached { limit: "forks_per_request" });
+        }
+        Ok((chosen.targets, chosen.groups))
+    }
+
+    pub(super) fn hops(&self) -> Hops<'_> {
+        Hops { sent_by: (self.host(), None), secret: self.proxy.loops }
+    }
+
+    /// Our name in Via and Record-Route.
+    pub(super) fn host(&self) -> &str {
+        crate::respond::agent(&self.config)
+    }
+
+    /// Whether a request was here before: then a copy of it is a spiral, and no second fork of somebody
+    /// before us.
+    pub(crate) fn came_through_us(&self, request: &Message) -> bool {
+        let host = self.host();
+        request.vias().map_while(Result::ok).any(|via| via.host.eq_ignore_ascii_case(host))
+    }
+
+    /// Only users of ours may send through us, and only as themselves (R20, R22).
+    fn check_caller(&mut self, flow: &Flow, request: &Message, fx: &mut Effects) -> Result<(), Reply> {
+        let from = request.from().map_err(|_| Reply::refuse(Status::BAD_REQUEST, "From"))?;
+        let from = route::named(from.uri);
+        if let (Some(from), Some(user)) = (&from, &flow.authenticated)
+            && *from.as_str() == **user
+        {
+            return Ok(());
+        }
+        let user = self.authenticate_caller(flow, request, fx)?;
+        match from {
+            Some(from) if *from.as_str() == *user => Ok(()),
+            _ => Err(Reply::refuse(Status::FORBIDDEN, "From is not the authenticated user")),
+        }
+    }
+}
