@@ -11,6 +11,8 @@ pub(super) fn trace(effect: &Effect) {
             let span = tracing::Span::current();
             span.record("status", status);
             match detail {
+                // The first half of every login is no news.
+                Some("missing") if matches!(status, 401 | 407) => tracing::debug!("{method} challenged"),
                 Some(detail) => tracing::info!(detail, "{method} answered {status}"),
                 None => tracing::debug!("{method} answered {status}"),
             }
