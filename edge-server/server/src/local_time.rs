@@ -1,40 +1,38 @@
 //! Wall-clock time for policies, in the time zones of the IANA database that is built in.
 
+use crate::config::Server;
 use crate::users::Directory;
-use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use merge_core::live::Presentity;
 use merge_core::policy::LocalTime;
 use merge_core::time::Millis;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// The clock on the wall of each user.
 #[derive(Debug)]
 pub struct Wall {
-    /// Of those who have no time zone of their own.
-    default: ArcSwap<TimeZone>,
     users: Arc<Directory>,
+    domains: HashMap<String, TimeZone>,
+    /// Of those who have no time zone by themselves nor by their domain.
+    default: TimeZone,
 }
 
 impl Wall {
-    /// `default` is the name of the time zone of users who have none of their own.
-    pub fn new(default: &str, users: Arc<Directory>) -> Arc<Self> {
-        let wall = Self { default: ArcSwap::from_pointee(TimeZone::UTC), users };
-        wall.set_default(default);
-        Arc::new(wall)
-    }
-
-    /// Replaces the time zone of users who have none of their own. The configuration was checked, so
-    /// the name is known.
-    pub fn set_default(&self, name: &str) {
-        self.default.store(Arc::new(zone(name).unwrap_or(TimeZone::UTC)));
+    /// By the time zones of `server`, which was checked, and by those that `users` have of their own.
+    pub fn new(server: &Server, users: Arc<Directory>) -> Arc<Self> {
+        let domains = server.timezones.iter();
+        let domains = domains.filter_map(|(domain, name)| Some((domain.to_ascii_lowercase(), zone(name)?)));
+        let default = zone(&server.timezone).unwrap_or(TimeZone::UTC);
+        Arc::new(Self { users, domains: domains.collect(), default })
     }
 
     /// What a user's clock shows at `now`.
-    pub fn local_time(&self, aor: &str, now: Millis) -> Option<LocalTime> {
-        match self.users.zone(aor) {
+    pub fn local_time(&self, user: &Presentity, now: Millis) -> Option<LocalTime> {
+        match self.users.zone(&user.aor) {
             Some(own) => local(&own, now),
-            None => local(&self.default.load(), now),
+            None => local(self.domains.get(&user.domain).unwrap_or(&self.default), now),
         }
     }
 }
@@ -59,6 +57,9 @@ pub(crate) fn local(zone: &TimeZone, now: Millis) -> Option<LocalTime> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Clock;
+    use crate::config::{Config, User};
+    use crate::metrics::Exposition;
 
     /// `at`, the zone, and the weekday, time of day and date that a clock on the wall shows there.
     fn check(at: &str, name: &str, weekday: u8, time: &str, date: &str) {
@@ -94,6 +95,39 @@ mod tests {
         check("2026-10-25T00:30:00Z", amsterdam, 7, "02:30", "2026-10-25");
         check("2026-10-25T01:30:00Z", amsterdam, 7, "02:30", "2026-10-25");
         check("2026-10-26T08:00:00Z", amsterdam, 1, "09:00", "2026-10-26");
+    }
+
+    #[test]
+    fn a_users_own_zone_goes_before_the_domains_and_that_before_the_servers() {
+        let user = |name: &str, domain: &str, timezone: Option<&str>| User {
+            name: name.to_owned(),
+            domain: Some(domain.to_owned()),
+            password: Some("secret".to_owned()),
+            timezone: timezone.map(str::to_owned),
+            ..User::default()
+        };
+        let mut config = Config::default();
+        config.server.domains = vec!["example.com".to_owned(), "example.org".to_owned()];
+        config.server.timezone = "Europe/Amsterdam".to_owned();
+        config.server.timezones = [("Example.ORG".to_owned(), "Asia/Tokyo".to_owned())].into();
+        config.users = vec![
+            user("alice", "example.com", None),
+            user("bob", "example.org", None),
+            user("carol", "example.org", Some("America/New_York")),
+        ];
+        let metrics = Exposition::default().metrics;
+        let users = Directory::open(&config, None, metrics, Clock::default()).unwrap();
+        let wall = Wall::new(&config.server, Arc::new(users));
+        for (name, domain, zone) in [
+            ("alice", "example.com", "Europe/Amsterdam"),
+            ("bob", "example.org", "Asia/Tokyo"),
+            ("carol", "example.org", "America/New_York"),
+            ("whoever", "example.org", "Asia/Tokyo"),
+        ] {
+            let aor = format!("sip:{name}@{domain}");
+            let user = Presentity { aor, domain: domain.to_owned(), ..Presentity::default() };
+            assert_eq!(wall.local_time(&user, Millis(0)).unwrap().tz, zone, "{name}");
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! The [`section!`] macro turns one block into the struct that serde fills, its defaults, and the
 //! rows of `docs/configuration.md`, so the three cannot drift apart.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 /// One key of the configuration, as the documentation shows it.
@@ -92,6 +93,14 @@ impl KeyType for Vec<SocketAddr> {
     const KIND: &'static str = "list of address:port";
     fn show(&self) -> String {
         format!("{:?}", self.iter().map(SocketAddr::to_string).collect::<Vec<_>>())
+    }
+}
+
+impl KeyType for BTreeMap<String, String> {
+    const KIND: &'static str = "table of texts";
+    fn show(&self) -> String {
+        let pairs: Vec<String> = self.iter().map(|(name, value)| format!("{name:?} = {value:?}")).collect();
+        format!("{{{}}}", pairs.join(", "))
     }
 }
 

@@ -252,6 +252,11 @@ impl Config {
         (!algorithms.is_empty()).then_some(algorithms)
     }
 
+    /// Whether `domain`, in any case, is one of the server's.
+    fn serves(&self, domain: &str) -> bool {
+        self.server.domains.iter().any(|known| known.eq_ignore_ascii_case(domain))
+    }
+
     /// The domain that users without one belong to.
     pub fn first_domain(&self) -> &str {
         self.server.domains.first().map_or("localhost", String::as_str)

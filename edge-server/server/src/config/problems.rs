@@ -150,6 +150,17 @@ impl Config {
             );
         }
         find.timezone("server.timezone", Some(&self.server.timezone));
+        for (domain, zone) in &self.server.timezones {
+            let key = format!("server.timezones.{domain}");
+            if !self.serves(domain) {
+                find.add(
+                    &key,
+                    format!("{domain} is not one of server.domains"),
+                    "add it to server.domains or correct it",
+                );
+            }
+            find.timezone(&key, Some(zone));
+        }
         let mut seen = BTreeSet::new();
         for (index, user) in self.users.iter().enumerate() {
             let key = |name: &str| format!("users[{index}].{name}");
@@ -161,7 +172,7 @@ impl Config {
                 );
             }
             let domain = user.domain.as_deref().unwrap_or_else(|| self.first_domain()).to_ascii_lowercase();
-            if !self.server.domains.iter().any(|known| known.eq_ignore_ascii_case(&domain)) {
+            if !self.serves(&domain) {
                 find.add(
                     &key("domain"),
                     format!("{domain} is not one of server.domains"),

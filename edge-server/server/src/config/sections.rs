@@ -1,6 +1,7 @@
 //! Every key of the configuration, with its default and its documentation.
 
 use super::definition::{section, words};
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 
 words! {
@@ -50,8 +51,10 @@ section! {
         realm: Option<String> = None,
         /// The digest algorithms that are offered, in this order: `SHA-256` and `MD5`. RFC 8760 wants the stronger first; some phones look at the first challenge alone and need `["MD5", "SHA-256"]`, and some give up at any they do not know (baresip 1.0) and need `["MD5"]`.
         digest: Vec<String> = vec!["SHA-256".to_owned(), "MD5".to_owned()],
-        /// The time zone of the users who have none of their own, an IANA name such as `Europe/Amsterdam`: what policies take for the time of day.
+        /// The time zone of users where neither they nor their domain have one of their own, an IANA name such as `Europe/Amsterdam`: what policies take for the time of day.
         timezone: String = "UTC".to_owned(),
+        /// The time zones of domains that have one of their own: `{ "example.org" = "Asia/Tokyo" }`. A user's own goes before the domain's.
+        timezones: BTreeMap<String, String> = BTreeMap::new(),
         /// No authentication: anybody may be any user. Loopback only; for trials.
         open: bool = false,
         /// State is split into this many shards, each with a task of its own; 0 takes the number of cores.
@@ -112,7 +115,7 @@ section! {
         ha1_md5: Option<String> = None,
         /// SHA-256 of `user:realm:password` in hex (RFC 8760).
         ha1_sha256: Option<String> = None,
-        /// The user's time zone, an IANA name; `server.timezone` when not set.
+        /// The user's time zone, an IANA name; that of the domain, or else `server.timezone`, when not set.
         timezone: Option<String> = None,
     }
 }

@@ -103,7 +103,7 @@ impl PolicyHost for Host {
     }
 
     fn local_time(&self, presentity: &Presentity, now: Millis) -> Option<LocalTime> {
-        self.wall.local_time(&presentity.aor, now)
+        self.wall.local_time(presentity, now)
     }
 
     fn composition(&self, presentity: &Presentity) -> Option<Composition> {

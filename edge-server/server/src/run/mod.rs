@@ -145,7 +145,7 @@ pub async fn start(config: Config, surroundings: Surroundings) -> Result<Running
     };
     let directory = Arc::new(directory);
     let library = Arc::new(library);
-    let wall = Wall::new(&config.server.timezone, Arc::clone(&directory));
+    let wall = Wall::new(&config.server, Arc::clone(&directory));
     let engine = engine_config(&config, secret, Arc::clone(&directory));
 
     let flows = Arc::new(Flows::new(

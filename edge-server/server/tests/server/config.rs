@@ -49,6 +49,17 @@ fn each_mistake_is_named_with_its_line() {
         "[server]\nopen = true\ndomains = [\"sip:x\"]\n",
         &["3 server.domains: \"sip:x\" is not a host name"],
     );
+    check(
+        "[server]\nopen = true\ntimezone = \"Mars\"\ntimezones = { \"Example.com\" = \"Asia/Tokyo\" }\n",
+        &["3 server.timezone: \"Mars\" is not a time zone"],
+    );
+    check(
+        "[server]\nopen = true\n[server.timezones]\n\"example.com\" = \"Mars\"\n\"b.org\" = \"UTC\"\n",
+        &[
+            "5 server.timezones.b.org: b.org is not one of server.domains",
+            "4 server.timezones.example.com: \"Mars\" is not a time zone",
+        ],
+    );
     check("[server]\nopen = true\n\n[store]\ndurability = \"maybe\"\n", &["5 : unknown variant `maybe`"]);
     check("[server]\nopen = true\n[log]\nlevel = \"loud\"\n", &["4 log.level: \"loud\" is not a log filter"]);
     check("[server]\nopen = true\n[limits]\ncolours = 3\n", &["4 limits.colours: no limit has this name"]);
@@ -153,6 +164,9 @@ fn variables_replace_keys_and_their_mistakes_are_named() {
     assert_eq!(read(&[("TRIBUTARY_SERVER_DOMAINS", "[\"example.com\", \"b.org\"]")]).server.domains.len(), 2);
     assert_eq!(read(&[("TRIBUTARY_PRESENCE_GRACE_SECONDS", "3")]).presence.grace_seconds, 3);
     assert_eq!(read(&[("TRIBUTARY_LIMITS_BODY_BYTES", "77")]).limits["body_bytes"], 77);
+    let zones =
+        read(&[("TRIBUTARY_SERVER_TIMEZONES", "{ \"example.com\" = \"Asia/Tokyo\" }")]).server.timezones;
+    assert_eq!(zones["example.com"], "Asia/Tokyo");
     // A text that looks like a number is a text where a text is wanted.
     assert_eq!(read(&[("TRIBUTARY_API_TOKEN", "1234567890")]).api.token.as_deref(), Some("1234567890"));
     assert_eq!(

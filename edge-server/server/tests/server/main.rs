@@ -13,6 +13,7 @@ mod config;
 mod datagrams;
 mod handshake;
 mod harness;
+mod hours;
 mod openapi;
 mod policies;
 mod program;

@@ -9,6 +9,9 @@ use policy_sdk::{Input, LocalTime, Output, Params, Selected, Tuple};
 
 const DAY: i64 = 24 * 60;
 const MINUTE_MS: i64 = 60_000;
+/// Three in the morning, when clocks that are changed that night have been: minutes counted across the
+/// change are an hour off, so the question is asked anew after it.
+const NIGHT: i64 = 3 * 60;
 
 /// Working hours: minutes since midnight, and days with Monday as 1.
 struct Hours<'a> {
@@ -34,9 +37,9 @@ impl<'a> Hours<'a> {
         self.is_working_day(time.weekday()) && (self.from..self.to).contains(&time.minutes())
     }
 
-    /// Minutes until the hours begin or end next. At most a day: then the question is asked anew.
+    /// Minutes until the hours begin or end next, or until the night.
     fn minutes_to_change(&self, minutes: i64) -> i64 {
-        [self.from, self.to, self.from + DAY]
+        [self.from, self.to, NIGHT, self.from + DAY, NIGHT + DAY]
             .into_iter()
             .filter(|edge| *edge > minutes)
             .min()
