@@ -103,7 +103,8 @@ pub async fn start(config: Config, surroundings: Surroundings) -> Result<Running
     let clock = Clock::default();
     let certificates = Certificates::open(&config)?;
     let tls = certificates.as_ref().map(|certificates| certificates.acceptor(&[b"http/1.1"])).transpose()?;
-    let sip_tls = certificates.as_ref().map(|certificates| certificates.acceptor(&[b"sip"])).transpose()?;
+    // A list would turn away who offers something else, and phones offer `sip`, `sip/2` and more.
+    let sip_tls = certificates.as_ref().map(|certificates| certificates.acceptor(&[])).transpose()?;
 
     let mut opened = open_store(&config)?;
     let (secret, starts) = identity(opened.as_deref_mut())?;

@@ -110,13 +110,26 @@ async fn a_client_gets_the_certificate_of_the_name_that_it_asks_for_or_else_the_
         ("else.example.com", &issued[1]),
         ("example.org", &issued[1]),
     ] {
-        let connection = authority.connect_to(name, server.address, &TLS13).await.unwrap();
+        let connection = authority.connect_to(name, server.address, &TLS13, &[]).await.unwrap();
         assert_eq!(served(&connection), *expect, "{name}");
     }
     // Whoever asks for a name that none has, or for an address, finds out by the first.
     for name in ["a.b.example.com", "elsewhere.example", "127.0.0.1"] {
-        let error = authority.connect_to(name, server.address, &TLS13).await.unwrap_err().to_string();
+        let error = authority.connect_to(name, server.address, &TLS13, &[]).await.unwrap_err().to_string();
         assert!(error.contains("NotValidForName") || error.contains("not valid for name"), "{name}: {error}");
+    }
+    assert!(server.stop().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_phone_may_offer_any_protocol_and_a_browser_several() {
+    let authority = Authority::new();
+    let server = authority.server(|config| config.sip.tls = vec!["127.0.0.1:0".parse().unwrap()]).await;
+    for offered in [&["sip"][..], &["sip/2"], &["h2", "http/1.1"], &[]] {
+        authority.connect_to("localhost", server.sip.tls[0], &TLS13, offered).await.unwrap();
+    }
+    for offered in [&["h2", "http/1.1"][..], &[]] {
+        authority.connect_to("localhost", server.address, &TLS13, offered).await.unwrap();
     }
     assert!(server.stop().await);
 }

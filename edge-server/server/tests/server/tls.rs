@@ -22,6 +22,7 @@ pub(crate) struct Authority {
     folder: tempfile::TempDir,
     issuer: Issuer<'static, KeyPair>,
     certificate: CertificateDer<'static>,
+    pem: String,
 }
 
 impl Authority {
@@ -29,8 +30,9 @@ impl Authority {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let certificate = params.self_signed(&key).unwrap().der().clone();
-        Self { folder: tempfile::tempdir().unwrap(), issuer: Issuer::new(params, key), certificate }
+        let own = params.self_signed(&key).unwrap();
+        let (certificate, pem) = (own.der().clone(), own.pem());
+        Self { pem, folder: tempfile::tempdir().unwrap(), issuer: Issuer::new(params, key), certificate }
     }
 
     /// Issues a certificate for `localhost` and gives the paths of it and of its key.
@@ -43,6 +45,11 @@ impl Authority {
             self.write(&format!("{name}.pem"), &certificate.pem()),
             self.write(&format!("{name}.key"), &key.serialize_pem()),
         )
+    }
+
+    /// Its own certificate, for those who are to trust it.
+    pub(crate) fn pem(&self) -> String {
+        self.pem.clone()
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -74,23 +81,25 @@ impl Authority {
         server: SocketAddr,
         version: &'static SupportedProtocolVersion,
     ) -> std::io::Result<TlsStream<TcpStream>> {
-        self.connect_to("localhost", server, version).await
+        self.connect_to("localhost", server, version, &[]).await
     }
 
-    /// The same for a client that asks for `name`.
+    /// The same for a client that asks for `name` and offers `protocols`.
     pub(crate) async fn connect_to(
         &self,
         name: &'static str,
         server: SocketAddr,
         version: &'static SupportedProtocolVersion,
+        protocols: &[&str],
     ) -> std::io::Result<TlsStream<TcpStream>> {
         let mut roots = RootCertStore::empty();
         roots.add(self.certificate.clone()).unwrap();
-        let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        let mut config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_protocol_versions(&[version])
             .unwrap()
             .with_root_certificates(roots)
             .with_no_client_auth();
+        config.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
         let stream = TcpStream::connect(server).await.unwrap();
         let name = ServerName::try_from(name).unwrap();
         within("a TLS handshake", TlsConnector::from(Arc::new(config)).connect(name, stream)).await
