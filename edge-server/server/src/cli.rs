@@ -16,7 +16,8 @@ use std::path::PathBuf;
   tributary serve --config /etc/tributary.toml
   tributary serve --domain example.com --user alice:secret --user bob:secret --data ./state
   tributary check-config /etc/tributary.toml
-  tributary merge live.json --as json"
+  tributary merge live.json --as json
+  tributary user add alice@example.com --data ./state < alice.secret"
 )]
 pub struct Cli {
     /// What to do.
@@ -35,6 +36,8 @@ pub enum Command {
     CheckConfig(CheckConfig),
     /// Merge a captured live set (the JSON of /api/v1/presentities/AOR/live) and write the result.
     Merge(Merge),
+    /// Add, remove and list the users that are stored.
+    User(User),
     /// Compile a policy from standard input under limits; the server starts this for itself.
     #[command(hide = true)]
     CompilePolicy,
@@ -133,6 +136,75 @@ pub struct Merge {
     /// The built-in merge to use instead of the live set's own.
     #[arg(long, value_name = "NAME")]
     pub how: Option<String>,
+}
+
+/// Options of `user`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples, for a server that does not run, and for one that does:
+  tributary user add alice@example.com --data /var/lib/tributary < alice.secret
+  tributary user list --url https://sip.example.com --token-file /var/lib/tributary/api-token
+
+A password is never an argument: it is the first line of standard input or of --password-file.")]
+pub struct User {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: UserAction,
+}
+
+/// What `user` does.
+#[derive(Debug, Subcommand)]
+pub enum UserAction {
+    /// Add a user, or give one that is stored another password.
+    Add {
+        /// The address, such as alice@example.com.
+        #[arg(value_name = "ADDRESS")]
+        address: String,
+        /// A file whose first line is the password; standard input without it.
+        #[arg(long, value_name = "FILE")]
+        password_file: Option<PathBuf>,
+        /// The user's time zone, an IANA name; none of their own without it.
+        #[arg(long, value_name = "NAME")]
+        timezone: Option<String>,
+        /// With --data: the server's server.realm, where it is not the domain of the address. A server
+        /// without that key takes the first of its domains.
+        #[arg(long, value_name = "TEXT", requires = "data")]
+        realm: Option<String>,
+        /// Where users are kept.
+        #[command(flatten)]
+        place: UserPlace,
+    },
+    /// Remove a user who is stored.
+    Remove {
+        /// The address, such as alice@example.com.
+        #[arg(value_name = "ADDRESS")]
+        address: String,
+        /// Where users are kept.
+        #[command(flatten)]
+        place: UserPlace,
+    },
+    /// Write a line for each user: address, where it is from, time zone.
+    List {
+        /// Where users are kept.
+        #[command(flatten)]
+        place: UserPlace,
+    },
+}
+
+/// Where users are kept.
+#[derive(Debug, Args)]
+pub struct UserPlace {
+    /// The store of a server that does not run: its store.data.
+    #[arg(long, value_name = "FOLDER", required_unless_present = "url", conflicts_with = "url")]
+    pub data: Option<PathBuf>,
+    /// A running server: https://HOST[:PORT], or http:// on this machine.
+    #[arg(long, value_name = "URL", requires = "token_file")]
+    pub url: Option<http::Uri>,
+    /// A file whose first line is the token of its API.
+    #[arg(long, value_name = "FILE", requires = "url")]
+    pub token_file: Option<PathBuf>,
+    /// The authorities to trust for https (PEM), instead of this system's.
+    #[arg(long, value_name = "FILE", requires = "url")]
+    pub ca: Option<PathBuf>,
 }
 
 /// What `merge` writes.

@@ -1,6 +1,11 @@
 //! What each subcommand does.
 
-use crate::cli::{CheckConfig, Cli, Command, Demo, Form, Merge, Serve};
+mod remote;
+mod signals;
+mod user;
+
+use self::signals::{Signals, Told};
+use crate::cli::{CheckConfig, Cli, Command, Demo, Form, Merge, Serve, UserAction};
 use crate::config::{Config, Draft, LogFormat, User};
 use crate::run::{Running, Surroundings, start};
 use merge_core::compose::{Composition, compose};
@@ -20,6 +25,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Demo(demo) => demo_command(demo),
         Command::CheckConfig(check) => check_command(&check),
         Command::Merge(merge) => merge_command(&merge),
+        Command::User(user) => user_command(user.action),
         Command::CompilePolicy => return policy_sandbox::compile_child(),
     };
     done.unwrap_or_else(|error| {
@@ -35,6 +41,7 @@ fn serve_command(serve: Serve) -> Done {
         let open = config.server.open;
         let data = config.store.data.clone();
         let tls = config.has_tls();
+        let mut signals = Signals::listen()?;
         let mut running = start(config, surroundings(false)).await?;
         tracing::info!(address = %running.address, tls, "listening");
         let sip = &running.sip;
@@ -52,7 +59,7 @@ fn serve_command(serve: Serve) -> Done {
         if let Some(file) = &running.token_file {
             tracing::info!(file = %file.display(), "the API's token is in this file");
         }
-        until_told(&mut running).await?;
+        until_told(&mut signals, &mut running).await?;
         finish(running).await
     })
 }
@@ -116,6 +123,7 @@ fn demo_command(demo: Demo) -> Done {
     let config = config.checked()?;
     crate::log::start(&config.log);
     runtime()?.block_on(async {
+        let mut signals = Signals::listen()?;
         let mut running = start(config, surroundings(true)).await?;
         let mut out = std::io::stdout();
         writeln!(
@@ -128,7 +136,7 @@ fn demo_command(demo: Demo) -> Done {
         }
         writeln!(out, "  Open  http://{}/\n", running.address)?;
         out.flush()?;
-        until_told(&mut running).await?;
+        until_told(&mut signals, &mut running).await?;
         finish(running).await
     })
 }
@@ -209,6 +217,13 @@ fn merge_command(merge: &Merge) -> Done {
     Ok(ExitCode::SUCCESS)
 }
 
+fn user_command(action: UserAction) -> Done {
+    let lines = runtime()?.block_on(user::run(action))?;
+    let mut out = std::io::stdout().lock();
+    lines.iter().try_for_each(|line| writeln!(out, "{line}"))?;
+    Ok(ExitCode::SUCCESS)
+}
+
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()
 }
@@ -218,26 +233,15 @@ fn surroundings(demo: bool) -> Surroundings {
     Surroundings { compiler: std::env::current_exe().ok(), demo }
 }
 
-/// Waits for SIGINT or SIGTERM, or until the server stops by itself. SIGHUP loads the certificates anew;
+/// Waits until the server is told to stop or stops by itself. A hangup loads the certificates anew;
 /// where there are none it means what it says, that the terminal is gone.
-async fn until_told(running: &mut Running) -> std::io::Result<()> {
-    #[cfg(unix)]
-    let (mut terminate, mut hangup) = {
-        use tokio::signal::unix::{SignalKind, signal};
-        (signal(SignalKind::terminate())?, signal(SignalKind::hangup())?)
-    };
+async fn until_told(signals: &mut Signals, running: &mut Running) -> std::io::Result<()> {
     loop {
-        #[cfg(unix)]
-        let (terminated, hung_up) = (terminate.recv(), hangup.recv());
-        #[cfg(not(unix))]
-        let (terminated, hung_up) = (std::future::pending::<()>(), std::future::pending::<()>());
-        tokio::select! {
-            interrupted = tokio::signal::ctrl_c() => return interrupted,
-            _ = terminated => return Ok(()),
+        let told = tokio::select! {
+            told = signals.next() => told?,
             () = running.stopped() => return Ok(()),
-            _ = hung_up => {}
-        }
-        if !running.reload_certificates() {
+        };
+        if told == Told::Stop || !running.reload_certificates() {
             return Ok(());
         }
     }

@@ -4,7 +4,7 @@ use super::error::ApiError;
 use super::presentities::{self, Page};
 use super::{Answered, Api};
 use crate::local_time::zone;
-use crate::users::{ChangeError, Secrets, Shown, Source, is_name};
+use crate::users::{ChangeError, Secrets, Shown, Source, is_name, is_password};
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{ConnectInfo, Path, Query as Parameters, State};
@@ -16,9 +16,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use tributary_sip::Aor;
 use tributary_sip::digest::Ha1;
-
-/// Bytes of a password.
-const PASSWORD_BYTES: usize = 256;
 
 /// What is wanted of a user. Has no `Debug`: it holds a password.
 #[derive(serde::Deserialize)]
@@ -111,8 +108,7 @@ fn secrets(wanted: &Wanted, name: &str, domain: &str, realm: &str) -> Result<Opt
     match (&wanted.password, &wanted.ha1_md5, &wanted.ha1_sha256) {
         (None, None, None) => Ok(None),
         (Some(password), None, None) => {
-            let fits = (1..=PASSWORD_BYTES).contains(&password.len());
-            if !fits || password.chars().any(char::is_control) {
+            if !is_password(password) {
                 return Err(bad_body(
                     StatusCode::UNPROCESSABLE_ENTITY,
                     "a password has 1 to 256 bytes and no control characters",

@@ -40,6 +40,14 @@ pub(crate) fn is_name(text: &str) -> bool {
         && !text.contains(|c: char| matches!(c, ':' | '@' | '"') || c.is_whitespace() || c.is_control())
 }
 
+/// Bytes of a password.
+const PASSWORD_BYTES: usize = 256;
+
+/// Whether `text` can be a password.
+pub(crate) fn is_password(text: &str) -> bool {
+    (1..=PASSWORD_BYTES).contains(&text.len()) && !text.chars().any(char::is_control)
+}
+
 /// The digests of one password.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Secrets {

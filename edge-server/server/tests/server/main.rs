@@ -7,6 +7,7 @@
     reason = "a failed step fails the test, and a table of cases is best read where it stands"
 )]
 
+mod accounts;
 mod api;
 mod certificates;
 mod config;

@@ -73,7 +73,13 @@ fn a_good_file_is_called_good() {
 
 #[test]
 fn help_has_examples_and_the_version_is_the_crates() {
-    for args in [&["--help"][..], &["serve", "--help"], &["demo", "--help"], &["merge", "--help"]] {
+    for args in [
+        &["--help"][..],
+        &["serve", "--help"],
+        &["demo", "--help"],
+        &["merge", "--help"],
+        &["user", "--help"],
+    ] {
         let help = text(&output(args).stdout);
         assert!(help.contains("tributary"), "{help}");
         assert!(!help.contains("compile-policy"), "{help}");
