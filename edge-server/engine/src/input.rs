@@ -54,8 +54,8 @@ pub enum Input {
         /// Which connection.
         flow: FlowId,
     },
-    /// What [`Effect::Send`](crate::Effect::Send) of this shard named could not be sent. Needed for
-    /// datagrams, and for connections that could not be opened; of others the end says enough.
+    /// What [`Effect::Send`](crate::Effect::Send) of this shard named could not be sent: a datagram, or
+    /// something for a connection that is gone, which a request in a dialog may name long after.
     SendFailed {
         /// From that effect.
         transaction: TransactionId,

@@ -51,6 +51,11 @@ impl Shard {
         if self.proxy.len() >= self.config.limits.proxied_per_shard as usize {
             return Err(self.full(fx, "proxied_per_shard"));
         }
+        let bytes = self.proxy.bytes + request.raw().len();
+        if bytes > self.config.limits.proxied_bytes_per_shard as usize {
+            return Err(self.full(fx, "proxied_bytes_per_shard"));
+        }
+        self.proxy.bytes = bytes;
         let invite = request.method() == Method::Invite;
         let disposition = Disposition::of(request);
         let rules =

@@ -48,6 +48,8 @@ pub(crate) struct Proxy {
     loops: [u64; 2],
     /// A call is away from its place while it is looked at.
     calls: Slab<Option<Box<Call>>>,
+    /// Length of their requests.
+    bytes: usize,
     by_caller: BTreeMap<TransactionId, u32>,
     /// Who rings because of which binding: its [name](Shard::binding_name), call and branch.
     by_binding: BTreeSet<(u64, u32, u32)>,
@@ -159,6 +161,7 @@ impl Proxy {
             keys: SealingKeys::new(secret, &[]),
             loops,
             calls: Slab::new(),
+            bytes: 0,
             by_caller: BTreeMap::new(),
             by_binding: BTreeSet::new(),
             news: VecDeque::new(),
@@ -323,6 +326,7 @@ impl Shard {
         }
         if let Some(Some(call)) = self.proxy.calls.remove(index) {
             self.wheel.cancel(call.patience);
+            self.proxy.bytes -= call.request.raw().len();
             if let Some(caller) = call.caller {
                 self.proxy.by_caller.remove(&caller);
             }

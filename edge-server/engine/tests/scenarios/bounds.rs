@@ -22,6 +22,7 @@ fn tight() -> Scene {
         publication_bytes_per_presentity: 800,
         forks_per_request: 2,
         proxied_per_shard: 2,
+        proxied_bytes_per_shard: 100_000,
         dialog_bytes: 700,
         contact_bytes: 100,
     };

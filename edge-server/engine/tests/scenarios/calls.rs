@@ -3,7 +3,7 @@
 use crate::auth::with_password;
 use crate::scene::*;
 use tributary_engine::{Event, FlowId};
-use tributary_sip::{Message, Name, ResponseBuilder, Status};
+use tributary_sip::{Message, Name, ResponseBuilder, SealingKeys, Status};
 
 /// Bob's devices, registered, and Alice who calls.
 pub(crate) fn stage(devices: usize) -> (Scene, Client, Vec<Client>) {
@@ -538,6 +538,23 @@ fn r19_a_token_of_a_flow_that_is_gone_is_answered_430_and_a_forged_one_403() {
 }
 
 #[test]
+fn r19_a_flow_that_ended_long_ago_is_answered_430_as_well() {
+    let (mut scene, alice, devices) = stage(1);
+    invite(&mut scene, &alice, "");
+    let call = expect(&mut scene, &devices[0], "INVITE");
+    reply(&mut scene, &devices[0], &call, 200);
+    let accepted = answer_of(&mut scene, &alice);
+    scene.disconnect(devices[0].flow);
+    // So many others have ended since that the shards do not remember this one.
+    scene.pass(130_000);
+    let other = scene.connect();
+    scene.disconnect(other);
+    let bye = within(&mut scene, &alice, "BYE", &accepted);
+    assert_eq!(code(&scene.ask(alice.flow, &bye)), 430);
+    nothing_is_left(&mut scene);
+}
+
+#[test]
 fn r23_a_device_that_leaves_rings_no_more() {
     let (mut scene, alice, mut devices) = stage(2);
     invite(&mut scene, &alice, "");
@@ -589,6 +606,53 @@ fn point_26_requests_in_a_dialog_go_both_ways_over_the_flows_that_made_it() {
         assert_eq!(answers(&mut scene, &devices[0]), [200], "{method}");
     }
     nothing_is_left(&mut scene);
+}
+
+#[test]
+fn a_phone_with_datagrams_and_a_browser_talk_and_go_on_after_a_restart_as_far_as_their_ways_are_open() {
+    let mut scene = Scene::new();
+    scene.keys = Some(SealingKeys::new([3; 32], &[]));
+    scene.restart(0);
+    let alice = Client::in_datagrams(&mut scene, "alice", 5_001);
+    let mut bob = Client::in_datagrams(&mut scene, "bob", 5_002);
+    let mut browser = Client::new(&mut scene, "bob", None);
+    for device in [&mut bob, &mut browser] {
+        assert_eq!(code(&device.register(&mut scene)), 200);
+    }
+    invite(&mut scene, &alice, "");
+    let (first, second) = (expect(&mut scene, &bob, "INVITE"), expect(&mut scene, &browser, "INVITE"));
+    let transports = |invite: &Message| -> Vec<String> {
+        let transport =
+            |uri: &str| tributary_sip::Uri::parse(uri).unwrap().params.get("transport").unwrap().to_owned();
+        invite.record_routes().map(|route| transport(route.unwrap().uri)).collect()
+    };
+    assert_eq!(
+        (transports(&first), transports(&second)),
+        (vec!["udp".into(), "udp".into()], vec!["ws".to_owned(), "udp".into()])
+    );
+    scene.pass(200);
+    assert_eq!(answers(&mut scene, &alice), [100]);
+    scene.pass(300);
+    assert_eq!(expect(&mut scene, &bob, "INVITE").raw(), first.raw(), "again, for it may be lost");
+    reply(&mut scene, &bob, &first, 200);
+    let accepted = answer_of(&mut scene, &alice);
+    reply(&mut scene, &browser, &second, 180);
+    expect(&mut scene, &browser, "CANCEL");
+    scene.restart(1_000);
+    for (from, to, text) in [
+        (&alice, &bob, within(&mut scene, &alice, "INFO", &accepted)),
+        (&bob, &alice, back(&mut scene, &bob, "INFO", &first)),
+    ] {
+        scene.send(from.flow, &text);
+        let came = expect(&mut scene, to, "INFO");
+        reply(&mut scene, to, &came, 200);
+        assert_eq!(answers(&mut scene, from), [200]);
+    }
+    let stray = within(&mut scene, &alice, "BYE", &accepted);
+    let token = second.record_routes().next().unwrap().unwrap().to_string();
+    let own = accepted.record_routes().next().unwrap().unwrap().to_string();
+    let stray = stray.replace(&own, &token);
+    assert_eq!(code(&scene.ask(alice.flow, &stray)), 430, "the browser's connection is none of this process");
 }
 
 #[test]
@@ -669,4 +733,11 @@ fn at_the_limits_fewer_devices_ring_and_then_no_call_is_taken() {
     for limit in ["forks_per_request", "proxied_per_shard"] {
         assert!(scene.events.contains(&Event::LimitReached { limit }), "{limit}");
     }
+    let mut config = crate::scene::config();
+    config.limits.proxied_bytes_per_shard = 400;
+    let mut scene = Scene::with(config);
+    device(&mut scene, 0, "");
+    let alice = Client::new(&mut scene, "alice", None);
+    let text = request_text(&mut scene, &alice, "MESSAGE", BOB, &format!("Subject: {}\r\n", "x".repeat(400)));
+    assert_eq!(code(&scene.ask(alice.flow, &text)), 503);
 }

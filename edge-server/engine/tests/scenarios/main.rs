@@ -10,6 +10,7 @@ mod datagrams;
 mod mutated;
 mod policies;
 mod publish;
+mod races;
 mod register;
 mod removal;
 mod restart;

@@ -10,7 +10,7 @@ use tributary_engine::{
     Input, Limits, Notice, PolicyFailure, PolicyHost, Query, Record, Router, Shard, StoreOp, Table, Timing,
     TransactionId, Transport,
 };
-use tributary_sip::{Message, Name, ResponseBuilder, Status};
+use tributary_sip::{Message, Name, ResponseBuilder, SealingKeys, Status};
 
 pub(crate) const START: i64 = 1_795_225_680_000;
 pub(crate) const SHARDS: u16 = 3;
@@ -84,6 +84,8 @@ pub(crate) struct Scene {
     pub(crate) sent: Vec<(u16, TransactionId)>,
     starts: u8,
     numbers: u64,
+    /// For flow tokens, from the next start on.
+    pub(crate) keys: Option<SealingKeys>,
 }
 
 impl Scene {
@@ -105,6 +107,7 @@ impl Scene {
             sent: Vec::new(),
             starts: 0,
             numbers: 0,
+            keys: None,
         };
         scene.start();
         scene
@@ -114,7 +117,9 @@ impl Scene {
         self.starts += 1;
         let seed = [self.starts; 32];
         self.router = Router::new(seed, SHARDS);
-        self.shards = (0..SHARDS).map(|index| Shard::new(self.config.clone(), seed, index)).collect();
+        let shard = |index| Shard::new(self.config.clone(), seed, index);
+        let sealed = |shard| self.keys.iter().cloned().fold(shard, Shard::sealing);
+        self.shards = (0..SHARDS).map(shard).map(sealed).collect();
         let records: Vec<Record> =
             self.store.iter().map(|((table, _), value)| Record::decode(*table, value).unwrap()).collect();
         for record in records {
@@ -309,7 +314,7 @@ impl Scene {
     pub(crate) fn put(&mut self, shard: u16, input: Input) -> Vec<Notice> {
         let mut effects = Effects::new();
         self.shards[usize::from(shard)].handle(Millis(self.now), input, &mut self.host, &mut effects);
-        let mut notices = Vec::new();
+        let (mut notices, mut failed) = (Vec::new(), Vec::new());
         for effect in effects.drain() {
             match effect {
                 Effect::Send { hop, packet, transaction } => {
@@ -320,6 +325,8 @@ impl Scene {
                     if let Some(link) = self.links.get_mut(&hop.flow).filter(|link| link.open) {
                         assert_eq!(hop, link.hop);
                         link.inbox.push_back(message);
+                    } else {
+                        failed.extend(transaction);
                     }
                 }
                 Effect::Store(StoreOp::Put { table, key, value }) => {
@@ -339,6 +346,9 @@ impl Scene {
                 Effect::Answer { id, answer } => self.answers.push((id, *answer)),
                 Effect::Event(event) => self.events.push(event),
             }
+        }
+        for transaction in failed {
+            notices.extend(self.put(shard, Input::SendFailed { transaction }));
         }
         notices
     }

@@ -12,6 +12,7 @@ use merge_core::compose::Composition;
 use std::sync::Arc;
 use tokio::task::JoinSet;
 use tributary_engine::{Auth, Effects, Everybody, Input, Lifetime, Limits, Record, Shard, Timing, Users};
+use tributary_sip::SealingKeys;
 use tributary_sip::digest::DigestServer;
 
 pub(super) fn engine_config(
@@ -106,7 +107,7 @@ pub(super) fn restored(store: Option<&dyn Store>, shards: &Shards) -> Result<Vec
 
 pub(super) fn start_shards(
     engine: &tributary_engine::Config,
-    seed: [u8; 32],
+    (seed, keys): ([u8; 32], SealingKeys),
     inboxes: Vec<Inbox>,
     restored: Vec<Vec<Record>>,
     (library, wall): (&Arc<Library>, &Arc<Wall>),
@@ -118,7 +119,7 @@ pub(super) fn start_shards(
     for (index, (inbox, records)) in (0_u16..).zip(inboxes.into_iter().zip(restored)) {
         let performer = performer(index);
         let mut policies = Host::new(Arc::clone(library), Arc::clone(wall), performer.metrics.clone(), clock);
-        let mut shard = Shard::new(Arc::clone(&engine), seed, index);
+        let mut shard = Shard::new(Arc::clone(&engine), seed, index).sealing(keys.clone());
         let mut effects = Effects::new();
         let count = records.len();
         for record in records {

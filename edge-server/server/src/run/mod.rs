@@ -17,7 +17,7 @@ pub use self::ports::SipAddresses;
 use self::down::Parts;
 use self::engine::{engine_config, restored, shard_count, start_shards};
 use self::ports::Ports;
-use self::secrets::{api_token, identity, names_of_datagrams, random};
+use self::secrets::{api_token, flow_tokens, identity, names_of_datagrams, random};
 use crate::api::{Api, Changes, Demo, Token};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -164,7 +164,9 @@ pub async fn start(config: Config, surroundings: Surroundings) -> Result<Running
         shards: shards.clone(),
         metrics: metrics.clone(),
     };
-    let shard_tasks = start_shards(&engine, seed, inboxes, restored, (&library, &wall), clock, &performer)?;
+    let secrets = (seed, flow_tokens(&secret));
+    let shard_tasks =
+        start_shards(&engine, secrets, inboxes, restored, (&library, &wall), clock, &performer)?;
 
     let (token, token_file) = api_token(&config)?;
     let demo = surroundings.demo.then(|| Demo {

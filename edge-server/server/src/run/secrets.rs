@@ -7,6 +7,7 @@ use crate::users::first_line;
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use std::path::{Path, PathBuf};
+use tributary_sip::SealingKeys;
 
 /// Where the secret that signs nonces stands in the store, so that a restart does not log anybody out.
 const SECRET_KEY: &[u8] = b"nonce-secret";
@@ -40,9 +41,18 @@ pub(super) fn identity(store: Option<&mut (dyn Store + 'static)>) -> Result<([u8
 /// What names the flows of datagrams: the same after every restart, and of no use for guessing the
 /// secret itself.
 pub(super) fn names_of_datagrams(secret: &[u8; 32]) -> [u64; 2] {
-    let digest = Sha256::new().chain_update(b"datagrams").chain_update(secret).finalize();
+    let digest = derived(b"datagrams", secret);
     let (first, second) = digest.split_at(digest.len() / 2);
     [first, second].map(|half| half.iter().fold(0, |name, byte| (name << 8) | u64::from(*byte)))
+}
+
+/// What the tokens in our Record-Routes are sealed with: calls between phones go on after a restart.
+pub(super) fn flow_tokens(secret: &[u8; 32]) -> SealingKeys {
+    SealingKeys::new(derived(b"flow tokens", secret), &[])
+}
+
+fn derived(purpose: &[u8], secret: &[u8; 32]) -> [u8; 32] {
+    Sha256::new().chain_update(purpose).chain_update(secret).finalize().into()
 }
 
 pub(super) fn random() -> Result<[u8; 32], StartError> {

@@ -29,7 +29,7 @@ pub struct Performer {
 }
 
 impl Performer {
-    /// Commits every store effect, then carries out the others in their order. Says whose datagrams
+    /// Commits every store effect, then carries out the others in their order. Says whose messages
     /// could not be sent.
     ///
     /// # Errors
@@ -45,8 +45,8 @@ impl Performer {
                 store.commit(changes).await?;
             }
         }
-        let Outgoing { flows, letters } = self.carry_out(effects, answer);
-        let failed = self.post(&letters);
+        let Outgoing { flows, letters, mut failed } = self.carry_out(effects, answer);
+        failed.extend(self.post(&letters));
         let mut flushed = 0;
         for flow in flows {
             flow.flush();
@@ -75,7 +75,7 @@ impl Performer {
 
     /// Carries out all that is not storing; what it puts on its way has to be written then.
     fn carry_out(&self, effects: &mut Effects, mut answer: impl FnMut(u64, Answer)) -> Outgoing {
-        let Outgoing { mut flows, mut letters } = Outgoing::default();
+        let Outgoing { mut flows, mut letters, mut failed } = Outgoing::default();
         let (mut sent, mut lost, mut received) = (0, 0, 0);
         for effect in effects.drain() {
             match effect {
@@ -91,7 +91,10 @@ impl Performer {
                     }
                     match flows.last() {
                         Some(last) if last.id() == flow && last.push(packet) => sent += 1,
-                        _ => lost += 1,
+                        _ => {
+                            lost += 1;
+                            failed.extend(transaction);
+                        }
                     }
                 }
                 Effect::FlowAuthenticated { flow, aor } => self.flows.authenticated(flow, aor),
@@ -111,7 +114,7 @@ impl Performer {
         self.metrics.messages_sent.inc_by(sent);
         self.metrics.messages_undeliverable.inc_by(lost);
         events::answers(received, &self.metrics);
-        Outgoing { flows, letters }
+        Outgoing { flows, letters, failed }
     }
 }
 
@@ -121,6 +124,8 @@ struct Outgoing {
     /// Connections with something to be written.
     flows: Vec<Arc<FlowHandle>>,
     letters: Vec<Letter>,
+    /// Whose messages were for connections that are gone.
+    failed: Vec<TransactionId>,
 }
 
 fn change(effect: &Effect) -> Option<Op> {
