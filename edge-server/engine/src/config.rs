@@ -10,7 +10,8 @@ use tributary_sip::{DigestServer, Ha1};
 /// The settings of all shards of a server.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The domains served, lower case. Requests for any other are answered 404.
+    /// The domains served, lower case. Nothing is registered or published for any other (404), and nothing
+    /// forwarded to one (403). The first is our name in Via and Record-Route.
     pub domains: Vec<String>,
     /// Who may do what.
     pub auth: Auth,

@@ -83,7 +83,7 @@ proptest! {
 
     #[test]
     fn every_request_that_can_be_read_is_answered_once(
-        plan in prop::collection::vec((0..6_usize, prop::collection::vec(edit(), 0..4)), 1..12),
+        plan in prop::collection::vec((0..8_usize, prop::collection::vec(edit(), 0..4)), 1..12),
         password in any::<bool>(),
     ) {
         let mut scene = if password { Scene::with(crate::auth::with_password()) } else { Scene::new() };
@@ -105,6 +105,17 @@ proptest! {
                 2 => alice.subscribe_text(&mut scene, "alice", "Accept: application/pidf+xml\r\n"),
                 3 => alice.refresh_text(&mut scene, &mut watch, "Expires: 600\r\n"),
                 4 => alice.publish_text(&mut scene, "", "SIP-If-Match: x\r\n"),
+                // To her own device.
+                5 | 6 => {
+                    let method = if kind == 5 { "INVITE" } else { "MESSAGE" };
+                    let head = alice.head(&mut scene, method, "sip:alice@example.com", "sip:alice@example.com");
+                    format!(
+                        "{head}Accept-Contact: *;audio;explicit, *;methods=\"INVITE\"\r\nReject-Contact: *;automata\r\n\
+                         Request-Disposition: no-fork, parallel\r\nRoute: <sip:example.com;lr>\r\nMax-Breadth: 9\r\n\
+                         Contact: <{}>\r\nContent-Length: 0\r\n\r\n",
+                        alice.contact,
+                    )
+                }
                 _ => alice.head(&mut scene, "OPTIONS", "sip:example.com", "sip:example.com") + "Content-Length: 0\r\n\r\n",
             };
             let bytes = edited(&text, &edits);
@@ -128,5 +139,6 @@ proptest! {
         scene.pass(7_200_000);
         let counts = scene.counts();
         prop_assert_eq!((counts.presentities, counts.flows, counts.timers, scene.store.len()), (0, 0, 0, 0));
+        prop_assert_eq!((counts.proxied, counts.transactions), (0, 0));
     }
 }
