@@ -30,7 +30,8 @@ export class Browser {
       response.end(isScript ? script : '<!doctype html><title>clients</title><script src="/page.js"></script>');
     });
     await new Promise((resolve) => browser.http.listen(0, "127.0.0.1", resolve));
-    browser.chromium = await chromium.launch({ executablePath: path, args: ["--no-sandbox", "--disable-gpu"] });
+    const args = ["--no-sandbox", "--disable-gpu", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"];
+    browser.chromium = await chromium.launch({ executablePath: path, args });
     browser.page = await browser.chromium.newPage();
     browser.errors = [];
     browser.page.on("pageerror", (error) => browser.errors.push(String(error)));

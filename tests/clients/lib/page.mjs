@@ -1,5 +1,6 @@
-// What runs inside the page: the flow with both libraries, and the policies.
+// What runs inside the page: the flow and the calls with both libraries, and the policies.
 
+import { calls } from "./calls.mjs";
 import { flow } from "./flow.mjs";
 import { JsSipClient } from "./jssip-client.mjs";
 import { SipJsClient } from "./sipjs-client.mjs";
@@ -17,6 +18,16 @@ globalThis.runFlow = async ({ kinds, urls, passwords }) => {
       pull: (name) => globalThis.pullCable(name),
       step: (name) => steps.push(name),
     });
+    return { steps };
+  } catch (error) {
+    return { steps, error: `${steps.at(-1)}: ${error.message}` };
+  }
+};
+
+globalThis.runCalls = async (world) => {
+  const steps = [];
+  try {
+    await calls({ ...world, step: (name) => steps.push(name) });
     return { steps };
   } catch (error) {
     return { steps, error: `${steps.at(-1)}: ${error.message}` };
