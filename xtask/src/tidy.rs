@@ -48,6 +48,9 @@ fn breaches() -> Result<Vec<String>> {
         }
         let text = std::fs::read_to_string(file).map_err(|e| format!("{place}: {e}"))?;
         check_text(&place, extension, &text, &mut found);
+        if extension == "md" {
+            check_places(&root, &place, &text, &mut found);
+        }
         if extension == "toml" && place.ends_with("Cargo.toml") {
             check_manifest(file, &place, &text, &mut found);
         }
@@ -84,6 +87,33 @@ fn check_text(place: &str, extension: &str, text: &str, found: &mut Vec<String>)
         if extension == "rs" && line.contains(concat!("thread", "::sleep(")) && !line.contains("// allowed:")
         {
             found.push(format!("{}: sleeping to wait; wait for the thing itself", at()));
+        }
+    }
+}
+
+/// A folder or file of ours that a document names in backticks, or that a link of it leads to, is there.
+fn check_places(root: &Path, place: &str, text: &str, found: &mut Vec<String>) {
+    let folder = root.join(place);
+    let folder = folder.parent().unwrap_or(root);
+    for (number, line) in text.lines().enumerate() {
+        let mut missing = |name: &str| {
+            found.push(format!("{place}:{}: there is no {name}", number + 1));
+        };
+        let ours = ["merge-core/", "wasm-rules/", "edge-server/", "web-demo/", "tests/", "xtask/"];
+        for name in line.split('`').skip(1).step_by(2) {
+            // Names with a star or a blank are patterns and commands.
+            let is_plain = name.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c));
+            let is_ours = ours.iter().any(|folder| name.starts_with(folder));
+            if is_plain && is_ours && !root.join(name).exists() && !folder.join(name).exists() {
+                missing(name);
+            }
+        }
+        for (at, _) in line.match_indices("](") {
+            let target = line[at + 2..].split([')', '#']).next().unwrap_or_default();
+            let is_file = !target.is_empty() && !target.contains("://") && !target.starts_with("mailto:");
+            if is_file && !folder.join(target).exists() {
+                missing(target);
+            }
         }
     }
 }
@@ -144,5 +174,23 @@ mod tests {
         assert_eq!(check("rs", &format!("std::thread{}(one)\n", "::sleep")), 1);
         assert_eq!(check("rs", &"//\n".repeat(MOST_LINES + 1)), 1);
         assert_eq!(check("md", "two spaces  \n"), 0);
+    }
+
+    #[test]
+    fn a_document_names_what_is_there() {
+        let check = |text: &str| {
+            let mut found = Vec::new();
+            check_places(&paths::root(), "README.md", text, &mut found);
+            found
+        };
+        for good in [
+            "`xtask/src/tidy.rs`, `xtask/*.x`, `other/thing`",
+            "[map](ARCHITECTURE.md#invariants) [a](https://a.example/b)",
+        ] {
+            assert_eq!(check(good), Vec::<String>::new());
+        }
+        for bad in ["`xtask/src/untidy.rs`", "[map](ARCHITECTURE.txt)"] {
+            assert_eq!(check(bad).len(), 1, "{bad}");
+        }
     }
 }
