@@ -10,7 +10,7 @@ use tributary_sip::error::HeaderError;
 use tributary_sip::flow_token::FlowToken;
 use tributary_sip::proxy::Path;
 use tributary_sip::transaction::{Hop, Transport};
-use tributary_sip::{Message, Method, Status, Uri};
+use tributary_sip::{Message, Method, NameAddr, Status, Uri};
 
 /// Where a request goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,33 +33,27 @@ pub(super) struct Way<'m> {
 impl Proxy {
     /// The path of a request without the URIs of ours that it begins with: one for each side where it
     /// goes by our Record-Route.
-    pub(super) fn way<'m>(
-        &self,
-        domains: &[String],
-        came_by: Transport,
-        request: &'m Message,
-    ) -> Result<Way<'m>, HeaderError> {
+    pub(super) fn way<'m>(&self, domains: &[String], request: &'m Message) -> Result<Way<'m>, HeaderError> {
         let seen = Cell::new(None::<(FlowToken, u32)>);
         let ours = |uri: &Uri<'_>| {
             let host = uri.host.strip_suffix('.').unwrap_or(uri.host);
-            let ours = domains.iter().any(|domain| domain.eq_ignore_ascii_case(host));
-            if !uri.is_sip() || !uri.params.has("lr") {
+            if !uri.params.has("lr") || !domains.iter().any(|domain| domain.eq_ignore_ascii_case(host)) {
                 return false;
             }
             let Some(user) = uri.user else {
-                // A WebSocket leads to nobody but us, by whatever name: the page knows our URL alone
-                // (preloaded routes of browsers' libraries).
-                let websocket = uri
-                    .params
-                    .get("transport")
-                    .is_some_and(|t| ["ws", "wss"].iter().any(|ws| t.eq_ignore_ascii_case(ws)));
-                return ours || (came_by.is_websocket() && websocket);
+                return true;
             };
-            let token = if ours { FlowToken::open(&self.keys, user) } else { None };
+            let token = FlowToken::open(&self.keys, user);
             let count = seen.get().map_or(0, |(_, count)| count);
             token.inspect(|token| seen.set(Some((*token, count + 1)))).is_some()
         };
         let mut path = Path::received(request, ours)?;
+        // A preloaded Route is the address by which a page or a phone knows us, which may be none that
+        // we know ourselves. Nothing is lost by taking it for ours, since nothing goes to other hosts.
+        let untouched = path.routes.len() == request.routes().count();
+        if untouched && path.routes.first().is_some_and(|first| names_a_proxy(first)) {
+            path.routes.remove(0);
+        }
         while let Some(first) = path.routes.first()
             && first.parse_uri().is_ok_and(|first| ours(&first))
         {
@@ -81,7 +75,7 @@ impl Proxy {
 impl Shard {
     /// Where a request goes. What a proxy may not do is refused here.
     pub(crate) fn aim(&self, flow: &Flow, request: &Message) -> Result<Aim, Reply> {
-        let way = self.proxy.way(&self.config.domains, flow.hop.transport, request);
+        let way = self.proxy.way(&self.config.domains, request);
         let way = way.map_err(|_| Reply::refuse(Status::BAD_REQUEST, "Route"))?;
         if let Some(token) = self.other_side(&way, &flow.hop) {
             return self.open(token).map(Aim::Flow).ok_or(Reply::refuse(Status::FLOW_FAILED, "flow"));
@@ -126,6 +120,11 @@ impl Shard {
             (true, true) => Ok(Aim::User),
         }
     }
+}
+
+/// Whether a Route names a proxy, and no flow of one.
+fn names_a_proxy(route: &NameAddr<'_>) -> bool {
+    route.parse_uri().is_ok_and(|uri| uri.is_sip() && uri.user.is_none() && uri.params.has("lr"))
 }
 
 /// Nothing goes to hosts that are not ours.

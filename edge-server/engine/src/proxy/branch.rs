@@ -75,7 +75,7 @@ impl Shard {
         if self.flows.is_closed(target.hop.flow) {
             return Err(Status::FLOW_FAILED);
         }
-        let way = self.proxy.way(&self.config.domains, call.hop.transport, &call.request);
+        let way = self.proxy.way(&self.config.domains, &call.request);
         let path = way.map_err(|_| Status::BAD_REQUEST)?.path.towards(target.uri.as_deref());
         let records = if makes_dialog(&call.request) {
             [target.hop, call.hop].map(|hop| self.proxy.record_route(hop, self.host())).to_vec()
@@ -193,7 +193,7 @@ impl Shard {
     /// The ACK of a 2xx, which has no transaction. It goes where a token of ours says, or nowhere: what
     /// we refused ourselves is acknowledged to ourselves.
     pub(crate) fn forward_ack(&mut self, came_by: Hop, ack: &Message, fx: &mut Effects) {
-        let Ok(way) = self.proxy.way(&self.config.domains, came_by.transport, ack) else {
+        let Ok(way) = self.proxy.way(&self.config.domains, ack) else {
             return;
         };
         let Some(hop) = self.ahead(&way, &came_by) else {

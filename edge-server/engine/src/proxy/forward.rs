@@ -46,7 +46,7 @@ impl Shard {
                 let target = Target { uri: None, hop, binding: None };
                 (vec![target], vec![vec![Device { contacts: vec![0] }]])
             }
-            Aim::Us | Aim::User => self.devices_of(flow, request, fx)?,
+            Aim::Us | Aim::User => self.devices_of(request, fx)?,
         };
         if self.proxy.len() >= self.config.limits.proxied_per_shard as usize {
             return Err(self.full(fx, "proxied_per_shard"));
@@ -90,11 +90,10 @@ impl Shard {
 
     fn devices_of(
         &mut self,
-        flow: &Flow,
         request: &Message,
         fx: &mut Effects,
     ) -> Result<(Vec<Target>, Vec<Vec<Device>>), Reply> {
-        let way = self.proxy.way(&self.config.domains, flow.hop.transport, request);
+        let way = self.proxy.way(&self.config.domains, request);
         let uri = way.map_err(|_| Reply::refuse(Status::BAD_REQUEST, "Route"))?.path.uri;
         let aor = self.served(uri)?;
         let chosen = self.chosen(self.presentities.find(aor.as_str()), uri, request)?;

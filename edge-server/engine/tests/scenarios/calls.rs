@@ -656,6 +656,20 @@ fn a_phone_with_datagrams_and_a_browser_talk_and_go_on_after_a_restart_as_far_as
 }
 
 #[test]
+fn a_phone_whose_outbound_proxy_we_are_may_know_us_by_any_address() {
+    let (mut scene, _, devices) = stage(1);
+    let phone = Client::in_datagrams(&mut scene, "alice", 5_001);
+    invite(&mut scene, &phone, "Route: <sip:192.0.2.9:5070;lr>\r\n");
+    assert_eq!(expect(&mut scene, &devices[0], "INVITE").routes().count(), 0);
+    let text = phone.subscribe_text(&mut scene, "bob", "Route: <sip:192.0.2.9:5070;lr>\r\n");
+    assert_eq!(code(&scene.ask(phone.flow, &text)), 200);
+    let text =
+        request_text(&mut scene, &phone, "MESSAGE", BOB, "Route: <sip:192.0.2.9;lr>, <sip:192.0.2.8;lr>\r\n");
+    while scene.next(phone.flow).is_some() {}
+    assert_eq!(code(&scene.ask(phone.flow, &text)), 403, "that is somebody else");
+}
+
+#[test]
 fn who_is_not_there_or_is_nobody_or_is_elsewhere() {
     let (mut scene, alice, _) = stage(0);
     for (uri, expect) in [
