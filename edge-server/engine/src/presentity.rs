@@ -10,6 +10,7 @@ use merge_core::live::{LiveSet, Presentity as Identity, Publication, Registratio
 use merge_core::policy::Reason;
 use merge_core::time::Millis;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use tributary_sip::Aor;
 use tributary_sip::transaction::{FlowId, Hop, Transport};
@@ -87,6 +88,8 @@ pub(crate) struct Binding {
     pub(crate) params: Box<str>,
     pub(crate) call_id: Box<str>,
     pub(crate) cseq: u32,
+    /// That of its instance, which temporary GRUUs name.
+    pub(crate) generation: Option<NonZeroU64>,
     pub(crate) flow: Option<FlowId>,
     pub(crate) transport: Transport,
     /// The other end of the flow.

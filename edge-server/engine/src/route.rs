@@ -4,24 +4,34 @@
 //! of record of the Request-URI, what follows in a dialog by To, which names the presentity (a mark in
 //! the Request-URI, our Contact, stands in where To does not). INVITE, ACK and CANCEL go by the
 //! Request-URI whatever their To, for they are one transaction and have it in common. What names
-//! nobody goes by its Call-ID. So a repetition always meets its transaction.
+//! nobody goes by its Call-ID, and what is for a temporary GRUU by the number that is sealed in it. So a repetition always meets its transaction.
 //!
 //! Responses: by the mark in the branch, which we made. Nobody outside can make one.
 
 use crate::random::Random;
-use tributary_sip::{Aor, MAGIC_COOKIE, Message, Method};
+use tributary_sip::gruu::{Gruu, Temporary};
+use tributary_sip::{Aor, MAGIC_COOKIE, Message, Method, SealingKeys};
 
 /// Finds the shard of a message. Looks at no state: any task of the server can ask.
 #[derive(Clone, Debug)]
 pub struct Router {
     marks: Vec<Mark>,
+    keys: Option<SealingKeys>,
 }
 
 impl Router {
     /// For `shards` shards that were made with the same seed.
     #[must_use]
     pub fn new(seed: [u8; 32], shards: u16) -> Self {
-        Self { marks: (0..shards.max(1)).map(|index| Mark::new(seed, index)).collect() }
+        let marks = (0..shards.max(1)).map(|index| Mark::new(seed, index)).collect();
+        Self { marks, keys: None }
+    }
+
+    /// With the keys that the shards were given, so that temporary GRUUs can be read.
+    #[must_use]
+    pub fn sealing(mut self, keys: SealingKeys) -> Self {
+        self.keys = Some(keys);
+        self
     }
 
     /// How many shards there are; at least one.
@@ -36,7 +46,7 @@ impl Router {
         if !message.is_request() {
             return self.marked(message).unwrap_or_else(|| self.among(hash_of(message.call_id())));
         }
-        match place(message) {
+        match self.place_of_gruu(message).unwrap_or_else(|| place(message)) {
             Place::Hash(hash) => self.among(hash),
             Place::Shard(index) => index % self.shards(),
         }
@@ -46,6 +56,16 @@ impl Router {
     #[must_use]
     pub fn shard_of(&self, aor: &str) -> u16 {
         self.among(hash_of(aor))
+    }
+
+    /// What is forwarded to a temporary GRUU goes where its user's bindings are, within a dialog or not.
+    fn place_of_gruu(&self, request: &Message) -> Option<Place> {
+        if matches!(request.method(), Method::Register | Method::Publish | Method::Subscribe) {
+            return None;
+        }
+        let (keys, uri) = (self.keys.as_ref()?, request.request_uri().ok()?);
+        let Some(Gruu::Temporary(sealed)) = Gruu::of(&uri) else { return None };
+        Some(Place::Hash(Temporary::open(keys, sealed)?.holder))
     }
 
     fn among(&self, hash: u64) -> u16 {
@@ -88,7 +108,7 @@ fn place(request: &Message) -> Place {
 
 /// The hash that places an address of record or a Call-ID. Fixed for ever: it is not keyed, because
 /// every node of a cluster must come to the same place.
-fn hash_of(name: &str) -> u64 {
+pub(crate) fn hash_of(name: &str) -> u64 {
     // FNV-1a, then a finish that spreads its low entropy at the top over all bits.
     let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)

@@ -9,6 +9,7 @@ use crate::policy::PolicyHost;
 use crate::presentity::{Change, Presentities, PresentityId};
 use crate::proxy::{Aim, News, Proxy};
 use crate::random::Random;
+use crate::registrar::Gruus;
 use crate::respond::{self, Reply};
 use crate::route::Mark;
 use crate::subscription::{SubscriptionId, Subscriptions};
@@ -41,6 +42,7 @@ pub struct Shard {
     pub(crate) mark: Mark,
     /// What is forwarded.
     pub(crate) proxy: Proxy,
+    pub(crate) gruus: Gruus,
     pub(crate) keyed: Keyed,
     /// For tags that a repetition must get again. Keyed apart from `keyed`, for what comes of it is sent.
     tags: Keyed,
@@ -106,6 +108,7 @@ impl Shard {
             told: Vec::new(),
             mark: Mark::new(seed, index),
             proxy: Proxy::new(seed),
+            gruus: Gruus::new(keyed),
             keyed,
             tags,
             waiting: Table::with_hasher(keyed),
@@ -121,10 +124,12 @@ impl Shard {
         }
     }
 
-    /// With these keys for flow tokens, the same in all shards and after every restart: dialogs between
-    /// devices that use datagrams then live through it. Without, they come from the seed.
+    /// With these keys for flow tokens and temporary GRUUs, the same in all shards, in their
+    /// [`Router`](crate::Router) and after every restart: dialogs between devices that use datagrams then
+    /// live through it. Without, those for flow tokens come from the seed, and no temporary GRUU is made.
     #[must_use]
     pub fn sealing(mut self, keys: SealingKeys) -> Self {
+        self.gruus.set_keys(keys.clone());
         self.proxy.set_keys(keys);
         self
     }

@@ -199,7 +199,8 @@ impl Shard {
         let Some(hop) = self.ahead(&way, &came_by) else {
             return;
         };
-        let path = way.path.towards(None);
+        let contact = self.contact_of(way.path.uri, hop.flow);
+        let path = way.path.towards(contact.as_deref());
         if max_forwards(ack).is_err() {
             return;
         }

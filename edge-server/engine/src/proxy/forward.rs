@@ -43,7 +43,9 @@ impl Shard {
         }
         let (targets, groups) = match aim {
             Aim::Flow(hop) => {
-                let target = Target { uri: None, hop, binding: None };
+                let way = self.proxy.way(&self.config.domains, request);
+                let uri = way.ok().and_then(|way| self.contact_of(way.path.uri, hop.flow));
+                let target = Target { uri, hop, binding: None };
                 (vec![target], vec![vec![Device { contacts: vec![0] }]])
             }
             Aim::Us | Aim::User => self.devices_of(request, fx)?,
@@ -95,8 +97,9 @@ impl Shard {
     ) -> Result<(Vec<Target>, Vec<Vec<Device>>), Reply> {
         let way = self.proxy.way(&self.config.domains, request);
         let uri = way.map_err(|_| Reply::refuse(Status::BAD_REQUEST, "Route"))?.path.uri;
-        let aor = self.served(uri)?;
-        let chosen = self.chosen(self.presentities.find(aor.as_str()), uri, request)?;
+        let uri = self.revealed(uri)?;
+        let aor = self.served(&uri)?;
+        let chosen = self.chosen(self.presentities.find(aor.as_str()), &uri, request)?;
         if chosen.cut {
             fx.event(Event::LimitReached { limit: "forks_per_request" });
         }

@@ -11,9 +11,11 @@ mod code;
 
 pub use code::{Last, RecordError};
 
+use crate::presentity::NOBODY;
 use bytes::Bytes;
 use code::{Field, Reader, Writer};
 use std::net::SocketAddr;
+use std::num::NonZeroU64;
 use tributary_sip::transaction::{FlowId, Hop, Transport};
 
 /// The tables of the store that the engine writes.
@@ -141,6 +143,36 @@ impl Field for Datagrams {
     }
 }
 
+/// What was added to the record of a binding since its first form. An older record ends before it, or
+/// within; so does one that needs none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Added {
+    /// Where it came from, if not over a connection.
+    pub datagrams: Option<Datagrams>,
+    /// What its instance's temporary GRUUs name.
+    pub generation: Option<NonZeroU64>,
+}
+
+impl Field for Added {
+    fn write(&self, writer: &mut Writer) {
+        match &self.datagrams {
+            // Nobody's address keeps the place of one.
+            None if self.generation.is_some() => Datagrams { flow: FlowId(0), peer: NOBODY }.write(writer),
+            datagrams => Last(*datagrams).write(writer),
+        }
+        Last(self.generation.map(NonZeroU64::get)).write(writer);
+    }
+
+    fn read(reader: &mut Reader<'_>, field: &'static str) -> Result<Self, RecordError> {
+        let Last(datagrams) = Last::<Datagrams>::read(reader, field)?;
+        let Last(generation) = Last::<u64>::read(reader, field)?;
+        Ok(Self {
+            datagrams: datagrams.filter(|datagrams| datagrams.peer != NOBODY),
+            generation: generation.and_then(NonZeroU64::new),
+        })
+    }
+}
+
 /// How a transport is stored.
 pub(crate) const fn transport_index(transport: Transport) -> u8 {
     match transport {
@@ -221,8 +253,8 @@ record! {
         user_agent: Option<String>,
         /// The transport's index.
         transport: u8,
-        /// Where it came from, if not over a connection.
-        datagrams: Last<Datagrams>,
+        /// What records of it did not have at first.
+        added: Added,
     }
 }
 

@@ -21,12 +21,14 @@ fn datagrams() -> impl Strategy<Value = Last<Datagrams>> {
 fn registration() -> impl Strategy<Value = Record> {
     (
         (text(), text(), text(), text(), option()),
-        (any::<u16>(), any::<i64>(), text(), any::<u32>(), option(), any::<u8>(), datagrams()),
+        (any::<u16>(), any::<i64>(), text(), any::<u32>(), option(), any::<u8>()),
+        (datagrams(), any::<u64>()),
     )
         .prop_map(
             |(
                 (aor, id, contact, params, instance),
-                (q_milli, expires_ms, call_id, cseq, user_agent, transport, datagrams),
+                (q_milli, expires_ms, call_id, cseq, user_agent, transport),
+                (Last(datagrams), generation),
             )| {
                 Record::Registration(RegistrationRecord {
                     aor,
@@ -40,7 +42,7 @@ fn registration() -> impl Strategy<Value = Record> {
                     cseq,
                     user_agent,
                     transport,
-                    datagrams,
+                    added: Added { datagrams, generation: NonZeroU64::new(generation) },
                 })
             },
         )
@@ -147,4 +149,18 @@ proptest! {
 fn a_record_of_a_later_version_says_so() {
     let bytes = code::frame_of_version_for_tests(2, b"");
     assert_eq!(Record::decode(Table::Publications, &bytes), Err(RecordError::Version(2)));
+}
+
+#[test]
+fn a_binding_stored_before_there_were_generations_is_read_with_its_way() {
+    let datagrams = Datagrams { flow: FlowId(1 << 63 | 5), peer: ([192, 0, 2, 1], 5060).into() };
+    for added in [None, Some(datagrams)] {
+        let mut writer = Writer::new();
+        RegistrationRecord { aor: "sip:a@b".to_owned(), ..Default::default() }.write(&mut writer);
+        Last(added).write(&mut writer);
+        let Ok(Record::Registration(record)) = Record::decode(Table::Registrations, &writer.finish()) else {
+            panic!("{added:?}")
+        };
+        assert_eq!(record.added, Added { datagrams: added, generation: None });
+    }
 }

@@ -5,7 +5,7 @@ use crate::effect::{Effect, Effects, Event, StoreOp};
 use crate::input::{Flow, FlowDevice, Notice};
 use crate::presentity::{Binding, NOBODY, Presentity, PresentityId, push_exact};
 use crate::proxy::News;
-use crate::record::{self, Datagrams, Last, Record, RegistrationRecord, Table};
+use crate::record::{self, Added, Datagrams, Record, RegistrationRecord, Table};
 use crate::respond::Reply;
 use crate::shard::{Shard, Timer};
 use crate::wheel::TimerId;
@@ -16,7 +16,10 @@ use merge_core::uri::same_contact;
 use std::fmt::Write;
 use std::sync::Arc;
 use tributary_sip::transaction::FlowId;
-use tributary_sip::{Message, NameAddr, Status};
+use tributary_sip::{Aor, Message, NameAddr, Status};
+
+/// Parameters of a Contact that we say. GRUUs are never a client's to choose (RFC 5627 5.1).
+const OURS: [&str; 3] = ["expires", "pub-gruu", "temp-gruu"];
 
 /// One Contact of a REGISTER, checked.
 pub(super) struct Wanted {
@@ -43,7 +46,12 @@ impl Wanted {
 }
 
 impl Shard {
-    pub(super) fn wanted(&self, request: &Message, contacts: &[NameAddr<'_>]) -> Result<Vec<Wanted>, Reply> {
+    pub(super) fn wanted(
+        &self,
+        aor: &Aor,
+        request: &Message,
+        contacts: &[NameAddr<'_>],
+    ) -> Result<Vec<Wanted>, Reply> {
         let Ok(all_expire) = request.expires() else {
             return Err(Reply::refuse(Status::BAD_REQUEST, "Expires"));
         };
@@ -61,13 +69,17 @@ impl Shard {
                 return Err(Reply::refuse(Status::BAD_REQUEST, "NUL in Contact"));
             }
             let seconds = granted(contact.expires().or(all_expire), self.config.timing.register)?;
+            if seconds > 0 && self.gruus.leads_back(aor, contact.uri, &uri) {
+                return Err(Reply::refuse(Status::FORBIDDEN, "Contact leads back to its user"));
+            }
             let instance = contact.instance().map(|instance| instance.urn().to_owned());
             let id = match (&instance, contact.reg_id()) {
                 (Some(instance), reg_id) => format!("{instance};{}", reg_id.unwrap_or(0)),
                 (None, _) => contact.uri.to_owned(),
             };
             let mut params = String::new();
-            for param in contact.params.iter().filter(|param| !param.name.eq_ignore_ascii_case("expires")) {
+            let ours = |name: &str| OURS.iter().any(|ours| name.eq_ignore_ascii_case(ours));
+            for param in contact.params.iter().filter(|param| !ours(param.name)) {
                 // Writing to a String cannot fail.
                 let _ = match param.value {
                     Some(value) => write!(params, ";{}={value}", param.name),
@@ -119,6 +131,7 @@ impl Shard {
             user_agent: request.user_agent().map(str::to_owned),
             transport: flow.hop.transport.via().to_ascii_lowercase(),
         };
+        let generation = self.generation(id, at, registration.instance.as_deref(), request, fx);
         let serial = self.next_serial();
         let timer = self.wheel.set(expires, Timer::Binding { presentity: id, serial });
         let binding = Binding {
@@ -126,6 +139,7 @@ impl Shard {
             params: wanted.params.into(),
             call_id: request.call_id().into(),
             cseq,
+            generation,
             flow: Some(flow.id()),
             transport: flow.hop.transport,
             peer: flow.hop.peer,
@@ -190,6 +204,7 @@ impl Shard {
         let binding = presentity.bindings.swap_remove(at);
         presentity.live.registrations.swap_remove(at);
         self.tally.bindings -= 1;
+        self.gruus.left(&binding, &presentity.bindings);
         let key = record::registration_key(&presentity.aor, &binding.id);
         fx.push(Effect::Store(StoreOp::Delete { table: Table::Registrations, key }));
         let binding_name = Self::binding_name(self.keyed, &presentity.aor, &binding.id);
@@ -232,7 +247,7 @@ impl Shard {
     /// that users do not seem to leave and come back. The way of datagrams is as it was.
     pub(crate) fn restore_binding(&mut self, id: PresentityId, record: RegistrationRecord) {
         let serial = self.next_serial();
-        let Last(datagrams) = record.datagrams;
+        let Added { datagrams, generation } = record.added;
         let waits_until = if datagrams.is_some() { None } else { Some(self.restart_grace()) };
         let Some(presentity) = self.presentities.get_mut(id) else {
             return;
@@ -249,6 +264,7 @@ impl Shard {
                 params: record.params.into(),
                 call_id: record.call_id.into(),
                 cseq: record.cseq,
+                generation,
                 flow: datagrams.map(|datagrams| datagrams.flow),
                 transport,
                 peer: datagrams.map_or(NOBODY, |datagrams| datagrams.peer),
@@ -271,10 +287,12 @@ impl Shard {
         if let Some(Datagrams { flow, .. }) = datagrams {
             self.flows.tie_owner(flow, id);
         }
+        self.gruus.restored(generation, id);
     }
 }
 
-fn stored(presentity: &Presentity, at: usize) -> Option<Effect> {
+/// A binding, to be stored.
+pub(super) fn stored(presentity: &Presentity, at: usize) -> Option<Effect> {
     let (binding, registration) = (presentity.bindings.get(at)?, presentity.live.registrations.get(at)?);
     let record = Record::Registration(RegistrationRecord {
         aor: presentity.aor.as_ref().into(),
@@ -288,7 +306,7 @@ fn stored(presentity: &Presentity, at: usize) -> Option<Effect> {
         cseq: binding.cseq,
         user_agent: registration.user_agent.clone(),
         transport: record::transport_index(binding.transport),
-        datagrams: Datagrams::of(binding.hop()),
+        added: Added { datagrams: Datagrams::of(binding.hop()).0, generation: binding.generation },
     });
     Some(Effect::put(&record))
 }

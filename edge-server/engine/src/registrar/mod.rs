@@ -5,6 +5,7 @@
 //! connections; without them the Contact URI does.
 
 mod binding;
+mod gruu;
 mod lifetime;
 
 use crate::effect::Effects;
@@ -18,6 +19,7 @@ use merge_core::policy::Reason;
 use std::fmt::Write;
 use tributary_sip::{Aor, Contacts, Message, Name, Status};
 
+pub(crate) use gruu::Gruus;
 pub(crate) use lifetime::granted;
 
 impl Shard {
@@ -31,6 +33,9 @@ impl Shard {
         let user = self.authenticate(flow, request, fx)?;
         if let Some(refusal) = respond::unsupported(request) {
             return Err(refusal);
+        }
+        if lacks_outbound(request) {
+            return Err(Reply::refuse(FIRST_HOP_LACKS_OUTBOUND_SUPPORT, "outbound"));
         }
         let aor = self.served(request.to().map(|to| to.uri).unwrap_or_default())?;
         if *user != *aor.as_str() {
@@ -47,18 +52,19 @@ impl Shard {
                 }
                 None
             }
-            Ok(Contacts::List(contacts)) => Some(self.wanted(request, &contacts)?),
+            Ok(Contacts::List(contacts)) => Some(self.wanted(&aor, request, &contacts)?),
         };
         let fetch = wanted.as_ref().is_some_and(Vec::is_empty);
         if fetch {
-            let bindings = self.presentities.find(aor.as_str()).map(|id| self.list(id)).unwrap_or_default();
+            let bindings =
+                self.presentities.find(aor.as_str()).map(|id| self.list(id, request)).unwrap_or_default();
             return Ok(ok(bindings));
         }
         let Some(id) = self.presentities.find_or_make(&aor) else {
             return Err(self.full(fx, "presentities_per_shard"));
         };
         let done = self.apply_all(flow, id, request, cseq.number, wanted, fx);
-        let bindings = self.list(id);
+        let bindings = self.list(id, request);
         self.presentities.drop_if_idle(id);
         done.map(|()| ok(bindings))
     }
@@ -106,17 +112,22 @@ impl Shard {
         Ok(())
     }
 
-    /// The Contact values of the 200: every binding, as it was given (RFC 3261 10.3, step 8).
-    fn list(&self, id: PresentityId) -> Vec<String> {
+    /// The Contact values of the 200: every binding, as it was given (RFC 3261 10.3, step 8), with its
+    /// GRUUs for who understands them.
+    fn list(&self, id: PresentityId, request: &Message) -> Vec<String> {
         let Some(presentity) = self.presentities.get(id) else {
             return Vec::new();
         };
+        let wants_gruus = request.has_token(Name::Supported, "gruu");
         let all = presentity.bindings.iter().zip(&presentity.live.registrations);
         all.map(|(binding, registration)| {
             let left = (registration.expires.0 - self.now.0).max(0).div_euclid(1000);
             let mut value = String::with_capacity(registration.contact.len() + binding.params.len() + 24);
             // Writing to a String cannot fail.
             let _ = write!(value, "<{}>;expires={left}{}", registration.contact, binding.params);
+            if wants_gruus {
+                self.gruus.push(&mut value, presentity, binding, registration);
+            }
             value
         })
         .collect()
@@ -143,4 +154,24 @@ impl Shard {
 
 fn ok(bindings: Vec<String>) -> Reply {
     bindings.into_iter().fold(Reply::new(Status::OK), |reply, contact| reply.with(Name::Contact, contact))
+}
+
+/// It has no constant of its own in the message layer.
+const FIRST_HOP_LACKS_OUTBOUND_SUPPORT: Status = match Status::new(439) {
+    Some(status) => status,
+    None => Status::FORBIDDEN,
+};
+
+/// Whether a client wants the connection to its first hop to be kept, and that hop, which is not us,
+/// does not do that (RFC 5626 6).
+fn lacks_outbound(request: &Message) -> bool {
+    let asks = || match request.contacts() {
+        Ok(Contacts::List(contacts)) => contacts.iter().any(|contact| contact.reg_id().is_some()),
+        _ => false,
+    };
+    let kept = || {
+        let first = request.paths().next().and_then(Result::ok);
+        first.and_then(|first| first.parse_uri().ok().map(|uri| uri.params.has("ob"))).unwrap_or(false)
+    };
+    request.vias().count() > 1 && request.has_token(Name::Supported, "outbound") && asks() && !kept()
 }

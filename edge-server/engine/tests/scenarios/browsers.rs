@@ -96,7 +96,11 @@ fn point_09_the_200_lists_every_binding_as_it_was_given() {
     let answer = sipjs.register(&mut scene);
     let contacts: Vec<_> = answer.headers(Name::Contact).collect();
     let expect = [
-        format!("<{}>;expires=600;+sip.ice;reg-id=1;+sip.instance=\"<urn:uuid:AbC-1>\"", jssip.contact),
+        format!(
+            "<{}>;expires=600;+sip.ice;reg-id=1;+sip.instance=\"<urn:uuid:AbC-1>\";\
+             pub-gruu=\"sip:alice@example.com;gr=urn:uuid:AbC-1\"",
+            jssip.contact
+        ),
         format!("<{}>;expires=600", sipjs.contact),
     ];
     assert_eq!(contacts, expect);

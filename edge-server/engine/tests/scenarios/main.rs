@@ -7,6 +7,7 @@ mod bounds;
 mod browsers;
 mod calls;
 mod datagrams;
+mod gruu;
 mod mutated;
 mod policies;
 mod publish;

@@ -84,7 +84,7 @@ pub(crate) struct Scene {
     pub(crate) sent: Vec<(u16, TransactionId)>,
     starts: u8,
     numbers: u64,
-    /// For flow tokens, from the next start on.
+    /// For flow tokens and temporary GRUUs, from the next start on.
     pub(crate) keys: Option<SealingKeys>,
 }
 
@@ -116,7 +116,8 @@ impl Scene {
     fn start(&mut self) {
         self.starts += 1;
         let seed = [self.starts; 32];
-        self.router = Router::new(seed, SHARDS);
+        let router = Router::new(seed, SHARDS);
+        self.router = self.keys.iter().cloned().fold(router, Router::sealing);
         let shard = |index| Shard::new(self.config.clone(), seed, index);
         let sealed = |shard| self.keys.iter().cloned().fold(shard, Shard::sealing);
         self.shards = (0..SHARDS).map(shard).map(sealed).collect();

@@ -17,7 +17,7 @@ pub use self::ports::SipAddresses;
 use self::down::Parts;
 use self::engine::{engine_config, restored, shard_count, start_shards};
 use self::ports::Ports;
-use self::secrets::{api_token, flow_tokens, identity, names_of_datagrams, random};
+use self::secrets::{api_token, identity, names_of_datagrams, random, sealing_keys};
 use crate::api::{Api, Changes, Demo, Token};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -119,7 +119,9 @@ pub async fn start(config: Config, surroundings: Surroundings) -> Result<Running
         tracing::warn!("there are no users yet, so nobody can log in; PUT /api/v1/users/ADDRESS adds them");
     }
     let seed = random()?;
-    let (shards, inboxes) = Shards::new(Router::new(seed, shard_count(config.server.shards)));
+    let secrets = (seed, sealing_keys(&secret));
+    let router = Router::new(seed, shard_count(config.server.shards)).sealing(secrets.1.clone());
+    let (shards, inboxes) = Shards::new(router);
     let restored = restored(opened.as_deref(), &shards)?;
     let site = Site::new(config.server.site.as_deref());
     let sandbox = sandbox(&surroundings)?;
@@ -164,7 +166,6 @@ pub async fn start(config: Config, surroundings: Surroundings) -> Result<Running
         shards: shards.clone(),
         metrics: metrics.clone(),
     };
-    let secrets = (seed, flow_tokens(&secret));
     let shard_tasks =
         start_shards(&engine, secrets, inboxes, restored, (&library, &wall), clock, &performer)?;
 

@@ -46,8 +46,9 @@ pub(super) fn names_of_datagrams(secret: &[u8; 32]) -> [u64; 2] {
     [first, second].map(|half| half.iter().fold(0, |name, byte| (name << 8) | u64::from(*byte)))
 }
 
-/// What the tokens in our Record-Routes are sealed with: calls between phones go on after a restart.
-pub(super) fn flow_tokens(secret: &[u8; 32]) -> SealingKeys {
+/// What the tokens in our Record-Routes and temporary GRUUs are sealed with: calls between phones go on
+/// after a restart, and devices are reached by the names that they had before.
+pub(super) fn sealing_keys(secret: &[u8; 32]) -> SealingKeys {
     SealingKeys::new(derived(b"flow tokens", secret), &[])
 }
 
