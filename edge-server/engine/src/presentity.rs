@@ -82,7 +82,7 @@ pub(crate) struct PublicationState {
 
 /// What a binding is to the engine; contact, instance, q and expiry are in the live set too.
 pub(crate) struct Binding {
-    /// Instance and reg-id, or the Contact URI.
+    /// Instance and reg-id, or the epid, or the Contact URI.
     pub(crate) id: Box<str>,
     /// The Contact's parameters as given, but for `expires`.
     pub(crate) params: Box<str>,

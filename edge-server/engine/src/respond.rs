@@ -59,9 +59,9 @@ impl Reply {
     }
 }
 
-/// 420 if the request requires anything at all: no option tag is supported that may be required.
-pub(crate) fn unsupported(request: &Message) -> Option<Reply> {
-    let tags: Vec<&str> = request.require().collect();
+/// 420 if the request requires anything but these option tags.
+pub(crate) fn unsupported(request: &Message, supported: &[&str]) -> Option<Reply> {
+    let tags: Vec<&str> = request.options_beyond(Name::Require, supported).collect();
     (!tags.is_empty())
         .then(|| Reply::refuse(Status::BAD_EXTENSION, "Require").with(Name::Unsupported, tags.join(", ")))
 }

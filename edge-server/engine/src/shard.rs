@@ -378,7 +378,7 @@ const NOT_IMPLEMENTED: Status = match Status::new(501) {
 };
 
 fn options(request: &Message) -> Result<Reply, Reply> {
-    if let Some(refusal) = respond::unsupported(request) {
+    if let Some(refusal) = respond::unsupported(request, &[]) {
         return Err(refusal);
     }
     Ok(Reply::new(Status::OK)

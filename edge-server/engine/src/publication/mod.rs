@@ -35,7 +35,7 @@ impl Shard {
         fx: &mut Effects,
     ) -> Result<Reply, Reply> {
         let user = self.authenticate(flow, request, fx)?;
-        if let Some(refusal) = respond::unsupported(request) {
+        if let Some(refusal) = respond::unsupported(request, &[]) {
             return Err(refusal);
         }
         let aor = self.served(request.uri())?;

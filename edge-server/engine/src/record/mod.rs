@@ -233,7 +233,7 @@ record! {
     RegistrationRecord {
         /// The address of record.
         aor: String,
-        /// What makes the binding one: instance and reg-id, or the Contact URI.
+        /// What makes the binding one: instance and reg-id, or the epid, or the Contact URI.
         id: String,
         /// The Contact URI as given.
         contact: String,

@@ -34,14 +34,17 @@ pub(super) struct Wanted {
 impl Wanted {
     /// The binding that it is about.
     pub(super) fn find(&self, presentity: &Presentity) -> Option<usize> {
-        let all = presentity.bindings.iter().zip(&presentity.live.registrations);
-        all.into_iter().position(|(binding, registration)| {
-            if self.instance.is_some() {
-                *binding.id == self.id
-            } else {
-                registration.instance.is_none() && same_contact(&registration.contact, &self.contact)
-            }
-        })
+        let find = |is_it: &dyn Fn(&Binding, &Registration) -> bool| {
+            let mut all = presentity.bindings.iter().zip(&presentity.live.registrations);
+            all.position(|(binding, registration)| {
+                registration.instance.is_some() == self.instance.is_some() && is_it(binding, registration)
+            })
+        };
+        let by_id = find(&|binding, _| *binding.id == self.id);
+        if self.instance.is_some() || by_id.is_some() {
+            return by_id;
+        }
+        find(&|_, registration| same_contact(&registration.contact, &self.contact))
     }
 }
 
@@ -55,6 +58,11 @@ impl Shard {
         let Ok(all_expire) = request.expires() else {
             return Err(Reply::refuse(Status::BAD_REQUEST, "Expires"));
         };
+        let epid = request.from().ok().and_then(|from| from.epid());
+        let epid = epid.or(request.to().ok().and_then(|to| to.epid()));
+        if epid.is_some_and(|epid| epid.len() > self.config.limits.contact_bytes as usize) {
+            return Err(Reply::refuse(Status::BAD_REQUEST, "epid too long"));
+        }
         let mut wanted: Vec<Wanted> = Vec::with_capacity(contacts.len());
         for contact in contacts {
             let uri = contact.parse_uri().map_err(|_| Reply::refuse(Status::BAD_REQUEST, "Contact"))?;
@@ -73,9 +81,10 @@ impl Shard {
                 return Err(Reply::refuse(Status::FORBIDDEN, "Contact leads back to its user"));
             }
             let instance = contact.instance().map(|instance| instance.urn().to_owned());
-            let id = match (&instance, contact.reg_id()) {
-                (Some(instance), reg_id) => format!("{instance};{}", reg_id.unwrap_or(0)),
-                (None, _) => contact.uri.to_owned(),
+            let id = match (&instance, epid) {
+                (Some(instance), _) => format!("{instance};{}", contact.reg_id().unwrap_or(0)),
+                (None, Some(epid)) => format!("epid={epid}"),
+                (None, None) => contact.uri.to_owned(),
             };
             let mut params = String::new();
             let ours = |name: &str| OURS.iter().any(|ours| name.eq_ignore_ascii_case(ours));

@@ -2,7 +2,7 @@
 //!
 //! A binding belongs to the connection that it came by and ends with it at once: over WebSocket there
 //! is no other way to the client. Instance and reg-id (RFC 5626) make a binding the same one over
-//! connections; without them the Contact URI does.
+//! connections; without them the `epid` of From or To does, and else the Contact URI.
 
 mod binding;
 mod gruu;
@@ -31,7 +31,7 @@ impl Shard {
         fx: &mut Effects,
     ) -> Result<Reply, Reply> {
         let user = self.authenticate(flow, request, fx)?;
-        if let Some(refusal) = respond::unsupported(request) {
+        if let Some(refusal) = respond::unsupported(request, &["gruu"]) {
             return Err(refusal);
         }
         if lacks_outbound(request) {

@@ -224,7 +224,7 @@ impl Shard {
 
 /// 420, 489 and 406: what is asked for must be something that there is.
 fn check_package(request: &Message) -> Result<(), Reply> {
-    if let Some(refusal) = respond::unsupported(request) {
+    if let Some(refusal) = respond::unsupported(request, &[]) {
         return Err(refusal);
     }
     if !matches!(request.event(), Ok(Some(event)) if event.package == "presence") {

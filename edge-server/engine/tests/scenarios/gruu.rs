@@ -84,6 +84,47 @@ fn r13_without_support_or_instance_there_is_no_gruu_and_the_device_is_registered
 }
 
 #[test]
+fn r13_who_requires_gruus_gets_them_and_who_requires_more_gets_nothing() {
+    let mut scene = stage();
+    let mut bob = Client::new(&mut scene, "bob", Some("urn:uuid:b"));
+    let text = bob.register_text(&mut scene, ";expires=600\r\nRequire: gruu");
+    assert!(told(&scene.ask(bob.flow, &text), &bob, "temp-gruu").is_some());
+    let text = bob.register_text(&mut scene, ";expires=600\r\nRequire: gruu, time-travel");
+    let answer = scene.ask(bob.flow, &text);
+    assert_eq!((code(&answer), answer.header(Name::Unsupported)), (420, Some("time-travel")));
+}
+
+#[test]
+fn r13_an_epid_makes_a_device_without_an_instance_one_wherever_it_registers() {
+    let mut scene = stage();
+    let alice = Client::new(&mut scene, "alice", None);
+    let mut before = Client::new(&mut scene, "bob", None);
+    let mut after = Client::new(&mut scene, "bob", None);
+    let mut other = Client::new(&mut scene, "bob", None);
+    let register = |scene: &mut Scene, client: &mut Client, epid: &str, extra: &str| {
+        let text = client.register_text(scene, extra);
+        let (head, tail) = text.split_once(";tag=").unwrap();
+        let answer = scene.ask(client.flow, &format!("{head}{epid};tag={tail}"));
+        (code(&answer), answer.headers(Name::Contact).count())
+    };
+    assert_eq!(register(&mut scene, &mut before, ";epid=0a1b", ""), (200, 1));
+    assert_eq!(register(&mut scene, &mut after, ";epid=0a1b", ""), (200, 1));
+    assert_eq!(call(&mut scene, &alice, BOB, &[&before, &after]), Ok(1));
+    assert_eq!(register(&mut scene, &mut other, ";epid=0a1c", ""), (200, 2));
+    scene.restart(1_000);
+    for client in [&mut after, &mut other] {
+        client.reconnect(&mut scene);
+    }
+    assert_eq!(register(&mut scene, &mut after, ";epid=0a1b", ""), (200, 2));
+    // Without its epid it is known by its Contact.
+    assert_eq!(register(&mut scene, &mut other, "", ";expires=0"), (200, 1));
+    assert_eq!(register(&mut scene, &mut after, ";epid=0a1b", ";expires=0"), (200, 0));
+    assert!(scene.store.is_empty());
+    let long = format!(";epid={}", "a".repeat(scene.config.limits.contact_bytes as usize + 1));
+    assert_eq!(register(&mut scene, &mut after, &long, "").0, 400);
+}
+
+#[test]
 fn r13_what_a_client_says_is_its_gruu_is_ignored() {
     let mut scene = stage();
     let mut bob = Client::new(&mut scene, "bob", Some("urn:uuid:b"));
