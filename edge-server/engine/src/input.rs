@@ -42,7 +42,7 @@ pub struct FlowDevice {
 /// One event for a shard.
 #[derive(Debug)]
 pub enum Input {
-    /// A SIP message, routed here by [`route`](crate::route::route).
+    /// A SIP message, routed here by a [`Router`](crate::Router).
     Message {
         /// The connection that it came by.
         flow: Flow,

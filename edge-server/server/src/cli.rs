@@ -196,7 +196,7 @@ pub struct UserPlace {
     /// The store of a server that does not run: its store.data.
     #[arg(long, value_name = "FOLDER", required_unless_present = "url", conflicts_with = "url")]
     pub data: Option<PathBuf>,
-    /// A running server: https://HOST[:PORT], or http:// on this machine.
+    /// A running server, such as `https://sip.example.com`; `http:` on this machine only.
     #[arg(long, value_name = "URL", requires = "token_file")]
     pub url: Option<http::Uri>,
     /// A file whose first line is the token of its API.

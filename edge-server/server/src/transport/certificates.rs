@@ -65,7 +65,7 @@ impl Certificates {
         Ok(TlsAcceptor::from(Arc::new(config)))
     }
 
-    /// Asks [`keep_current`](Self::keep_current) to read all files anew, changed or not.
+    /// Asks `keep_current` to read all files anew, changed or not.
     pub fn reload(&self) {
         self.asked.notify_one();
     }
