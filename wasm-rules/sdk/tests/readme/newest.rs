@@ -8,6 +8,9 @@ fn merge(input: &Input<'_>, out: &mut Output) {
     for tuple in newest.tuples() {
         out.select(newest, tuple);
     }
+    if let Some(person) = newest.person() {
+        out.activities(person.activities());
+    }
 }
 
 policy_sdk::policy! {
