@@ -32,6 +32,15 @@ test("without a server the page says so, merges by itself, and reports no error"
   await done();
 });
 
+test("a server that asks for passwords is not said to be away", async () => {
+  const { page, done } = await visit();
+  await page.getByText("Server away").waitFor();
+  await page.route("**/healthz", (route) => route.fulfill({ body: "ok" }));
+  await page.getByText("Server asks for passwords", { exact: true }).waitFor();
+  await page.getByText("starts one for this page").waitFor();
+  await done();
+});
+
 test("a card's change shows in what Bob would see, with the mark of its device", async () => {
   const { page, done } = await visit(CONFLICT);
   await page.locator("#phone-activity").selectOption("busy");

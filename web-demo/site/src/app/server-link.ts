@@ -37,8 +37,9 @@ export class ServerLink {
   async look(): Promise<void> {
     clearTimeout(this.#look);
     const demo = await Api.demo();
-    if (demo === null) {
-      if (this.app.value.server.phase !== "gone") this.#gone();
+    if (demo === null || demo === "closed") {
+      const { phase, closed } = this.app.value.server;
+      if (phase !== "gone" || closed !== (demo === "closed")) this.#gone(demo === "closed");
       this.#look = setTimeout(() => void this.look(), LOOK_AGAIN_MS);
       return;
     }
@@ -47,7 +48,7 @@ export class ServerLink {
     this.#api = new Api(demo.token);
     const { server } = this.app.value;
     if (server.phase !== "up") {
-      this.app.set({ server: { phase: "up", domain: demo.domain, wsUrl: wsUrl.href, token: demo.token } });
+      this.app.set({ server: { phase: "up", closed: false, domain: demo.domain, wsUrl: wsUrl.href, token: demo.token } });
     }
     await this.#startSip(wsUrl.href, demo.domain);
     await this.ask();
@@ -83,8 +84,8 @@ export class ServerLink {
     }
   }
 
-  #gone(): void {
-    this.app.set({ server: { ...this.app.value.server, phase: "gone" }, live: null, notified: null, watching: false });
+  #gone(closed: boolean): void {
+    this.app.set({ server: { ...this.app.value.server, phase: "gone", closed }, live: null, notified: null, watching: false });
   }
 
   async #startSip(wsUrl: string, domain: string): Promise<void> {

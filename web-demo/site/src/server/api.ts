@@ -49,11 +49,12 @@ const TIMEOUT_MS = 5000;
 export class Api {
   constructor(private readonly token: string) {}
 
-  /** Asks whether a demo server is there; null if none answers. */
-  static async demo(): Promise<Demo | null> {
+  /** Asks whether a demo server is there; null if none answers, "closed" if it is one that asks for passwords. */
+  static async demo(): Promise<Demo | "closed" | null> {
+    const ask = (path: string) => fetch(path, { cache: "no-store", signal: AbortSignal.timeout(TIMEOUT_MS) });
     try {
-      const response = await fetch("./demo.json", { cache: "no-store", signal: AbortSignal.timeout(TIMEOUT_MS) });
-      if (!response.ok) return null;
+      const response = await ask("./demo.json");
+      if (!response.ok) return (await ask("./healthz")).ok ? "closed" : null;
       const json = (await response.json()) as Json;
       return { domain: String(json["domain"] ?? "example.com"), wsPath: String(json["ws_path"] ?? "/ws"), token: String(json["api_token"] ?? "") };
     } catch {

@@ -20,6 +20,8 @@ export interface Published {
 /** The server as the page knows it. "none": this page was opened without one. */
 export interface Server {
   readonly phase: "looking" | "up" | "gone";
+  /** It is there, but asks for passwords, which the page has none of: gone, as far as the page goes. */
+  readonly closed: boolean;
   readonly domain: string;
   readonly wsUrl: string;
   readonly token: string;
@@ -99,7 +101,7 @@ export function makeApp(initial: Pick<AppState, "devices" | "tab" | "theme" | "p
     ...initial,
     links: {},
     published: {},
-    server: { phase: "looking", domain: "example.com", wsUrl: "", token: "" },
+    server: { phase: "looking", closed: false, domain: "example.com", wsUrl: "", token: "" },
     live: null,
     notified: null,
     watching: false,

@@ -31,9 +31,9 @@ export class TopBar {
   }
 
   update(state: AppState): void {
-    const { phase } = state.server;
+    const { phase, closed } = state.server;
     this.#server.dataset["phase"] = phase;
-    setText(this.#serverWords, phase === "up" ? "Server connected" : phase === "gone" ? "Server away" : "Looking for the server");
+    setText(this.#serverWords, phase === "up" ? "Server connected" : phase === "gone" ? (closed ? "Server asks for passwords" : "Server away") : "Looking for the server");
     this.#newer.hidden = !state.newer;
     this.#agreement.update(state);
     this.#time.update(state);

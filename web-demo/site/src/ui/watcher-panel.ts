@@ -75,6 +75,7 @@ export class WatcherPanel {
 function sourceWords(state: AppState, what: Shown): string {
   if (what.from === "notify" && state.notified !== null) return `Sent to Bob in NOTIFY at ${clock(state.notified.at)}, subscription ${state.notified.state.replace(/;.*/, "")}.`;
   if (state.pinned !== null) return `Merged in this page for ${clock(state.pinned)}. Bob is not asked.`;
+  if (state.server.closed) return "This server asks for passwords, and is for your own apps; `tributary demo` starts one for this page. This is merged in the page: what Bob would be sent.";
   if (state.server.phase === "gone") return "The server is away. This is merged in this page: what Bob would be sent.";
   return "Merged in this page while Bob’s subscription is being set up.";
 }
