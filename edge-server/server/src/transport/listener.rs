@@ -30,7 +30,6 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
 use tower::ServiceExt as _;
 
 /// What the accept loop needs beside the shared services.
@@ -110,7 +109,7 @@ async fn connection(
     place: Place,
     door: Arc<Door>,
     services: Arc<Services>,
-    mut stop: watch::Receiver<bool>,
+    stop: watch::Receiver<bool>,
 ) {
     // Without this, small messages wait for acknowledgements: a fifth of the throughput is left.
     if let Err(error) = stream.set_nodelay(true) {
@@ -119,22 +118,8 @@ async fn connection(
     match &door.tls {
         None => Box::pin(http(stream, peer, place, door, services, stop)).await,
         Some(tls) => {
-            let accepted = tokio::select! {
-                accepted = timeout(door.patience, tls.accept(stream)) => accepted,
-                // Nothing was promised yet, and a silent peer must not hold up the end.
-                _ = stop.wait_for(|stop| *stop) => return,
-            };
-            match accepted {
-                Ok(Ok(stream)) => {
-                    Box::pin(http::<TlsStream<TcpStream>>(stream, peer, place, door, services, stop)).await;
-                }
-                Ok(Err(error)) => {
-                    crate::metrics::count(&services.metrics.connections_refused, "reason", "tls");
-                    tracing::debug!(%peer, %error, "the TLS handshake failed");
-                }
-                Err(_) => {
-                    crate::metrics::count(&services.metrics.connections_refused, "reason", "tls_timeout");
-                }
+            if let Some(stream) = services.secure(stream, peer, tls, door.patience).await {
+                Box::pin(http(stream, peer, place, door, services, stop)).await;
             }
         }
     }
@@ -190,11 +175,7 @@ async fn http<S>(
             // A copy: what is left of hyper's buffer would keep all of it alive as long as the socket.
             let early = parts.read_buf.to_vec();
             let (stream, writer) = parts.io.into_inner().split();
-            let handle = services.flows.open(peer, websocket::transport(tls), writer);
-            // One that opens while the server stops is told so like the others.
-            if *services.stop.borrow() {
-                handle.end(super::End::Shutdown);
-            }
+            let handle = services.open_flow(peer, websocket::transport(tls), writer);
             let metrics = services.metrics.connections.clone();
             let socket = websocket::serve(stream, early, handle, Arc::clone(&services));
             services.sockets.spawn(async move {

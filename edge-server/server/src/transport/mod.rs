@@ -32,8 +32,16 @@ pub use self::websocket::Settings as WebSocketSettings;
 
 use crate::metrics::Metrics;
 use crate::shards::Shards;
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::net::tcp::OwnedWriteHalf;
 use tokio::sync::watch;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use tributary_engine::Transport;
 
 /// What every connection shares.
 #[derive(Debug)]
@@ -56,6 +64,48 @@ pub struct Services {
     pub sockets: Sockets,
     /// True once the server stops.
     pub stop: watch::Receiver<bool>,
+}
+
+impl Services {
+    /// Does the TLS handshake with a new connection, for at most `patience`; one that fails is counted.
+    async fn secure(
+        &self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        tls: &TlsAcceptor,
+        patience: Duration,
+    ) -> Option<TlsStream<TcpStream>> {
+        let mut stop = self.stop.clone();
+        let accepted = tokio::select! {
+            accepted = timeout(patience, tls.accept(stream)) => accepted,
+            // Nothing was promised yet, and a silent peer must not hold up the end.
+            _ = stop.wait_for(|stop| *stop) => return None,
+        };
+        let refused = &self.metrics.connections_refused;
+        match accepted {
+            Ok(Ok(stream)) => return Some(stream),
+            Ok(Err(error)) => {
+                crate::metrics::count(refused, "reason", "tls");
+                tracing::debug!(%peer, %error, "the TLS handshake failed");
+            }
+            Err(_) => crate::metrics::count(refused, "reason", "tls_timeout"),
+        }
+        None
+    }
+
+    /// Enters a new connection. One that opens while the server stops is told so like the others.
+    fn open_flow(
+        &self,
+        peer: SocketAddr,
+        transport: Transport,
+        socket: Option<OwnedWriteHalf>,
+    ) -> Arc<FlowHandle> {
+        let handle = self.flows.open(peer, transport, socket);
+        if *self.stop.borrow() {
+            handle.end(End::Shutdown);
+        }
+        handle
+    }
 }
 
 /// Counts the tasks of WebSockets without holding them.

@@ -3,9 +3,10 @@
 
 use super::Services;
 use super::flows::{End, FlowHandle};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Split};
 use crate::shards::Full;
 use bytes::Bytes;
+use prometheus_client::metrics::gauge::Gauge;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
@@ -38,6 +39,17 @@ pub(super) enum Heard {
 impl Peer {
     pub(super) fn new(handle: Arc<FlowHandle>, services: Arc<Services>) -> Self {
         Self { handle, services, garbage: 0 }
+    }
+
+    /// The connection has ended: nothing more is sent over it, and every shard hears of it. `open` counts
+    /// those of its kind that are open, `ended` why they end.
+    pub(super) async fn leave(&self, end: End, open: &Gauge, ended: &Split) {
+        let Self { handle, services, .. } = self;
+        services.flows.remove(handle);
+        open.dec();
+        crate::metrics::count(ended, "reason", end.name());
+        tracing::debug!(flow = handle.id().0, end = end.name(), "connection ended");
+        services.shards.flow_closed(handle.id()).await;
     }
 
     /// Reads a message and gives it to its shard. `raw` is a copy of just this message, so that what

@@ -16,6 +16,7 @@ use super::flows::{End, FlowHandle};
 use super::line::{self, Line, Wire};
 use super::peer::{Heard, Peer};
 use super::{Services, accept};
+use crate::metrics::Metrics;
 use socket2::{SockRef, TcpKeepalive};
 use std::io;
 use std::net::SocketAddr;
@@ -60,9 +61,7 @@ pub(crate) async fn listen(
         match services.admission.enter(peer.ip()) {
             Ok(place) => {
                 services.metrics.connections_opened.inc();
-                let connection =
-                    connection(stream, peer, place, tls.clone(), Arc::clone(&services), stop.clone());
-                services.sockets.spawn(connection);
+                services.sockets.spawn(connection(stream, peer, place, tls.clone(), Arc::clone(&services)));
             }
             // Nothing was asked yet, so nothing can be answered.
             Err(full) => crate::metrics::count(&services.metrics.connections_refused, "reason", full.name()),
@@ -76,7 +75,6 @@ async fn connection(
     place: Place,
     tls: Option<TlsAcceptor>,
     services: Arc<Services>,
-    mut stop: watch::Receiver<bool>,
 ) {
     if let Err(error) = stream.set_nodelay(true).and_then(|()| notice_the_dead(&stream)) {
         tracing::debug!(%peer, %error, "a socket option could not be set");
@@ -84,18 +82,8 @@ async fn connection(
     let Some(tls) = tls else {
         return Box::pin(serve(stream, peer, Transport::Tcp, place, services)).await;
     };
-    let accepted = tokio::select! {
-        accepted = timeout(services.streams.patience, tls.accept(stream)) => accepted,
-        _ = stop.wait_for(|stop| *stop) => return,
-    };
-    let refused = &services.metrics.connections_refused;
-    match accepted {
-        Ok(Ok(stream)) => Box::pin(serve(stream, peer, Transport::Tls, place, services)).await,
-        Ok(Err(error)) => {
-            crate::metrics::count(refused, "reason", "tls");
-            tracing::debug!(%peer, %error, "the TLS handshake failed");
-        }
-        Err(_) => crate::metrics::count(refused, "reason", "tls_timeout"),
+    if let Some(stream) = services.secure(stream, peer, &tls, services.streams.patience).await {
+        Box::pin(serve(stream, peer, Transport::Tls, place, services)).await;
     }
 }
 
@@ -118,11 +106,7 @@ async fn serve(
     services: Arc<Services>,
 ) {
     let (stream, writer) = stream.split();
-    let handle = services.flows.open(peer, transport, writer);
-    // One that opens while the server stops is told so like the others.
-    if *services.stop.borrow() {
-        handle.end(End::Shutdown);
-    }
+    let handle = services.open_flow(peer, transport, writer);
     services.metrics.connections.inc();
     let connections = services.metrics.connections.clone();
     talk(stream, handle, services).await;
@@ -217,12 +201,9 @@ impl Connection {
 }
 
 async fn close(connection: Connection, end: End) {
-    let Connection { mut line, peer: Peer { handle, services, .. }, .. } = connection;
-    services.flows.remove(&handle);
-    services.metrics.streams.dec();
-    crate::metrics::count(&services.metrics.streams_closed, "reason", end.name());
-    tracing::debug!(flow = handle.id().0, end = end.name(), "connection ended");
-    services.shards.flow_closed(handle.id()).await;
+    let Connection { mut line, peer, .. } = connection;
+    let Metrics { streams, streams_closed, .. } = &peer.services.metrics;
+    peer.leave(end, streams, streams_closed).await;
     // What was said last leaves, unless the peer has shown that it does not read.
     if end != End::Slow {
         let _ = timeout(CLOSE_PATIENCE, line.shutdown()).await;

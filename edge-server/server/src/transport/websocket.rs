@@ -16,6 +16,7 @@ use super::Services;
 use super::flows::{End, FlowHandle};
 use super::line::{Line, Stream};
 use super::peer::{Heard, Peer};
+use crate::metrics::Metrics;
 use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
 use std::sync::Arc;
@@ -76,12 +77,9 @@ async fn open(line: Line, early: Vec<u8>, max_message: usize) -> WebSocketStream
 }
 
 async fn close(connection: Connection, end: End) {
-    let Connection { socket, peer: Peer { handle, services, .. } } = connection;
-    services.flows.remove(&handle);
-    services.metrics.websockets.dec();
-    crate::metrics::count(&services.metrics.websockets_closed, "reason", end.name());
-    tracing::debug!(flow = handle.id().0, end = end.name(), "connection ended");
-    services.shards.flow_closed(handle.id()).await;
+    let Connection { socket, peer } = connection;
+    let Metrics { websockets, websockets_closed, .. } = &peer.services.metrics;
+    peer.leave(end, websockets, websockets_closed).await;
     farewell(socket, end).await;
 }
 
