@@ -1,6 +1,6 @@
 //! SIP over UDP: answers to where the question came from, repetitions, keep-alives, and a restart.
 
-use crate::harness::{document, server, within};
+use crate::harness::{agreement, document, server, within};
 use std::net::SocketAddr;
 use tokio::net::UdpSocket;
 use tributary::config::Config;
@@ -64,13 +64,7 @@ impl Phone {
 
     /// Answers a NOTIFY.
     async fn agree(&self, notify: &Message) {
-        assert_eq!(notify.method().as_str(), "NOTIFY");
-        let copied: String = notify
-            .lines()
-            .filter(|(_, name, _)| ["Via", "From", "To", "Call-ID", "CSeq"].contains(name))
-            .map(|(_, name, value)| format!("{name}: {value}\r\n"))
-            .collect();
-        self.send(&format!("SIP/2.0 200 OK\r\n{copied}Content-Length: 0\r\n\r\n")).await;
+        self.send(&agreement(notify)).await;
     }
 }
 

@@ -116,6 +116,19 @@ pub(crate) async fn ask(
     raw(address, &[request.as_bytes(), body].concat()).await
 }
 
+/// Asks for the metrics until the line is there.
+pub(crate) async fn wait_for_metric(server: &Running, line: &str) {
+    within(line, async {
+        loop {
+            let metrics = ask(server.address, "GET", "/metrics", &[], None).await;
+            if String::from_utf8(metrics.body).unwrap().contains(line) {
+                return;
+            }
+        }
+    })
+    .await;
+}
+
 /// A SIP client over one WebSocket.
 pub(crate) struct Client<S = TcpStream> {
     socket: WebSocketStream<S>,
@@ -229,15 +242,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     pub(crate) async fn notified(&mut self) -> String {
         let notify = self.message().await;
         assert!(notify.starts_with("NOTIFY "), "{notify}");
-        let copied: String = notify
-            .lines()
-            .take_while(|line| !line.is_empty())
-            .filter(|line| {
-                ["Via:", "From:", "To:", "Call-ID:", "CSeq:"].iter().any(|name| line.starts_with(name))
-            })
-            .map(|line| format!("{line}\r\n"))
-            .collect();
-        self.send(&format!("SIP/2.0 200 OK\r\n{copied}Content-Length: 0\r\n\r\n")).await;
+        let message = Message::parse(notify.clone().into()).unwrap();
+        self.send(&agreement(&message)).await;
         notify
     }
 }
@@ -252,6 +258,17 @@ pub(crate) fn authorization(refused: &str, name: &str, password: &str, method: &
     let challenge = digest::strongest(&challenges).expect("no challenge came");
     let value = digest::answer(challenge, name, password, method, uri, "0a4f113b", 1).unwrap();
     format!("Authorization: {value}\r\n")
+}
+
+/// The 200 to a NOTIFY.
+pub(crate) fn agreement(notify: &Message) -> String {
+    assert_eq!(notify.method().as_str(), "NOTIFY");
+    let copied: String = notify
+        .lines()
+        .filter(|(_, name, _)| ["Via", "From", "To", "Call-ID", "CSeq"].contains(name))
+        .map(|(_, name, value)| format!("{name}: {value}\r\n"))
+        .collect();
+    format!("SIP/2.0 200 OK\r\n{copied}Content-Length: 0\r\n\r\n")
 }
 
 /// A small document with one note.

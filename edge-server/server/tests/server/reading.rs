@@ -1,7 +1,6 @@
 //! HTTP clients that ask and do not read what they are answered.
 
-use crate::harness::{server, within};
-use crate::websocket::wait_for_metric;
+use crate::harness::{server, wait_for_metric, within};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::SocketAddr;
 use std::path::Path;

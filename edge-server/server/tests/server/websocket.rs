@@ -1,6 +1,6 @@
 //! SIP over an open WebSocket: frames, keep-alive, limits, slow readers, silent ones.
 
-use crate::harness::{Client, ask, server, within};
+use crate::harness::{Client, server, wait_for_metric, within};
 use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -140,17 +140,4 @@ async fn who_sends_faster_than_its_shard_takes_gets_every_answer_in_order() {
     };
     within("all answers", async { tokio::join!(sending, reading) }).await;
     server.stop().await;
-}
-
-/// Asks for the metrics until the line is there.
-pub(crate) async fn wait_for_metric(server: &tributary::run::Running, line: &str) {
-    within(line, async {
-        loop {
-            let metrics = ask(server.address, "GET", "/metrics", &[], None).await;
-            if String::from_utf8(metrics.body).unwrap().contains(line) {
-                return;
-            }
-        }
-    })
-    .await;
 }
