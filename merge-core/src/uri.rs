@@ -202,6 +202,30 @@ impl<'a> SipUri<'a> {
     }
 }
 
+/// Whether a contact is a GRUU (RFC 5627): it has the parameter `gr` and leads to one device.
+pub(crate) fn is_gruu(contact: &str) -> bool {
+    sip(contact).is_some_and(|uri| uri.parameters.split(';').any(|parameter| named(parameter, "gr")))
+}
+
+/// Whether nobody could be reached at a contact: its host is of the domain `invalid` (RFC 2606), which clients on
+/// WebSockets write that have no address (RFC 7118 section 5).
+pub(crate) fn leads_nowhere(contact: &str) -> bool {
+    sip(contact).is_some_and(|uri| {
+        let top = uri.host.rsplit('.').next().unwrap_or_default();
+        top.eq_ignore_ascii_case("invalid")
+    })
+}
+
+fn sip(contact: &str) -> Option<SipUri<'_>> {
+    let (scheme, rest) = split_scheme(contact)?;
+    let known = scheme.eq_ignore_ascii_case("sip") || scheme.eq_ignore_ascii_case("sips");
+    known.then(|| SipUri::split(rest))
+}
+
+fn named(parameter: &str, name: &str) -> bool {
+    parameter.split('=').next().is_some_and(|given| given.eq_ignore_ascii_case(name))
+}
+
 /// Whether comparing it part by part could take long.
 fn is_long(rest: &str) -> bool {
     let separators = rest.bytes().filter(|byte| matches!(byte, b';' | b'?' | b'&'));

@@ -4,9 +4,11 @@ use alloc::borrow::Cow;
 use alloc::string::String;
 
 use super::{Composed, Source, ids};
+use crate::live::{DeviceIdentity, LiveSet};
 use crate::model::Basic;
 use crate::model::parts::{self, Part, PartKind, Place};
 use crate::time::Millis;
+use crate::uri::{Entity, is_gruu, leads_nowhere, same_contact};
 use crate::xml::Element;
 
 /// A published tuple.
@@ -20,6 +22,8 @@ pub(crate) struct TupleCandidate<'a> {
     pub(crate) contact: Option<Element<'a>>,
     /// The contact's URI; empty without one.
     pub(crate) uri: Cow<'a, str>,
+    /// What is shown in its place.
+    pub(crate) gruu: Option<&'a str>,
     pub(crate) host_sum: u32,
     pub(crate) priority: Option<u16>,
     /// A `timestamp` that could be read.
@@ -50,6 +54,7 @@ pub(crate) struct PartCandidate<'a> {
 
 /// Fills the candidate lists, notes and extensions, sources in order, each document in its own order.
 pub(super) fn collect(composed: &mut Composed<'_>) {
+    let set = composed.set;
     for (index, source) in composed.sources.iter_mut().enumerate() {
         let index = u16::try_from(index).unwrap_or(u16::MAX);
         let document = &source.publication.document;
@@ -58,7 +63,7 @@ pub(super) fn collect(composed: &mut Composed<'_>) {
         source.active = idle == Some(false);
         for found in document.parts() {
             match found.kind {
-                PartKind::Tuple => composed.tuple_candidates.push(tuple_of(source, index, found)),
+                PartKind::Tuple => composed.tuple_candidates.push(tuple_of(set, source, index, found)),
                 PartKind::Note => composed.notes.push(found.element.within(document.tree())),
                 PartKind::Person => {
                     let mut person = part(source, index, found);
@@ -90,23 +95,31 @@ fn stand_in<'a>(source: &Source<'a>, id: &str) -> Cow<'a, str> {
 }
 
 /// The first tuple of that id in a source's document.
-pub(crate) fn tuple<'a>(source: &Source<'a>, index: u16, id: &str) -> Option<TupleCandidate<'a>> {
+pub(crate) fn tuple<'a>(
+    set: &LiveSet,
+    source: &Source<'a>,
+    index: u16,
+    id: &str,
+) -> Option<TupleCandidate<'a>> {
     let tuples = source.publication.document.parts().iter().filter(|part| part.kind == PartKind::Tuple);
-    tuples.map(|found| tuple_of(source, index, found)).find(|tuple| tuple.id == id)
+    tuples.map(|found| tuple_of(set, source, index, found)).find(|tuple| tuple.id == id)
 }
 
-fn tuple_of<'a>(source: &Source<'a>, index: u16, found: &Part) -> TupleCandidate<'a> {
+fn tuple_of<'a>(set: &LiveSet, source: &Source<'a>, index: u16, found: &Part) -> TupleCandidate<'a> {
     let tree = source.publication.document.tree();
     let there = |place: Place| place.within(tree);
     let element = there(found.element);
     let contact = found.contact.map(there);
+    let uri = contact.map(Element::value).unwrap_or_default();
+    let gruu = source.publication.device.gruu.as_deref();
     TupleCandidate {
         source: index,
         element,
         status: found.status.map(there),
         basic: found.basic,
         contact,
-        uri: contact.map(Element::value).unwrap_or_default(),
+        gruu: gruu.filter(|_| contact.is_none() || is_no_better(set, &source.publication.device, &uri)),
+        uri,
         host_sum: found.host_sum,
         priority: found.priority,
         stamp: found.stamp.map(there),
@@ -116,6 +129,18 @@ fn tuple_of<'a>(source: &Source<'a>, index: u16, found: &Part) -> TupleCandidate
         steady: source.steady,
         group: 0,
     }
+}
+
+/// Whether a contact says less than the GRUU of the device that published it: its user's address, which leads to
+/// all of the user's devices, the one that it has registered, which is for the server alone, or one that leads
+/// nowhere.
+fn is_no_better(set: &LiveSet, device: &DeviceIdentity, uri: &str) -> bool {
+    let names_user = || Entity::parse(uri).is_ok_and(|entity| entity.as_str() == set.presentity.aor);
+    let is_registered = || {
+        let mut own = set.registrations.iter().filter(|own| own.instance == device.instance);
+        own.any(|own| same_contact(&own.contact, uri))
+    };
+    !is_gruu(uri) && (leads_nowhere(uri) || names_user() || is_registered())
 }
 
 fn part<'a>(source: &Source<'a>, index: u16, found: &Part) -> PartCandidate<'a> {

@@ -5,7 +5,7 @@ use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::{Composed, ContactOut};
+use super::Composed;
 use crate::xml::{Element, IdAttribute, Namespace, continues_ncname, starts_ncname};
 
 /// What claims an id; among equal claims the one named first here keeps it.
@@ -162,9 +162,7 @@ fn ids_inside<'a>(composed: &Composed<'a>) -> Vec<IdAttribute<'a>> {
             copied(composed.pieces.get(range.clone()).unwrap_or_default());
         }
         copied(tuple.stamp.as_slice());
-        if let ContactOut::Copy(contact) | ContactOut::Reranked(contact, _) = &tuple.contact {
-            copied(&[*contact]);
-        }
+        copied(tuple.contact.published().as_slice());
     }
     for part in composed.persons.iter().chain(&composed.devices) {
         for range in [&part.fields, &part.notes] {

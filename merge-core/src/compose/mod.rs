@@ -10,6 +10,12 @@
 //! the elements that won. So the explanation (the module [`explain`](crate::explain)) can be worked out
 //! afterwards from what is there, and costs nothing where nobody asks.
 //!
+//! # Contacts
+//! A watcher takes the contact of a tuple to reach the device that speaks there. So a device that has registered is
+//! shown with its GRUU (RFC 5627) where it published no contact, its user's address, the contact that it has
+//! registered or one that leads nowhere; any other contact stays as it was published. Tuples with equal contacts are
+//! one service, but what leads to one device is never one with what leads to another, or to the user.
+//!
 //! # The order of things
 //! Sources are ranked newest first; a tie is decided by the device's key and then by the document's text,
 //! never by the entity-tag, so the same set gives the same bytes whatever order it arrived in. Every
@@ -173,7 +179,7 @@ pub(crate) struct TupleOut<'a> {
 }
 
 /// The contact of a tuple of the result.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum ContactOut<'a> {
     None,
     /// As published.
@@ -182,6 +188,55 @@ pub(crate) enum ContactOut<'a> {
     Reranked(Element<'a>, u16),
     /// A registered contact.
     Registered(&'a Registration),
+    /// The GRUU of the device, in the place of what it published, with another priority if there is one.
+    Gruu {
+        uri: &'a str,
+        published: Option<Element<'a>>,
+        priority: Option<u16>,
+    },
+}
+
+impl<'a> ContactOut<'a> {
+    /// The contact of whoever says most in a tuple.
+    pub(crate) fn of(candidate: &TupleCandidate<'a>) -> ContactOut<'a> {
+        match (candidate.gruu, candidate.contact) {
+            (Some(uri), published) => ContactOut::Gruu { uri, published, priority: None },
+            (None, Some(contact)) => ContactOut::Copy(contact),
+            (None, None) => ContactOut::None,
+        }
+    }
+
+    /// The element that was published, whatever has become of it.
+    pub(crate) fn published(&self) -> Option<Element<'a>> {
+        match self {
+            ContactOut::Copy(contact) | ContactOut::Reranked(contact, _) => Some(*contact),
+            ContactOut::Gruu { published, .. } => *published,
+            ContactOut::None | ContactOut::Registered(_) => None,
+        }
+    }
+
+    /// The same with another priority. A contact that is not there, or a registered one, has none to change.
+    pub(crate) fn reranked(self, to: u16) -> ContactOut<'a> {
+        match self {
+            ContactOut::Copy(contact) | ContactOut::Reranked(contact, _) => ContactOut::Reranked(contact, to),
+            ContactOut::Gruu { uri, published, .. } => {
+                ContactOut::Gruu { uri, published, priority: Some(to) }
+            }
+            other => other,
+        }
+    }
+
+    /// The same without a word on the device.
+    pub(crate) fn without_gruu(self) -> ContactOut<'a> {
+        match self {
+            ContactOut::Gruu { published: None, .. } => ContactOut::None,
+            ContactOut::Gruu { published: Some(contact), priority: None, .. } => ContactOut::Copy(contact),
+            ContactOut::Gruu { published: Some(contact), priority: Some(priority), .. } => {
+                ContactOut::Reranked(contact, priority)
+            }
+            other => other,
+        }
+    }
 }
 
 /// A person or a device of the result.

@@ -9,7 +9,7 @@ use super::candidates::TupleCandidate;
 use super::fields::Fields;
 use super::{Composed, Composition, ContactOut, TupleOut, duplicates, whole};
 use crate::model::Basic;
-use crate::uri::{host_and_port, same_contact};
+use crate::uri::{host_and_port, is_gruu, same_contact};
 use crate::xml::{Element, Known};
 
 /// Up to how many contacts are compared each with each; above, only those at the same host.
@@ -91,7 +91,7 @@ fn group_by_contact(candidates: &mut [TupleCandidate<'_>]) {
                 if candidates[a].contact.is_some()
                     && candidates[b].contact.is_some()
                     && candidates[a].host_sum == candidates[b].host_sum
-                    && same(&candidates[a].uri, &candidates[b].uri)
+                    && same(&candidates[a], &candidates[b])
                 {
                     join(candidates, a, b);
                 }
@@ -102,7 +102,11 @@ fn group_by_contact(candidates: &mut [TupleCandidate<'_>]) {
     let mut with: Vec<usize> = (0..candidates.len()).filter(|at| candidates[*at].contact.is_some()).collect();
     let keys: Vec<Cow<'_, str>> = candidates.iter().map(|candidate| contact_key(&candidate.uri)).collect();
     crate::order::sort_by(&mut with, |a, b| {
-        keys[*a].cmp(&keys[*b]).then_with(|| candidates[*a].uri.cmp(&candidates[*b].uri))
+        let text = |at: &usize| {
+            let candidate = &candidates[*at];
+            (candidate.uri.as_ref(), candidate.gruu, candidate.id.as_ref())
+        };
+        keys[*a].cmp(&keys[*b]).then_with(|| text(a).cmp(&text(b)))
     });
     let hosts: Vec<usize> = with.chunk_by(|a, b| keys[*a] == keys[*b]).map(<[usize]>::len).collect();
     drop(keys);
@@ -114,7 +118,12 @@ fn group_by_contact(candidates: &mut [TupleCandidate<'_>]) {
         let mut different: Vec<usize> = Vec::new();
         for &at in host {
             match different.last() {
-                Some(&last) if candidates[last].uri == candidates[at].uri => join(candidates, last, at),
+                Some(&last)
+                    if candidates[last].uri == candidates[at].uri
+                        && same(&candidates[last], &candidates[at]) =>
+                {
+                    join(candidates, last, at);
+                }
                 _ => different.push(at),
             }
         }
@@ -125,15 +134,23 @@ fn group_by_contact(candidates: &mut [TupleCandidate<'_>]) {
     }
 }
 
-fn same(one: &str, other: &str) -> bool {
-    one == other || same_contact(one, other)
+/// Whether two tuples are one service by their contacts. A GRUU equals the address of its user (RFC 5627 section
+/// 3.1.1), but a device is not its user; and it names the device, which may have more than one service.
+fn same(one: &TupleCandidate<'_>, other: &TupleCandidate<'_>) -> bool {
+    let equal = one.gruu == other.gruu && (one.uri == other.uri || same_contact(&one.uri, &other.uri));
+    equal
+        && match (is_gruu(&one.uri), is_gruu(&other.uri)) {
+            (false, false) => true,
+            (true, true) => one.id == other.id,
+            _ => false,
+        }
 }
 
 /// Joins the groups of those among `which` whose contacts are equal.
 fn join_equal(candidates: &mut [TupleCandidate<'_>], which: &[usize]) {
     for (place, &a) in which.iter().enumerate() {
         for &b in &which[place + 1..] {
-            if same(&candidates[a].uri, &candidates[b].uri) {
+            if same(&candidates[a], &candidates[b]) {
                 join(candidates, a, b);
             }
         }
@@ -256,7 +273,7 @@ fn merge<'a>(
         id: group.iter().map(|candidate| &candidate.id).min().unwrap_or(&first.id).clone(),
         group: range,
         basic: group.iter().find_map(|candidate| candidate.basic),
-        contact: first.contact.map_or(ContactOut::None, ContactOut::Copy),
+        contact: ContactOut::of(first),
         priority: first.priority.unwrap_or(0),
         at: Some(newest.at),
         stamp: newest.stamp,
@@ -297,7 +314,7 @@ fn alone<'a>(only: &TupleCandidate<'a>, range: Range<usize>, pieces: &mut Vec<El
         id: only.id.clone(),
         group: range,
         basic: only.basic,
-        contact: only.contact.map_or(ContactOut::None, ContactOut::Copy),
+        contact: ContactOut::of(only),
         priority: only.priority.unwrap_or(0),
         at: Some(only.at),
         stamp: only.stamp,

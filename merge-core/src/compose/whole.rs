@@ -4,7 +4,7 @@
 //! written child by child. What decides is the meaning alone, so a result that is merged again, or with
 //! itself, is copied the same way.
 
-use super::{PartCandidate, PartOut, TupleCandidate, TupleOut};
+use super::{ContactOut, PartCandidate, PartOut, TupleCandidate, TupleOut};
 use crate::model::Device;
 use crate::xml::{Element, Known, Name};
 
@@ -48,6 +48,7 @@ pub(super) fn tuple(out: &TupleOut<'_>, group: &[TupleCandidate<'_>], pieces: &[
         || out.stamp != first.stamp
         || out.id != first.id
         || out.basic != first.basic
+        || matches!(out.contact, ContactOut::Gruu { .. })
         || first.element.tree().inherits_lang
         || !(others.is_empty() || all_from(pieces, first.element))
     {

@@ -90,6 +90,17 @@ fn write_tuple<'a>(composed: &'a Composed<'_>, tuple: &'a TupleOut<'_>, out: &mu
             out.text(&contact.value());
             out.end();
         }
+        ContactOut::Gruu { uri, published, priority } => {
+            out.start(PIDF, "contact");
+            if let Some(priority) = priority {
+                out.attribute("priority", thousandths(*priority, &mut [0; 5]));
+            }
+            if let Some(contact) = published {
+                attributes_of(composed, *contact, &[], out);
+            }
+            out.text(uri);
+            out.end();
+        }
         ContactOut::Registered(registration) => {
             out.start(PIDF, "contact");
             out.attribute("priority", thousandths(registration.q_milli, &mut [0; 5]));

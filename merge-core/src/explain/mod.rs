@@ -39,6 +39,8 @@ pub enum Rule {
     Union,
     /// The newer publication of the same device.
     Superseded,
+    /// The device has registered: its GRUU stands for a contact that leads less far.
+    Gruu,
     /// Nothing is published, but a contact is registered.
     Registered,
     /// Nothing is published.
@@ -61,6 +63,7 @@ impl Rule {
             Rule::MostAvailable => "most-available",
             Rule::Union => "union",
             Rule::Superseded => "superseded",
+            Rule::Gruu => "gruu",
             Rule::Registered => "registered",
             Rule::NothingPublished => "nothing-published",
             Rule::Policy => "policy",
@@ -80,6 +83,7 @@ impl Rule {
             Rule::MostAvailable => "the most available device",
             Rule::Union => "everything is kept",
             Rule::Superseded => "one device speaks once",
+            Rule::Gruu => "leads to this device alone",
             Rule::Registered => "registered, nothing published",
             Rule::NothingPublished => "nothing published",
             Rule::Policy => "policy",

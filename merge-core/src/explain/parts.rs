@@ -138,7 +138,10 @@ fn explain_tuple(composed: &Composed<'_>, tuple: &TupleOut<'_>, entries: &mut Ve
     entries.extend(decided(composed, format!("{path}/basic"), basic, false));
     let contacts = group.iter().filter(|candidate| candidate.contact.is_some());
     let contacts = contacts.map(|candidate| say(candidate, short(&candidate.uri))).collect();
-    if let Some(mut contact) = decided(composed, format!("{path}/contact"), contacts, false) {
+    if let (ContactOut::Gruu { uri, .. }, Some(first)) = (&tuple.contact, group.first()) {
+        let path = format!("{path}/contact");
+        entries.push(entry(composed, path, short(uri), Some(first.source), Rule::Gruu));
+    } else if let Some(mut contact) = decided(composed, format!("{path}/contact"), contacts, false) {
         // Equal by the rules of SIP however they are written: nobody was beaten.
         contact.beat.clear();
         if contact.rule == Rule::Newest {

@@ -91,6 +91,9 @@ pub struct DeviceIdentity {
     pub kind: DeviceKind,
     /// `+sip.instance`, without the angle brackets.
     pub instance: Option<String>,
+    /// The public GRUU of the instance (RFC 5627), once it has registered: what watchers see as the contact of
+    /// its tuples, where they name no better one.
+    pub gruu: Option<String>,
     /// What a person calls it: "Desk phone". Without one, explanations use the key.
     pub label: Option<String>,
 }
@@ -119,7 +122,7 @@ impl DeviceIdentity {
             .or_else(|| contact.and_then(present))
             .unwrap_or_default();
         let kind = user_agent.map_or(DeviceKind::Soft, DeviceKind::guess);
-        DeviceIdentity { key, kind, instance, label: None }
+        DeviceIdentity { key, kind, instance, gruu: None, label: None }
     }
 
     /// What to call it in a sentence: the label, or else the key.

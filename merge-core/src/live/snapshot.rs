@@ -6,7 +6,7 @@
 //!  "composition":"compose",
 //!  "switches":{"presence_uses_registration_state":true,"notify_closed_state_for_non_published_users":false},
 //!  "publications":[{"etag":"e-1","source":"publish","device":"desk","device_kind":"desk","label":"Desk phone",
-//!    "instance":null,"user_agent":null,"received_ms":0,"first_ms":0,"expires_ms":0,"pidf":"<presence ..>"}],
+//!    "instance":null,"gruu":null,"user_agent":null,"received_ms":0,"first_ms":0,"expires_ms":0,"pidf":"<presence ..>"}],
 //!  "registrations":[{"contact":"sip:..","instance":null,"q_milli":800,"expires_ms":0,"user_agent":null,"transport":"ws"}],
 //!  "dialogs":[{"id":"d-1","state":"confirmed","direction":"recipient","since_ms":0,"device":"desk"}]}
 //! ```
@@ -152,6 +152,7 @@ impl Snapshot {
             out.key("device_kind").string(publication.device.kind.as_str());
             nullable(out, "label", publication.device.label.as_deref());
             nullable(out, "instance", publication.device.instance.as_deref());
+            nullable(out, "gruu", publication.device.gruu.as_deref());
             nullable(out, "user_agent", publication.user_agent.as_deref());
             out.key("received_ms").int(publication.received.0);
             out.key("first_ms").int(publication.first.0);
@@ -218,6 +219,7 @@ fn publication(node: &Node<'_>) -> Result<Publication, SnapshotError> {
             node.fault("device_kind", "is not one of desk, mobile, soft, web, room, service")
         })?;
     }
+    device.gruu = node.text("gruu")?;
     device.label = node.text("label")?;
     let source = match node.text("source")? {
         None => SourceKind::Publish,

@@ -8,9 +8,7 @@ use super::Call;
 use super::output::{Base, Drop, Output, Select};
 use crate::compose::tuples;
 use crate::compose::write::enumeration;
-use crate::compose::{
-    Basis, Composed, ContactOut, Hidden, PartOut, TupleCandidate, TupleOut, candidates, ids,
-};
+use crate::compose::{Basis, Composed, Hidden, PartOut, TupleCandidate, TupleOut, candidates, ids};
 use crate::xml::{Element, Namespace, Writer};
 
 /// Where extension tokens (`x-lunch`) live in a document: no schema knows them, and RPID's own namespace
@@ -82,6 +80,10 @@ fn hide<'a>(composed: &mut Composed<'a>, drops: &[Drop]) {
     composed.extensions.retain(keep);
     retain(composed, keep);
     if drops.contains(&Drop::Devices) {
+        // A GRUU that the device did not publish itself would tell which one it is.
+        for tuple in &mut composed.tuples {
+            tuple.contact = tuple.contact.without_gruu();
+        }
         composed.devices.clear();
     }
     if drops.contains(&Drop::Person) {
@@ -184,7 +186,7 @@ fn choose<'a>(composed: &mut Composed<'a>, select: &[Select], output: &Output) {
                 }
                 let found = composed.sources.get(source).and_then(|source_| {
                     let index = u16::try_from(source).unwrap_or(u16::MAX);
-                    candidates::tuple(source_, index, &choice.tuple)
+                    candidates::tuple(composed.set, source_, index, &choice.tuple)
                 });
                 let Some(candidate) = found else { continue };
                 singles.push((source, &choice.tuple));
@@ -195,9 +197,7 @@ fn choose<'a>(composed: &mut Composed<'a>, select: &[Select], output: &Output) {
         tuple.basic = choice.basic.or(tuple.basic);
         if let Some(priority) = choice.priority_milli {
             tuple.priority = priority;
-            if let ContactOut::Copy(contact) | ContactOut::Reranked(contact, _) = tuple.contact {
-                tuple.contact = ContactOut::Reranked(contact, priority);
-            }
+            tuple.contact = tuple.contact.reranked(priority);
         }
         composed.tuples.push(tuple);
     }

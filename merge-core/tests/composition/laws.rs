@@ -146,6 +146,9 @@ fn publications() -> impl Strategy<Value = Vec<Publication>> {
                     // A device that nobody can tell from others: it supersedes nothing.
                     made.device.key.clear();
                 }
+                if device % 2 == 0 {
+                    made.device.gruu = Some(format!("sip:alice@example.com;gr=urn:uuid:{device}"));
+                }
                 made.etag = format!("e{number}");
                 made.expires = minutes(ends);
                 made

@@ -203,6 +203,23 @@ fn applied(set: &LiveSet, output: &str) -> String {
 }
 
 #[test]
+fn where_devices_are_dropped_no_gruu_tells_which_one_it_is() {
+    let text = document(
+        "<tuple id='t'><status/><contact>sip:alice@x.invalid</contact></tuple><tuple id='u'><status/></tuple>",
+    );
+    let mut set = set(vec![publication("web", minutes(-1), &text)]);
+    set.publications[0].device.gruu = Some("sip:alice@example.com;gr=urn:uuid:1".into());
+    let shown = applied(&set, r#"{"abi":1,"select":[{"etag":"e-web","tuple":"t","priority_milli":300}]}"#);
+    assert!(
+        shown.contains("<contact priority=\"0.3\">sip:alice@example.com;gr=urn:uuid:1</contact>"),
+        "{shown}"
+    );
+    let shown = applied(&set, r#"{"abi":1,"drop":["devices"]}"#);
+    assert!(!shown.contains("urn:uuid:1"), "{shown}");
+    assert!(shown.contains("<contact>sip:alice@x.invalid</contact>"), "{shown}");
+}
+
+#[test]
 fn no_opinion_is_the_builtin_result() {
     let set = full();
     let builtin = compose(&set, NOW, Composition::Compose);

@@ -26,6 +26,7 @@ pub(crate) fn publication(device: &str, received: Millis, text: &str) -> Publica
             key: device.to_owned(),
             kind: DeviceKind::Soft,
             instance: None,
+            gruu: None,
             label: Some(format!("{}{}", device[..1].to_uppercase(), &device[1..])),
         },
         user_agent: None,

@@ -1,7 +1,7 @@
 //! The rules of the composition, one table a rule.
 
 use merge_core::compose::{Basis, Composition, compose};
-use merge_core::live::{Dialog, LiveSet, Publication, Registration, Switches};
+use merge_core::live::{Dialog, LiveSet, Publication, Registration, Snapshot, Switches};
 use merge_core::model::Document;
 use merge_core::time::Millis;
 
@@ -183,6 +183,75 @@ fn contacts_that_are_equal_make_one_service_chains_included() {
     check(&["sip:alice@example.com", "sip:alice@example.com:5060"], 2);
     check(&["tel:+31201234567", "tel:+31201234567"], 1);
     check(&["sip:a;b@example.com", "sip:a;b@Example.com", "sip:a?b@example.com"], 2);
+    // Of two devices, and of the user.
+    check(&["sip:alice@example.com;gr=1", "sip:alice@example.com", "sip:alice@example.com;gr=2"], 3);
+}
+
+#[test]
+fn r24_a_registered_device_is_shown_with_its_gruu_where_it_names_no_better_contact() {
+    let gruu = "sip:alice@example.com;gr=urn:uuid:1";
+    let desk =
+        "<tuple id='d'><status><basic>open</basic></status><contact>sip:alice@example.com</contact></tuple>";
+    let check = |contact: &str, expect: &str| {
+        let text = document(&format!("<tuple id='t'><status><basic>open</basic></status>{contact}</tuple>"));
+        let mut set = devices(&[text, document(desk)]);
+        set.publications[0].device.instance = Some("urn:uuid:1".into());
+        set.publications[0].device.gruu = Some(gruu.into());
+        set.registrations.push(Registration {
+            contact: "sip:alice@192.0.2.7:5071;transport=tcp".into(),
+            instance: Some("urn:uuid:1".into()),
+            expires: minutes(5),
+            ..Registration::default()
+        });
+        for how in [Composition::Compose, Composition::Union, Composition::MostAvailable] {
+            let composed = compose(&set, NOW, how);
+            let written = String::from_utf8(composed.write_pidf()).unwrap();
+            assert!(written.contains(&format!("{expect}</contact>")), "{contact} {how:?}: {written}");
+            assert_eq!(written.matches("<tuple ").count(), 2, "{written}");
+            let contact = composed.explain().get("tuple/t/contact").cloned().unwrap();
+            assert!(expect.ends_with(&contact.value), "{contact:?}");
+            let again = set.clone();
+            let json = Snapshot { set: again, now: NOW, composition: how }.write_json();
+            let read = Snapshot::read_json(json.as_bytes()).unwrap();
+            assert_eq!(String::from_utf8(compose(&read.set, NOW, how).write_pidf()).unwrap(), written);
+        }
+    };
+    check("", &format!("<contact>{gruu}"));
+    check("<contact/>", &format!("<contact>{gruu}"));
+    check(
+        "<contact priority='0.8'>sip:alice@Example.com</contact>",
+        &format!("<contact priority=\"0.8\">{gruu}"),
+    );
+    for no_better in [
+        "sips:alice@example.com",
+        "pres:alice@example.com",
+        "sip:alice@192.0.2.7:5071;transport=TCP",
+        "sip:k3@q.Invalid;transport=ws",
+    ] {
+        check(&format!("<contact>{no_better}</contact>"), &format!("<contact>{gruu}"));
+    }
+    for better in [
+        "sip:alice@example.com;gr=urn:uuid:1",
+        "sip:alice@192.0.2.7:5060;transport=tcp",
+        "sip:alice@invalid.example.com",
+        "tel:+31201234567",
+        "mailto:alice@example.com",
+    ] {
+        check(&format!("<contact>{better}</contact>"), &format!("<contact>{better}"));
+    }
+}
+
+#[test]
+fn a_device_that_speaks_of_two_services_is_shown_with_both() {
+    let text = document(
+        "<tuple id='a'><status><basic>open</basic></status></tuple>\
+         <tuple id='b'><status><basic>closed</basic></status></tuple>",
+    );
+    let mut set = devices(&[text]);
+    set.publications[0].device.gruu = Some("sip:alice@example.com;gr=1".into());
+    let once = pidf(&set, Composition::Compose);
+    assert_eq!(once.matches(";gr=1</contact>").count(), 2);
+    assert_eq!(pidf(&devices(std::slice::from_ref(&once)), Composition::Compose), once);
 }
 
 #[test]

@@ -50,5 +50,5 @@ pub(super) fn from_record(
     label: Option<String>,
     instance: Option<String>,
 ) -> DeviceIdentity {
-    DeviceIdentity { key, kind: DeviceKind::of(kind).unwrap_or_default(), instance, label }
+    DeviceIdentity { key, kind: DeviceKind::of(kind).unwrap_or_default(), instance, gruu: None, label }
 }

@@ -220,6 +220,7 @@ impl Shard {
                 timer: self.wheel.set(expires, Timer::Publication { presentity: id, mark: timer_mark(key) }),
             },
         );
+        presentity.show_gruus();
         fx.extend(stored(presentity, presentity.publications.len() - 1));
         self.tally.publications += 1;
         self.flows.tie_owner(flow.id(), id);
@@ -265,6 +266,7 @@ impl Shard {
         live.device = identity;
         live.user_agent = request.user_agent().map(str::to_owned);
         presentity.publications[at].returns_as = returns_as;
+        presentity.show_gruus();
         fx.extend(stored(presentity, at));
         self.mark(id, Reason::Publish, Some(etag), false);
     }
@@ -342,6 +344,7 @@ impl Shard {
                 document: Arc::new(document),
             },
         );
+        presentity.show_gruus();
         if let Some(flow) = flow {
             self.flows.tie_owner(flow, id);
         }

@@ -182,6 +182,7 @@ impl Shard {
                 (None, false)
             }
         };
+        presentity.show_gruus();
         let at = at.unwrap_or(presentity.bindings.len() - 1);
         let stored = stored(presentity, at);
         fx.extend(stored);
@@ -211,7 +212,12 @@ impl Shard {
             return;
         }
         let binding = presentity.bindings.swap_remove(at);
-        presentity.live.registrations.swap_remove(at);
+        let registration = presentity.live.registrations.swap_remove(at);
+        // A device whose connection died comes back or is forgotten soon. Until then its watchers need not
+        // hear of it.
+        if let Some(urn) = registration.instance.filter(|_| binding.flow.is_some()) {
+            presentity.hide_gruu(&urn);
+        }
         self.tally.bindings -= 1;
         self.gruus.left(&binding, &presentity.bindings);
         let key = record::registration_key(&presentity.aor, &binding.id);
@@ -293,6 +299,7 @@ impl Shard {
                 transport: transport.via().to_ascii_lowercase(),
             },
         );
+        presentity.show_gruus();
         if let Some(Datagrams { flow, .. }) = datagrams {
             self.flows.tie_owner(flow, id);
         }

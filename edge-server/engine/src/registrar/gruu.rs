@@ -12,7 +12,7 @@
 use super::binding::stored;
 use crate::effect::Effects;
 use crate::hashing::{Keyed, Table};
-use crate::presentity::{Binding, Presentity, PresentityId};
+use crate::presentity::{Binding, Live, Presentity, PresentityId};
 use crate::respond::Reply;
 use crate::route;
 use crate::shard::Shard;
@@ -81,12 +81,11 @@ impl Gruus {
         let Some(urn) = &registration.instance else {
             return;
         };
-        let instance = format!("<{urn}>");
-        let (Ok(aor), Some(instance)) = (Aor::parse(&presentity.aor), InstanceId::new(&instance)) else {
+        let Some(public) = Aor::parse(&presentity.aor).ok().and_then(|aor| public(&aor, urn)) else {
             return;
         };
         // Writing to a String cannot fail.
-        let _ = write!(value, ";pub-gruu=\"{}\"", Gruu::public(&aor, instance));
+        let _ = write!(value, ";pub-gruu=\"{public}\"");
         if let (Some(keys), Some(generation)) = (&self.keys, binding.generation) {
             let held = Temporary { holder: route::hash_of(&presentity.aor), generation: generation.get() };
             let entropy = u64::from(binding.cseq) << 32 | u64::from(binding.serial);
@@ -94,6 +93,37 @@ impl Gruus {
             let _ = write!(value, ";temp-gruu=\"{made}\"");
         }
     }
+}
+
+impl Presentity {
+    /// What the registered instances have published is shown with their GRUUs from now on (R24).
+    pub(crate) fn show_gruus(&mut self) {
+        let Ok(aor) = Aor::parse(&self.aor) else { return };
+        let Live { publications, registrations } = &mut self.live;
+        for device in publications.iter_mut().map(|publication| &mut publication.device) {
+            let registered =
+                |urn: &&str| registrations.iter().any(|own| own.instance.as_deref() == Some(*urn));
+            if device.gruu.is_none()
+                && let Some(urn) = device.instance.as_deref().filter(registered)
+            {
+                device.gruu = public(&aor, urn);
+            }
+        }
+    }
+
+    /// An instance has no binding any more: its GRUU leads nowhere.
+    pub(super) fn hide_gruu(&mut self, urn: &str) {
+        if self.live.registrations.iter().any(|own| own.instance.as_deref() == Some(urn)) {
+            return;
+        }
+        let all = self.live.publications.iter_mut().map(|publication| &mut publication.device);
+        all.filter(|device| device.instance.as_deref() == Some(urn)).for_each(|device| device.gruu = None);
+    }
+}
+
+fn public(aor: &Aor, urn: &str) -> Option<String> {
+    let instance = format!("<{urn}>");
+    Some(Gruu::public(aor, InstanceId::new(&instance)?))
 }
 
 impl Shard {
@@ -163,7 +193,7 @@ impl Shard {
         let generation = NonZeroU64::new(held.generation)?;
         let presentity = self.presentities.get(*self.gruus.generations.get(&generation)?)?;
         let at = presentity.bindings.iter().position(|binding| binding.generation == Some(generation))?;
-        let instance = format!("<{}>", presentity.live.registrations.get(at)?.instance.as_deref()?);
-        Some(Gruu::public(&Aor::parse(&presentity.aor).ok()?, InstanceId::new(&instance)?))
+        let urn = presentity.live.registrations.get(at)?.instance.as_deref()?;
+        public(&Aor::parse(&presentity.aor).ok()?, urn)
     }
 }

@@ -218,6 +218,68 @@ fn r6_temporary_gruus_live_through_a_restart() {
 }
 
 #[test]
+fn r24_who_takes_a_contact_from_a_notify_and_calls_it_gets_that_device_alone() {
+    let mut scene = stage();
+    let watcher = Client::new(&mut scene, "alice", None);
+    let mut page = Client::new(&mut scene, "bob", Some("urn:uuid:page"));
+    let mut phone = Client::in_datagrams(&mut scene, "bob", 5062);
+    phone.instance = Some("urn:uuid:phone");
+    let mut tablet = Client::new(&mut scene, "bob", Some("urn:uuid:tablet"));
+    // Each writes another contact: the one that it registers, none, its user's address.
+    for (device, id, contact) in [
+        (&mut page, "page", "<contact>sip:x@h.invalid</contact>"),
+        (&mut phone, "phone", ""),
+        (&mut tablet, "tablet", "<contact>sip:bob@example.com</contact>"),
+    ] {
+        device.register(&mut scene);
+        let body = format!(
+            "<presence xmlns='urn:ietf:params:xml:ns:pidf' entity='sip:bob@example.com'>\
+             <tuple id='{id}'><status><basic>open</basic></status>{contact}</tuple></presence>"
+        );
+        assert_eq!(code(&device.publish(&mut scene, &body, "")), 200);
+    }
+    let (_, notify) = watcher.watch(&mut scene, "bob");
+    let contact_of = |notify: &Message, id: &str| {
+        let document = merge_core::model::Document::read(notify.body()).unwrap();
+        let tuple = document.tuples().find(|tuple| tuple.id() == id).expect(id);
+        tuple.contact().map(|contact| contact.uri().into_owned())
+    };
+    let devices = [&page, &phone, &tablet];
+    for (at, id) in ["page", "phone", "tablet"].into_iter().enumerate() {
+        let contact = contact_of(&notify, id).unwrap();
+        assert_eq!(contact, format!("sip:bob@example.com;gr=urn:uuid:{id}"));
+        let text = request_text(&mut scene, &watcher, "INVITE", &contact, "");
+        scene.send(watcher.flow, &text);
+        let rang = expect(&mut scene, devices[at], "INVITE");
+        assert!(devices.iter().all(|device| scene.inbox(device.flow).is_empty()), "{id} alone");
+        reply(&mut scene, devices[at], &rang, 200);
+        let accepted = answer_of(&mut scene, &watcher);
+        for method in ["ACK", "BYE"] {
+            let text = within(&mut scene, &watcher, method, &accepted);
+            scene.send(watcher.flow, &text);
+            let came = expect(&mut scene, devices[at], method);
+            if method == "BYE" {
+                reply(&mut scene, devices[at], &came, 200);
+                answer_of(&mut scene, &watcher);
+            }
+        }
+    }
+    // A connection that breaks and comes back is no news; a device that leaves has no GRUU any more.
+    scene.disconnect(page.flow);
+    assert_eq!(scene.inbox(watcher.flow).len(), 0);
+    page.reconnect(&mut scene);
+    page.register(&mut scene);
+    assert_eq!(scene.inbox(watcher.flow).len(), 0);
+    tablet.unregister(&mut scene);
+    let notify = scene.notified(watcher.flow);
+    assert_eq!(contact_of(&notify, "tablet").as_deref(), Some(BOB));
+    // After a restart all is as it was.
+    let before = scene.state(BOB);
+    scene.restart(1_000);
+    assert_eq!(scene.state(BOB), before);
+}
+
+#[test]
 fn r6_the_connections_of_one_device_share_its_gruus() {
     let mut scene = stage();
     let alice = Client::new(&mut scene, "alice", None);

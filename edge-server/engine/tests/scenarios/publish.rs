@@ -18,7 +18,7 @@ fn three_devices_are_merged_into_one_person_and_each_change_is_told_once() {
             scene.answer(bob.flow, &notify, 200);
             true
         }) {}
-        let contact = format!("sip:alice@{}.invalid", instance.replace(':', "-"));
+        let contact = format!("sip:alice@{}.example.com", instance.replace(':', "-"));
         assert_eq!(code(&device.publish(&mut scene, &pidf_of("alice", "t", basic, &contact), "")), 200);
         let notify = scene.notified(bob.flow);
         assert_eq!(body(&notify), scene.state(ALICE));
