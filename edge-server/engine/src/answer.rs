@@ -43,10 +43,7 @@ impl Shard {
     fn look_up(&self, aor: &str) -> Option<(Aor, Option<PresentityId>)> {
         let aor = Aor::parse(aor).ok()?;
         let id = self.presentities.find(aor.as_str());
-        let known = || {
-            self.config.domains.iter().any(|domain| domain == aor.host())
-                && self.config.users.exists(aor.as_str())
-        };
+        let known = || self.config.serves(aor.host()) && self.config.users.exists(aor.as_str());
         (id.is_some() || known()).then_some((aor, id))
     }
 

@@ -1,6 +1,8 @@
 //! What a shard is told once, at its start.
 
+use crate::egress::Egress;
 use crate::limits::Limits;
+use crate::reach::Reach;
 use merge_core::compose::Composition;
 use merge_core::live::Switches;
 use std::fmt;
@@ -10,9 +12,13 @@ use tributary_sip::{DigestServer, Ha1};
 /// The settings of all shards of a server.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The domains served, lower case. Nothing is registered or published for any other (404), and nothing
-    /// forwarded to one (403). The first is our name in Via and Record-Route.
+    /// The domains served, lower case. Nothing is registered or published for any other (404), and the
+    /// first is our name where `reach` has none.
     pub domains: Vec<String>,
+    /// What others call us.
+    pub reach: Reach,
+    /// Where requests may go beyond our own users.
+    pub egress: Egress,
     /// Who may do what.
     pub auth: Auth,
     /// Who exists.
@@ -27,6 +33,29 @@ pub struct Config {
     pub limits: Limits,
     /// How many shards share these settings.
     pub shards: u16,
+}
+
+impl Config {
+    /// One domain whose users are whoever they say, nothing else configured: for tests, benchmarks and
+    /// trials.
+    #[must_use]
+    pub fn of_trial(domain: &str) -> Self {
+        Self {
+            domains: vec![domain.to_owned()],
+            reach: Reach::default(),
+            egress: Egress::default(),
+            auth: Auth::Open,
+            users: Arc::new(Everybody),
+            switches: Switches {
+                presence_uses_registration_state: true,
+                notify_closed_state_for_non_published_users: true,
+            },
+            composition: Composition::Compose,
+            timing: Timing::default(),
+            limits: Limits::default(),
+            shards: 1,
+        }
+    }
 }
 
 /// How users show who they are.

@@ -45,6 +45,7 @@ pub mod wheel;
 
 mod answer;
 mod auth;
+pub mod egress;
 mod evaluate;
 mod flows;
 mod hashing;
@@ -53,6 +54,7 @@ mod presentity;
 mod proxy;
 mod publication;
 mod random;
+pub mod reach;
 mod registrar;
 mod removal;
 mod respond;
@@ -64,10 +66,12 @@ mod transaction;
 
 pub use config::{Account, Auth, Config, Everybody, Lifetime, Profile, Timing, Users};
 pub use effect::{Effect, Effects, Event, PublicationEnd, StoreOp, SubscriptionEnd};
+pub use egress::{Egress, Peer};
 pub use input::{Flow, FlowDevice, Input, Notice, Scope};
 pub use limits::Limits;
 pub use policy::{Assignment, NoPolicies, PolicyFailure, PolicyHost};
 pub use query::{Answer, Counts, Query};
+pub use reach::Reach;
 pub use record::{Record, Table};
 pub use route::Router;
 pub use shard::Shard;

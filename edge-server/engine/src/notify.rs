@@ -3,7 +3,7 @@
 
 use crate::effect::{Effects, Event, SubscriptionEnd};
 use crate::input::Flow;
-use crate::presentity::{Presentity, PresentityId};
+use crate::presentity::PresentityId;
 use crate::respond::PIDF;
 use crate::route::{Mark, Of};
 use crate::shard::Shard;
@@ -64,8 +64,7 @@ impl Shard {
         };
         subscription.sent = version;
         subscription.in_flight = Some(InFlight { nonce, until });
-        let presentity = self.presentities.get(subscription.presentity);
-        let host = presentity.map_or("invalid", Presentity::domain);
+        let host = self.config.sent_by(&hop);
         let of = if lean { Of::Subscription } else { Of::Transaction };
         let branch = Branch { mark: &self.mark, of, subscription: id, nonce };
         let head = head(subscription, host, branch, cseq, now, body.len());

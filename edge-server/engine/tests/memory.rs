@@ -6,16 +6,12 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on must fail")]
 use bytes::Bytes;
-use merge_core::compose::Composition;
 use merge_core::live::Switches;
 use merge_core::time::Millis;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::sync::Arc;
-use tributary_engine::{
-    Auth, Config, Effect, Effects, Everybody, Flow, FlowId, Hop, Input, Limits, NoPolicies, Shard, Timing,
-    Transport,
-};
+use tributary_engine::{Config, Effect, Effects, Flow, FlowId, Hop, Input, NoPolicies, Shard, Transport};
 use tributary_sip::{Message, ResponseBuilder, Status};
 
 thread_local! {
@@ -59,14 +55,8 @@ const START: i64 = 1_795_225_680_000;
 
 fn shard() -> Shard {
     let config = Config {
-        domains: vec!["example.com".to_owned()],
-        auth: Auth::Open,
-        users: Arc::new(Everybody),
         switches: Switches { notify_closed_state_for_non_published_users: true, ..Switches::default() },
-        composition: Composition::Compose,
-        timing: Timing::default(),
-        limits: Limits::default(),
-        shards: 1,
+        ..Config::of_trial("example.com")
     };
     Shard::new(Arc::new(config), [1; 32], 0)
 }

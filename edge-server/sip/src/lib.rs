@@ -23,6 +23,7 @@
 //! * [`transaction`]: the transaction layer; [`DialogId`]: which messages belong together above it.
 //! * [`proxy`]: where a request goes next, which answers go back, and when it must go no further;
 //!   [`preferences`]: which of a user's contacts it goes to.
+//! * [`locate`]: the addresses of a next hop, by DNS.
 //! * [`gruu`] and [`flow_token`]: names of devices and of connections, sealed with keys.
 //! * [`rsip_compat`]: our messages for programs written on `rsip`.
 //!
@@ -43,8 +44,10 @@ pub mod event;
 pub mod flow_token;
 pub mod gruu;
 mod hash;
+mod host_port;
 mod lex;
 pub mod limits;
+pub mod locate;
 mod message;
 mod method;
 mod name;
@@ -73,6 +76,7 @@ pub use crate::dialog::DialogId;
 pub use crate::digest::{Algorithm, DigestServer, Ha1, Verdict};
 pub use crate::error::{HeaderError, ParseError, ParseErrorKind};
 pub use crate::event::{Event, SubState, SubscriptionState};
+pub use crate::host_port::HostPort;
 pub use crate::limits::Limits;
 pub use crate::message::{KeepAlive, Message};
 pub use crate::method::Method;

@@ -1,13 +1,11 @@
 //! A shard in which Alice has published over four devices and a number of watchers look on.
 
 use bytes::Bytes;
-use merge_core::compose::Composition;
 use merge_core::live::Switches;
 use merge_core::time::Millis;
 use std::sync::Arc;
 use tributary_engine::{
-    Auth, Config, Effect, Effects, Everybody, Flow, FlowId, Hop, Input, Limits, NoPolicies, Shard, Timing,
-    Transport,
+    Config, Effect, Effects, Flow, FlowId, Hop, Input, Limits, NoPolicies, Shard, Transport,
 };
 use tributary_sip::{Message, Name, ResponseBuilder, Status};
 
@@ -25,14 +23,9 @@ impl Stage {
     /// Alice's devices and her watchers, all quiet.
     pub(crate) fn new(watchers: u64) -> Self {
         let config = Config {
-            domains: vec!["example.com".to_owned()],
-            auth: Auth::Open,
-            users: Arc::new(Everybody),
             switches: Switches { notify_closed_state_for_non_published_users: true, ..Switches::default() },
-            composition: Composition::Compose,
-            timing: Timing::default(),
             limits: Limits { transactions_per_shard: 64, ..Limits::default() },
-            shards: 1,
+            ..Config::of_trial("example.com")
         };
         let shard = Shard::new(Arc::new(config), [1; 32], 0);
         let mut stage = Self { shard, effects: Effects::new(), etag: String::new(), round: 0 };

@@ -1,6 +1,7 @@
 //! Where a request goes: to ourselves, to a user of ours, or over a flow that a token of ours names.
 
 use super::Proxy;
+use crate::config::Config;
 use crate::input::Flow;
 use crate::respond::Reply;
 use crate::route;
@@ -9,8 +10,8 @@ use std::cell::Cell;
 use tributary_sip::error::HeaderError;
 use tributary_sip::flow_token::FlowToken;
 use tributary_sip::proxy::Path;
-use tributary_sip::transaction::{Hop, Transport};
-use tributary_sip::{Message, Method, NameAddr, Status, Uri};
+use tributary_sip::transaction::Hop;
+use tributary_sip::{Message, Method, Status, Uri};
 
 /// Where a request goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,11 +34,10 @@ pub(super) struct Way<'m> {
 impl Proxy {
     /// The path of a request without the URIs of ours that it begins with: one for each side where it
     /// goes by our Record-Route.
-    pub(super) fn way<'m>(&self, domains: &[String], request: &'m Message) -> Result<Way<'m>, HeaderError> {
+    pub(super) fn way<'m>(&self, config: &Config, request: &'m Message) -> Result<Way<'m>, HeaderError> {
         let seen = Cell::new(None::<(FlowToken, u32)>);
         let ours = |uri: &Uri<'_>| {
-            let host = uri.host.strip_suffix('.').unwrap_or(uri.host);
-            if !uri.params.has("lr") || !domains.iter().any(|domain| domain.eq_ignore_ascii_case(host)) {
+            if !config.is_our_route(uri) {
                 return false;
             }
             let Some(user) = uri.user else {
@@ -48,12 +48,6 @@ impl Proxy {
             token.inspect(|token| seen.set(Some((*token, count + 1)))).is_some()
         };
         let mut path = Path::received(request, ours)?;
-        // A preloaded Route is the address by which a page or a phone knows us, which may be none that
-        // we know ourselves. Nothing is lost by taking it for ours, since nothing goes to other hosts.
-        let untouched = path.routes.len() == request.routes().count();
-        if untouched && path.routes.first().is_some_and(|first| names_a_proxy(first)) {
-            path.routes.remove(0);
-        }
         while let Some(first) = path.routes.first()
             && first.parse_uri().is_ok_and(|first| ours(&first))
         {
@@ -65,17 +59,14 @@ impl Proxy {
     /// The URI that brings what follows in a dialog back to us and over this flow.
     pub(super) fn record_route(&self, hop: Hop, host: &str) -> String {
         let token = FlowToken { run: self.run, hop }.seal(&self.keys);
-        // Nobody understands `transport=tcp` with `sip:` as TLS, and everybody the parameter that
-        // RFC 3261 26.2.2 has deprecated.
-        let transport = if hop.transport == Transport::Tls { "tls" } else { hop.transport.uri() };
-        format!("sip:{token}@{host};transport={transport};lr")
+        format!("sip:{token}@{host};transport={};lr", hop.transport.uri())
     }
 }
 
 impl Shard {
     /// Where a request goes. What a proxy may not do is refused here.
     pub(crate) fn aim(&self, flow: &Flow, request: &Message) -> Result<Aim, Reply> {
-        let way = self.proxy.way(&self.config.domains, request);
+        let way = self.proxy.way(&self.config, request);
         let way = way.map_err(|_| Reply::refuse(Status::BAD_REQUEST, "Route"))?;
         if let Some(token) = self.other_side(&way, &flow.hop) {
             return self.open(token).map(Aim::Flow).ok_or(Reply::refuse(Status::FLOW_FAILED, "flow"));
@@ -110,7 +101,7 @@ impl Shard {
         let parsed = Uri::parse(uri).map_err(|_| Reply::refuse(Status::BAD_REQUEST, "Request-URI"))?;
         let aor = route::named(uri);
         let host = aor.as_ref().map_or(parsed.host, |aor| aor.host());
-        let ours = self.config.domains.iter().any(|domain| domain.eq_ignore_ascii_case(host));
+        let ours = self.config.serves(host);
         let us = parsed.user.is_none_or(|user| route::contact_shard(user).is_some());
         match (parsed.is_sip() || aor.is_some(), ours) {
             _ if method == Method::Subscribe => Ok(Aim::Us),
@@ -120,11 +111,6 @@ impl Shard {
             (true, true) => Ok(Aim::User),
         }
     }
-}
-
-/// Whether a Route names a proxy, and no flow of one.
-fn names_a_proxy(route: &NameAddr<'_>) -> bool {
-    route.parse_uri().is_ok_and(|uri| uri.is_sip() && uri.user.is_none() && uri.params.has("lr"))
 }
 
 /// Nothing goes to hosts that are not ours.

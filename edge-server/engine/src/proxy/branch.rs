@@ -75,10 +75,10 @@ impl Shard {
         if self.flows.is_closed(target.hop.flow) {
             return Err(Status::FLOW_FAILED);
         }
-        let way = self.proxy.way(&self.config.domains, &call.request);
+        let way = self.proxy.way(&self.config, &call.request);
         let path = way.map_err(|_| Status::BAD_REQUEST)?.path.towards(target.uri.as_deref());
         let records = if makes_dialog(&call.request) {
-            [target.hop, call.hop].map(|hop| self.proxy.record_route(hop, self.host())).to_vec()
+            [target.hop, call.hop].map(|hop| self.proxy.record_route(hop, self.config.sent_by(&hop))).to_vec()
         } else {
             Vec::new()
         };
@@ -126,7 +126,7 @@ impl Shard {
         }
         Forward {
             path,
-            via: ClientVia { transport: hop.transport, sent_by: self.host(), branch: &branch },
+            via: ClientVia { transport: hop.transport, sent_by: self.config.sent_by(&hop), branch: &branch },
             // Whoever may go no further was refused.
             max_forwards: max_forwards(request).unwrap_or(0),
             max_breadth,
@@ -193,7 +193,7 @@ impl Shard {
     /// The ACK of a 2xx, which has no transaction. It goes where a token of ours says, or nowhere: what
     /// we refused ourselves is acknowledged to ourselves.
     pub(crate) fn forward_ack(&mut self, came_by: Hop, ack: &Message, fx: &mut Effects) {
-        let Ok(way) = self.proxy.way(&self.config.domains, ack) else {
+        let Ok(way) = self.proxy.way(&self.config, ack) else {
             return;
         };
         let Some(hop) = self.ahead(&way, &came_by) else {

@@ -43,7 +43,7 @@ impl Shard {
         }
         let (targets, groups) = match aim {
             Aim::Flow(hop) => {
-                let way = self.proxy.way(&self.config.domains, request);
+                let way = self.proxy.way(&self.config, request);
                 let uri = way.ok().and_then(|way| self.contact_of(way.path.uri, hop.flow));
                 let target = Target { uri, hop, binding: None };
                 (vec![target], vec![vec![Device { contacts: vec![0] }]])
@@ -95,7 +95,7 @@ impl Shard {
         request: &Message,
         fx: &mut Effects,
     ) -> Result<(Vec<Target>, Vec<Vec<Device>>), Reply> {
-        let way = self.proxy.way(&self.config.domains, request);
+        let way = self.proxy.way(&self.config, request);
         let uri = way.map_err(|_| Reply::refuse(Status::BAD_REQUEST, "Route"))?.path.uri;
         let uri = self.revealed(uri)?;
         let aor = self.served(&uri)?;
@@ -106,20 +106,14 @@ impl Shard {
         Ok((chosen.targets, chosen.groups))
     }
 
-    pub(super) fn hops(&self) -> Hops<'_> {
-        Hops { sent_by: (self.host(), None), secret: self.proxy.loops }
-    }
-
-    /// Our name in Via and Record-Route.
-    pub(super) fn host(&self) -> &str {
-        crate::respond::agent(&self.config)
+    pub(super) fn hops(&self) -> Hops {
+        Hops { secret: self.proxy.loops }
     }
 
     /// Whether a request was here before: then a copy of it is a spiral, and no second fork of somebody
     /// before us.
     pub(crate) fn came_through_us(&self, request: &Message) -> bool {
-        let host = self.host();
-        request.vias().map_while(Result::ok).any(|via| via.host.eq_ignore_ascii_case(host))
+        request.vias().map_while(Result::ok).any(|via| self.config.is_us(via.host, via.port))
     }
 
     /// Only users of ours may send through us, and only as themselves (R20, R22).

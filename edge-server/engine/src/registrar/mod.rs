@@ -142,7 +142,7 @@ impl Shard {
             return Err(Reply::refuse(Status::UNSUPPORTED_URI_SCHEME, "scheme"));
         }
         let aor = route::named(uri).ok_or_else(|| Reply::refuse(Status::NOT_FOUND, "no user part"))?;
-        if !self.config.domains.iter().any(|domain| domain == aor.host()) {
+        if !self.config.serves(aor.host()) {
             return Err(Reply::refuse(Status::NOT_FOUND, "domain"));
         }
         if !self.config.users.exists(aor.as_str()) {

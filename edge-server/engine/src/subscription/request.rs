@@ -102,7 +102,7 @@ impl Shard {
         {
             fx.event(Log::SubscriptionStarted { aor: presentity.aor.clone() });
         }
-        let mut reply = self.accepted(flow, &aor, seconds);
+        let mut reply = self.accepted(flow, seconds);
         reply.to_tag = Some(tag);
         Ok(reply)
     }
@@ -162,7 +162,7 @@ impl Shard {
             return Err(refusal);
         }
         self.refreshed(flow, id, cseq, seconds, target.as_deref(), fx);
-        Ok(self.accepted(flow, &aor, seconds))
+        Ok(self.accepted(flow, seconds))
     }
 
     fn subscribe_seconds(&self, request: &Message) -> Result<u32, Reply> {
@@ -192,14 +192,15 @@ impl Shard {
         Ok(())
     }
 
-    fn accepted(&self, flow: &Flow, aor: &Aor, seconds: u32) -> Reply {
+    fn accepted(&self, flow: &Flow, seconds: u32) -> Reply {
         Reply::new(Status::OK)
-            .with(Name::Contact, self.contact(flow, aor))
+            .with(Name::Contact, self.contact(flow))
             .with(Name::Expires, seconds.to_string())
     }
 
-    fn contact(&self, flow: &Flow, aor: &Aor) -> String {
-        format!("<sip:{}@{};transport={}>", contact_user(self.index), aor.host(), flow.hop.transport.uri())
+    fn contact(&self, flow: &Flow) -> String {
+        let (name, transport) = (self.config.sent_by(&flow.hop), flow.hop.transport.uri());
+        format!("<sip:{}@{name};transport={transport}>", contact_user(self.index))
     }
 
     /// The headers of every NOTIFY of a dialog: From is the SUBSCRIBE's To and To its From.
@@ -213,7 +214,7 @@ impl Shard {
         let from_is_sip = request.to().is_ok_and(is_sip);
         let _ = if from_is_sip { write!(out, "{to}") } else { write!(out, "<{}>", aor.as_str()) };
         let _ = write!(out, ";tag={tag}\r\nTo: {}\r\n", request.header(Name::From).unwrap_or_default());
-        let _ = write!(out, "Call-ID: {}\r\nContact: {}\r\n", request.call_id(), self.contact(flow, aor));
+        let _ = write!(out, "Call-ID: {}\r\nContact: {}\r\n", request.call_id(), self.contact(flow));
         let _ = write!(out, "Event: {}\r\n", request.header(Name::Event).unwrap_or("presence"));
         for route in request.headers(Name::RecordRoute) {
             let _ = write!(out, "Route: {route}\r\n");

@@ -2,12 +2,16 @@
 
 use crate::auth::with_password;
 use crate::scene::*;
-use tributary_engine::{Event, FlowId};
+use tributary_engine::{Config, Event, FlowId, Reach};
 use tributary_sip::{Message, Name, ResponseBuilder, SealingKeys, Status};
 
 /// Bob's devices, registered, and Alice who calls.
 pub(crate) fn stage(devices: usize) -> (Scene, Client, Vec<Client>) {
-    let mut scene = Scene::new();
+    stage_with(config(), devices)
+}
+
+pub(crate) fn stage_with(config: Config, devices: usize) -> (Scene, Client, Vec<Client>) {
+    let mut scene = Scene::with(config);
     let alice = Client::new(&mut scene, "alice", None);
     let devices = (0..devices).map(|at| device(&mut scene, at, "")).collect();
     (scene, alice, devices)
@@ -656,8 +660,10 @@ fn a_phone_with_datagrams_and_a_browser_talk_and_go_on_after_a_restart_as_far_as
 }
 
 #[test]
-fn a_phone_whose_outbound_proxy_we_are_may_know_us_by_any_address() {
-    let (mut scene, _, devices) = stage(1);
+fn a_phone_whose_outbound_proxy_we_are_may_know_us_by_any_name_of_ours_and_by_no_other() {
+    let aliases = vec!["192.0.2.9:5070".parse().unwrap()];
+    let config = Config { reach: Reach::new(Vec::new(), aliases), ..config() };
+    let (mut scene, _, devices) = stage_with(config, 1);
     let phone = Client::in_datagrams(&mut scene, "alice", 5_001);
     invite(&mut scene, &phone, "Route: <sip:192.0.2.9:5070;lr>\r\n");
     assert_eq!(expect(&mut scene, &devices[0], "INVITE").routes().count(), 0);

@@ -1,14 +1,13 @@
 //! The stage: shards, connections, the store, and clients that do what they are told.
 
 use bytes::Bytes;
-use merge_core::live::{Presentity, Switches};
+use merge_core::live::Presentity;
 use merge_core::time::Millis;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use tributary_engine::{
-    Answer, Assignment, Auth, Config, Effect, Effects, Event, Everybody, Flow, FlowDevice, FlowId, Hop,
-    Input, Limits, Notice, PolicyFailure, PolicyHost, Query, Record, Router, Shard, StoreOp, Table, Timing,
-    TransactionId, Transport,
+    Answer, Assignment, Config, Effect, Effects, Event, Flow, FlowDevice, FlowId, Hop, Input, Notice,
+    PolicyFailure, PolicyHost, Query, Record, Router, Shard, StoreOp, Table, TransactionId, Transport,
 };
 use tributary_sip::{Message, Name, ResponseBuilder, SealingKeys, Status};
 
@@ -17,19 +16,7 @@ pub(crate) const SHARDS: u16 = 3;
 
 /// What a scene is played with.
 pub(crate) fn config() -> Config {
-    Config {
-        domains: vec!["example.com".to_owned()],
-        auth: Auth::Open,
-        users: Arc::new(Everybody),
-        switches: Switches {
-            presence_uses_registration_state: true,
-            notify_closed_state_for_non_published_users: true,
-        },
-        composition: merge_core::compose::Composition::Compose,
-        timing: Timing::default(),
-        limits: Limits::default(),
-        shards: SHARDS,
-    }
+    Config { shards: SHARDS, ..Config::of_trial("example.com") }
 }
 
 /// A policy host that answers what a test put into it.

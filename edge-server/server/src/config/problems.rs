@@ -4,6 +4,7 @@ use super::locate::Lines;
 use super::{Config, Problem};
 use std::collections::BTreeSet;
 use std::path::Path;
+use tributary_sip::HostPort;
 
 /// Collects problems with their lines.
 struct Finder<'a> {
@@ -31,6 +32,16 @@ impl Finder<'_> {
         }
     }
 
+    fn host_and_port(&mut self, key: &str, text: &str) {
+        if text.parse::<HostPort>().is_err() {
+            self.add(
+                key,
+                format!("{text:?} is not a host with or without a port"),
+                "write it like sip.example.com, 203.0.113.5:5060 or [2001:db8::1]:5061",
+            );
+        }
+    }
+
     fn readable(&mut self, key: &str, file: Option<&String>) {
         let Some(file) = file else { return };
         if let Err(error) = std::fs::File::open(Path::new(file)) {
@@ -49,6 +60,7 @@ impl Config {
         let mut find = Finder { lines, found: Vec::new() };
         self.exposure(&mut find);
         self.domains(&mut find);
+        self.names(&mut find);
         self.logins(&mut find);
         self.limits(&mut find);
         self.files(&mut find);
@@ -138,6 +150,20 @@ impl Config {
                     "give the part behind the @ of an address, without scheme and port",
                 );
             }
+        }
+    }
+
+    /// By what names others find this server.
+    fn names(&self, find: &mut Finder<'_>) {
+        for (transport, name) in &self.sip.advertise {
+            let key = format!("sip.advertise.{transport}");
+            if !matches!(transport.as_str(), "udp" | "tcp" | "tls") {
+                find.add(&key, format!("{transport:?} is no transport of SIP"), "give udp, tcp or tls");
+            }
+            find.host_and_port(&key, name);
+        }
+        for alias in &self.sip.aliases {
+            find.host_and_port("sip.aliases", alias);
         }
     }
 

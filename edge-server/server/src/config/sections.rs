@@ -165,6 +165,10 @@ section! {
         tcp: Vec<SocketAddr> = Vec::new(),
         /// Addresses and ports for SIP over TLS, such as `0.0.0.0:5061`, with the certificate of `[tls]`.
         tls: Vec<SocketAddr> = Vec::new(),
+        /// What phones and other servers are to call this server, where that is not the address that it listens on, by transport: `{ udp = "203.0.113.5:5060", tls = "sip.example.com" }`; without a port, the one that it listens on. It stands in Via, Record-Route and Contact. Listening on 0.0.0.0 without it, the server calls itself by its first domain, and DNS has to lead there.
+        advertise: BTreeMap<String, String> = BTreeMap::new(),
+        /// Further names and addresses of this server that may stand in a Route, such as those of an address translation before it. Its domains, the addresses that it listens on and what it advertises need not be named.
+        aliases: Vec<String> = Vec::new(),
         /// The largest body, in bytes; more is answered 413, and a connection is closed.
         max_body_bytes: usize = 65_536,
         /// Seconds from the first byte of a message to its last, for a TLS handshake, and for a peer to read what was sent; then the connection is closed.

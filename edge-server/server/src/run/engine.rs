@@ -11,7 +11,9 @@ use crate::users::Directory;
 use merge_core::compose::Composition;
 use std::sync::Arc;
 use tokio::task::JoinSet;
-use tributary_engine::{Auth, Effects, Everybody, Input, Lifetime, Limits, Record, Shard, Timing, Users};
+use tributary_engine::{
+    Auth, Effects, Egress, Everybody, Input, Lifetime, Limits, Reach, Record, Shard, Timing, Users,
+};
 use tributary_sip::SealingKeys;
 use tributary_sip::digest::DigestServer;
 
@@ -19,6 +21,7 @@ pub(super) fn engine_config(
     config: &Config,
     secret: [u8; 32],
     directory: Arc<Directory>,
+    reach: Reach,
 ) -> tributary_engine::Config {
     let presence = &config.presence;
     let users: Arc<dyn Users> = if config.server.open { Arc::new(Everybody) } else { directory };
@@ -37,6 +40,8 @@ pub(super) fn engine_config(
     let milliseconds = |seconds: u32| seconds.saturating_mul(1_000);
     tributary_engine::Config {
         domains: config.server.domains.iter().map(|domain| domain.to_ascii_lowercase()).collect(),
+        reach,
+        egress: Egress::default(),
         auth,
         users,
         switches: merge_core::live::Switches {

@@ -9,6 +9,7 @@ mod down;
 mod engine;
 mod error;
 mod ports;
+mod reach;
 mod secrets;
 
 pub use self::error::StartError;
@@ -149,7 +150,8 @@ pub async fn start(config: Config, surroundings: Surroundings) -> Result<Running
     let directory = Arc::new(directory);
     let library = Arc::new(library);
     let wall = Wall::new(&config.server, Arc::clone(&directory));
-    let engine = engine_config(&config, secret, Arc::clone(&directory));
+    let reach = reach::reach(&config, address, &sip);
+    let engine = engine_config(&config, secret, Arc::clone(&directory), reach);
 
     let flows = Arc::new(Flows::new(
         starts << IDS_PER_START,

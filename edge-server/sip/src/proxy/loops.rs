@@ -28,15 +28,18 @@ pub fn max_forwards(request: &Message) -> Result<u8, Status> {
 /// Recognises requests that come back unchanged (RFC 5393 4.2): the second part of each branch of
 /// ours is a hash of what decided where the request went. One that comes back with another
 /// Request-URI or Route, a spiral, is no loop.
+///
+/// By the hash alone, whatever name of ours the Via has: a server has one for each of its sockets.
 #[derive(Clone, Copy)]
-pub struct Hops<'a> {
-    /// What we write as sent-by: host, and port if we write one.
-    pub sent_by: (&'a str, Option<u16>),
-    /// Equal on all nodes that share sent-by.
+pub struct Hops {
+    /// Equal on all nodes that stand for one proxy.
     pub secret: [u64; 2],
 }
 
-impl Hops<'_> {
+/// Letters of the hash.
+const MARK: usize = 16;
+
+impl Hops {
     /// A branch for the forwarded request: unique by `entropy`, recognisable by what `received`
     /// was when it came, before its Route was touched.
     pub fn branch(&self, received: &Message, entropy: [u8; 16]) -> String {
@@ -45,17 +48,16 @@ impl Hops<'_> {
 
     /// Whether a Via below the top says that the request was here in the same state: 482.
     pub fn is_loop(&self, received: &Message) -> bool {
-        let (host, port) = self.sent_by;
-        let mut ours = received
+        let mut marks = received
             .vias()
             .map_while(Result::ok)
-            .filter(|via| via.port == port && via.host.eq_ignore_ascii_case(host))
             .filter_map(|via| via.branch()?.rsplit_once('.').map(|(_, mark)| mark))
+            .filter(|mark| mark.len() == MARK)
             .peekable();
         // Most requests were never here, and need no hash.
-        ours.peek().is_some() && {
+        marks.peek().is_some() && {
             let mark = self.mark(received);
-            ours.any(|seen| seen == mark)
+            marks.any(|seen| seen == mark)
         }
     }
 
@@ -68,7 +70,7 @@ impl Hops<'_> {
         for route in received.headers(Name::Route) {
             route.hash(&mut hasher);
         }
-        format!("{:016x}", hasher.finish())
+        format!("{:0MARK$x}", hasher.finish())
     }
 }
 

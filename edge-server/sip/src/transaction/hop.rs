@@ -42,12 +42,13 @@ impl Transport {
         }
     }
 
-    /// As a URI's parameter spells it (RFC 7118 5.2.4: `ws` also over TLS; `tls` is deprecated,
-    /// RFC 3261 26.2.2).
+    /// As a URI's parameter spells it: `ws` also over TLS (RFC 7118 5.2.4). `tls` is deprecated
+    /// (RFC 3261 26.2.2) and understood by everybody, as `tcp` with `sip:` is by nobody.
     pub const fn uri(self) -> &'static str {
         match self {
             Transport::Udp => "udp",
-            Transport::Tcp | Transport::Tls => "tcp",
+            Transport::Tcp => "tcp",
+            Transport::Tls => "tls",
             Transport::Ws | Transport::Wss => "ws",
         }
     }

@@ -107,23 +107,22 @@ fn a_route_that_cannot_be_read_is_an_error() {
     assert!(Path::received(&invite("sip:b@b", "Route: what\r\n"), |_| false).is_err());
 }
 
-const HOPS: Hops<'static> = Hops { sent_by: ("p2.example", None), secret: [1, 2] };
+const HOPS: Hops = Hops { secret: [1, 2] };
 
 #[test]
 fn rfc_5393_section_4_2_what_comes_back_unchanged_is_a_loop_and_a_spiral_is_none() {
     let first = invite("sip:bob@b.example", "");
     assert!(!HOPS.is_loop(&first));
     let branch = HOPS.branch(&first, [7; 16]);
-    let back = |uri: &str, sent_by: &str, headers: &str| {
-        let vias = format!("Via: SIP/2.0/UDP {sent_by};branch={branch}\r\n");
+    let back = |uri: &str, branch: &str, headers: &str| {
+        let vias = format!("Via: SIP/2.0/UDP p2.example;branch={branch}\r\n");
         HOPS.is_loop(&invite(uri, &format!("{vias}{headers}")))
     };
-    assert!(back("sip:bob@b.example", "p2.example", ""));
-    assert!(back("sip:bob@b.example", "P2.example", ""));
-    assert!(!back("sip:bob@home.example", "p2.example", ""), "another Request-URI");
-    assert!(!back("sip:bob@b.example", "p2.example", "Route: <sip:x.example;lr>\r\n"), "another Route");
-    assert!(!back("sip:bob@b.example", "p9.example", ""), "somebody else's Via");
-    let other = Hops { secret: [3, 4], ..HOPS };
+    assert!(back("sip:bob@b.example", &branch, ""));
+    assert!(!back("sip:bob@home.example", &branch, ""), "another Request-URI");
+    assert!(!back("sip:bob@b.example", &branch, "Route: <sip:x.example;lr>\r\n"), "another Route");
+    let other = Hops { secret: [3, 4] };
+    assert!(!back("sip:bob@b.example", &other.branch(&first, [7; 16]), ""), "somebody else's branch");
     assert!(!other.branch(&first, [7; 16]).ends_with(branch.rsplit_once('.').unwrap().1));
 }
 

@@ -56,19 +56,7 @@ impl Stage {
             publication_bytes_per_presentity: 1_500,
             ..Limits::default()
         };
-        let config = Config {
-            domains: vec!["example.com".to_owned()],
-            auth: Auth::Open,
-            users: Arc::new(Everybody),
-            switches: Switches {
-                presence_uses_registration_state: true,
-                notify_closed_state_for_non_published_users: true,
-            },
-            composition: Composition::Compose,
-            timing: Timing::default(),
-            limits,
-            shards: SHARDS,
-        };
+        let config = Config { limits, shards: SHARDS, ..Config::of_trial("example.com") };
         let mut stage = Self {
             config: Arc::new(config),
             router: Router::new([0; 32], SHARDS),
