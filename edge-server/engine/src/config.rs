@@ -27,6 +27,8 @@ pub struct Config {
     pub switches: Switches,
     /// How documents are merged where no policy is assigned.
     pub composition: Composition,
+    /// Whether only who is registered may publish and subscribe (R22).
+    pub require_registration: bool,
     /// Lifetimes and times of grace.
     pub timing: Timing,
     /// Bounds.
@@ -51,6 +53,7 @@ impl Config {
                 notify_closed_state_for_non_published_users: true,
             },
             composition: Composition::Compose,
+            require_registration: false,
             timing: Timing::default(),
             limits: Limits::default(),
             shards: 1,
@@ -154,6 +157,8 @@ pub struct Timing {
     /// Milliseconds for which the answer to a request that came over a connection is kept for a
     /// repetition of it: no transport repeats it, but libraries do. Datagrams keep to 64*T1.
     pub transaction_ms: u32,
+    /// Milliseconds for which a connection that has shown a password is not asked for it again (R20).
+    pub auth_lifetime_ms: u32,
     /// Milliseconds that devices have to answer a call before it goes to those that come after them.
     pub ring_ms: u32,
 }
@@ -170,6 +175,7 @@ impl Default for Timing {
             restart_grace_ms: 120_000,
             notify_timeout_ms: 32_000,
             transaction_ms: 32_000,
+            auth_lifetime_ms: 28_800_000,
             ring_ms: 20_000,
         }
     }

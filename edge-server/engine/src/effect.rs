@@ -3,7 +3,7 @@
 //! is repeated meanwhile is answered with an [`Effect::Send`] of a later call, and so not before what
 //! the answer promises is stored.
 
-use crate::input::{FlowDevice, Notice};
+use crate::input::{FlowDevice, Notice, Standing};
 use crate::query::Answer;
 use crate::record::{Record, Table};
 use bytes::Bytes;
@@ -50,8 +50,8 @@ pub enum Effect {
     FlowAuthenticated {
         /// The connection.
         flow: FlowId,
-        /// The address of record.
-        aor: Arc<str>,
+        /// Who it is, in place of whom it was before.
+        standing: Standing,
     },
     /// This device registered over the flow: set [`Flow::device`](crate::Flow::device), before the
     /// notice that follows is given to any shard.
@@ -174,7 +174,7 @@ pub enum Event {
     },
     /// Credentials were refused.
     AuthenticationFailed {
-        /// `missing`, `stale`, `unknown_user`, `wrong_response`, `malformed`.
+        /// `missing`, `stale`, `repeated`, `realm`, `malformed` or `password`.
         why: &'static str,
     },
     /// A policy failed, and the built-in merge was served.

@@ -56,6 +56,16 @@ impl Ties {
     }
 }
 
+impl Ties {
+    /// Devices that are remembered to be here.
+    pub(crate) fn devices(&self) -> impl Iterator<Item = &FlowDevice> {
+        self.0.iter().filter_map(|tie| match tie {
+            Tie::Device(device) => Some(&**device),
+            Tie::Subscription(_) | Tie::Owner(..) => None,
+        })
+    }
+}
+
 impl Flows {
     pub(crate) fn new(keyed: Keyed, most_devices: u32) -> Self {
         Self {

@@ -2,6 +2,7 @@
 
 use crate::query::Query;
 use crate::record::Record;
+use merge_core::time::Millis;
 use std::sync::Arc;
 use tributary_sip::Message;
 use tributary_sip::transaction::{FlowId, Hop, TransactionId};
@@ -16,8 +17,8 @@ use tributary_sip::transaction::{FlowId, Hop, TransactionId};
 pub struct Flow {
     /// Connection or socket, transport and peer.
     pub hop: Hop,
-    /// The address of record that [`Effect::FlowAuthenticated`](crate::Effect::FlowAuthenticated) last named for this flow.
-    pub authenticated: Option<Arc<str>>,
+    /// What [`Effect::FlowAuthenticated`](crate::Effect::FlowAuthenticated) last said of this flow.
+    pub authenticated: Option<Standing>,
     /// The device that [`Effect::FlowRegistered`](crate::Effect::FlowRegistered) last named for this flow.
     pub device: Option<Arc<FlowDevice>>,
 }
@@ -28,6 +29,15 @@ impl Flow {
     pub const fn id(&self) -> FlowId {
         self.hop.flow
     }
+}
+
+/// Who was proven to be at the other end of a flow, and until when that is believed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// `sip:alice@example.com`.
+    pub aor: Arc<str>,
+    /// From then on the next request has to prove it again.
+    pub until: Millis,
 }
 
 /// Which device registered over a flow: how a subscription finds its watcher again on a new one.

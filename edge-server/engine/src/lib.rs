@@ -67,7 +67,7 @@ mod transaction;
 pub use config::{Account, Auth, Config, Everybody, Lifetime, Profile, Timing, Users};
 pub use effect::{Effect, Effects, Event, PublicationEnd, StoreOp, SubscriptionEnd};
 pub use egress::{Egress, Peer};
-pub use input::{Flow, FlowDevice, Input, Notice, Scope};
+pub use input::{Flow, FlowDevice, Input, Notice, Scope, Standing};
 pub use limits::Limits;
 pub use policy::{Assignment, NoPolicies, PolicyFailure, PolicyHost};
 pub use query::{Answer, Counts, Query};

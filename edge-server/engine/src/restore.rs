@@ -39,6 +39,7 @@ impl Shard {
     /// All records are back: states are merged at the end of this call.
     pub(crate) fn restored(&mut self) {
         self.restoring = false;
+        self.nonces.begin(self.now);
     }
 
     /// Until when things wait for their clients after a restart.

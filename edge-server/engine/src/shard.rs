@@ -1,5 +1,6 @@
 //! The state machine: what comes in, which part of it acts, and what is settled at the end of a call.
 
+use crate::auth::NonceUses;
 use crate::config::Config;
 use crate::effect::{Effect, Effects, Event};
 use crate::flows::Flows;
@@ -43,6 +44,7 @@ pub struct Shard {
     /// What is forwarded.
     pub(crate) proxy: Proxy,
     pub(crate) gruus: Gruus,
+    pub(crate) nonces: NonceUses,
     pub(crate) keyed: Keyed,
     /// For tags that a repetition must get again. Keyed apart from `keyed`, for what comes of it is sent.
     tags: Keyed,
@@ -109,6 +111,7 @@ impl Shard {
             mark: Mark::new(seed, index),
             proxy: Proxy::new(seed),
             gruus: Gruus::new(keyed),
+            nonces: NonceUses::new(keyed, limits.nonce_uses_per_shard),
             keyed,
             tags,
             waiting: Table::with_hasher(keyed),

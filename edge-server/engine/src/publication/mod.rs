@@ -7,6 +7,7 @@
 mod device;
 mod life;
 
+use crate::auth::NOT_REGISTERED;
 use crate::effect::{Effect, Effects};
 use crate::input::Flow;
 use crate::presentity::{BEFORE_RESTART, Presentity, PresentityId, PublicationState, push_exact, timer_mark};
@@ -41,6 +42,9 @@ impl Shard {
         let aor = self.served(request.uri())?;
         if *user != *aor.as_str() {
             return Err(Reply::refuse(Status::FORBIDDEN, "third party"));
+        }
+        if self.config.require_registration && !self.is_registered(&user, flow) {
+            return Err(Reply::refuse(Status::FORBIDDEN, NOT_REGISTERED));
         }
         if !matches!(request.event(), Ok(Some(event)) if event.package == "presence") {
             return Err(respond::bad_event());

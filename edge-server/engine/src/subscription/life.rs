@@ -179,8 +179,9 @@ impl Shard {
         fx: &mut Effects,
     ) {
         // The news of this connection can overtake the end of the one before: whoever watches anything
-        // here may still have to be found.
-        if self.subscriptions.of_watcher(&device.aor) > 0 && !self.flows.remember(device, hop) {
+        // here may still have to be found. And where only who is registered may watch, who is must be known.
+        let asked_for = self.config.require_registration || self.subscriptions.of_watcher(&device.aor) > 0;
+        if asked_for && !self.flows.remember(device, hop) {
             fx.event(Event::LimitReached { limit: "devices_per_shard" });
         }
         let key = self.keyed.of(&[device.aor.as_bytes(), device.key.as_bytes()]);

@@ -1,7 +1,7 @@
 //! SUBSCRIBE: beginning, refreshing and ending a subscription.
 
 use super::{CSEQ_BLOCK, Dialog, Subscription, SubscriptionId, TAG, Tag};
-use crate::config::Auth;
+use crate::auth::NOT_REGISTERED;
 use crate::effect::{Effects, Event as Log, SubscriptionEnd};
 use crate::input::Flow;
 use crate::presentity::PresentityId;
@@ -33,6 +33,9 @@ impl Shard {
     fn first_subscribe(&mut self, flow: &Flow, request: &Message, fx: &mut Effects) -> Result<Reply, Reply> {
         let watcher = self.authenticate(flow, request, fx)?;
         check_package(request)?;
+        if self.config.require_registration && !self.is_registered(&watcher, flow) {
+            return Err(Reply::refuse(Status::FORBIDDEN, NOT_REGISTERED));
+        }
         let aor = self.served(request.uri())?;
         // The requests that follow in the dialog are known by their To.
         let to = request.to().ok().and_then(|to| route::named(to.uri));
@@ -123,17 +126,8 @@ impl Shard {
         if !same || subscription.ending.is_some() {
             return Err(gone());
         }
-        // Who began the dialog on this connection need not show the password again; browsers'
-        // libraries count their CSeq differently after a challenge in a dialog.
-        let trusted = match &self.config.auth {
-            Auth::Open => true,
-            Auth::Digest(_) => {
-                (subscription.flow == Some(flow.id()) && flow.hop.transport.is_reliable())
-                    || flow.authenticated.as_ref() == Some(&subscription.watcher)
-            }
-        };
         let watcher = subscription.watcher.clone();
-        if !trusted && self.authenticate(flow, request, fx)? != watcher {
+        if self.authenticate(flow, request, fx)? != watcher {
             return Err(Reply::refuse(Status::FORBIDDEN, "another user's dialog"));
         }
         check_package(request)?;

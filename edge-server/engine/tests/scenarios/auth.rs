@@ -2,7 +2,9 @@
 
 use crate::scene::*;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tributary_engine::{Account, Auth, Config, Event, Users};
+use tributary_sip::digest::{self, Asked};
 use tributary_sip::{Algorithm, Challenge, DigestServer, Ha1, Message, Name};
 
 const REALM: &str = "example.com";
@@ -37,8 +39,8 @@ pub(crate) fn answered(text: &str, challenge: &Message, user: &str, password: &s
     let (start, rest) = text.split_once("\r\n").unwrap();
     let mut words = start.split(' ');
     let (method, uri) = (words.next().unwrap(), words.next().unwrap());
-    let proof =
-        tributary_sip::digest::answer(challenge.digest().unwrap(), user, password, method, uri, "abc", 1);
+    let asked = Asked { method, uri, body: rest.split_once("\r\n\r\n").unwrap().1.as_bytes() };
+    let proof = digest::answer(challenge.digest().unwrap(), user, password, asked, "abc", 1);
     let rest = rest.replacen("branch=z9hG4bK", "branch=z9hG4bKa", 1);
     format!("{start}\r\nAuthorization: {}\r\n{rest}", proof.unwrap())
 }
@@ -79,25 +81,229 @@ fn the_right_password_is_let_in_and_a_wrong_one_or_an_unknown_user_is_challenged
     assert_eq!(scene.counts().bindings, 1);
 }
 
+/// Whether every challenge of an answer says that only the nonce is at fault.
+fn is_stale(answer: &Message) -> bool {
+    assert_eq!(code(answer), 401);
+    answer.headers(Name::WwwAuthenticate).all(|line| line.contains("stale=true"))
+}
+
+/// Registers with the password, and gives the challenge that was answered.
+fn log_in(scene: &mut Scene, client: &mut Client) -> Message {
+    let text = client.register_text(scene, ";expires=3600");
+    let challenge = scene.ask(client.flow, &text);
+    assert!(!is_stale(&challenge));
+    let text = answered(&text, &challenge, client.user, &format!("{}'s secret", client.user));
+    assert_eq!(code(&scene.ask(client.flow, &text)), 200);
+    challenge
+}
+
 #[test]
-fn an_old_nonce_is_stale_and_a_young_one_may_be_used_again_with_the_same_count() {
+fn r20_the_first_request_is_challenged_and_later_ones_on_its_connection_are_not_until_the_time_is_over() {
     let mut scene = Scene::with(with_password());
     let mut alice = Client::new(&mut scene, "alice", None);
+    let challenge = log_in(&mut scene, &mut alice);
+    // JsSIP sends none, and SIP.js the old ones: neither matters, however old.
+    for hours in [0, 3, 4] {
+        scene.pass(hours * 3_600_000);
+        let text = alice.register_text(&mut scene, ";expires=3600");
+        assert_eq!(code(&scene.ask(alice.flow, &text)), 200);
+        let text = alice.register_text(&mut scene, ";expires=3600");
+        let text = answered(&text, &challenge, "alice", "alice's secret");
+        assert_eq!(code(&scene.ask(alice.flow, &text)), 200);
+        let text = alice.subscribe_text(&mut scene, "alice", "Expires: 0\r\n");
+        assert_eq!(code(&scene.ask(alice.flow, &text)), 200);
+        scene.notified(alice.flow);
+    }
+    scene.pass(3_600_000 - 1);
     let text = alice.register_text(&mut scene, ";expires=3600");
+    assert_eq!(code(&scene.ask(alice.flow, &text)), 200, "the last millisecond of 28,800 s");
+    scene.pass(1);
+    let text = alice.register_text(&mut scene, ";expires=3600");
+    let challenged = scene.ask(alice.flow, &text);
+    assert!(!is_stale(&challenged), "no credentials, so no nonce that could be old");
+    let text = alice.register_text(&mut scene, ";expires=3600");
+    let old = answered(&text, &challenge, "alice", "alice's secret");
+    assert!(is_stale(&scene.ask(alice.flow, &old)), "only the nonce is old");
+    let text = alice.register_text(&mut scene, ";expires=3600");
+    let wrong = answered(&text, &challenge, "alice", "a guess");
+    assert!(!is_stale(&scene.ask(alice.flow, &wrong)), "more is wrong than the nonce");
+    log_in_again(&mut scene, &mut alice, &challenged);
+}
+
+/// Answers a challenge, and is let in without one afterwards.
+fn log_in_again(scene: &mut Scene, client: &mut Client, challenge: &Message) {
+    let text = client.register_text(scene, ";expires=3600");
+    let text = answered(&text, challenge, client.user, &format!("{}'s secret", client.user));
+    assert_eq!(code(&scene.ask(client.flow, &text)), 200);
+    let text = client.register_text(scene, ";expires=3600");
+    assert_eq!(code(&scene.ask(client.flow, &text)), 200);
+}
+
+#[test]
+fn r20_the_time_is_the_configured_one_and_counts_from_the_password_and_not_from_the_last_request() {
+    let mut config = with_password();
+    config.timing.auth_lifetime_ms = 10_000;
+    let mut scene = Scene::with(config);
+    let mut alice = Client::new(&mut scene, "alice", None);
+    log_in(&mut scene, &mut alice);
+    for expect in [200, 401] {
+        scene.pass(5_000);
+        let text = alice.register_text(&mut scene, ";expires=600");
+        assert_eq!(code(&scene.ask(alice.flow, &text)), expect);
+    }
+}
+
+#[test]
+fn r20_another_address_on_the_same_connection_is_challenged_and_so_is_the_first_one_after_it() {
+    let mut scene = Scene::with(with_password());
+    let mut alice = Client::new(&mut scene, "alice", None);
+    log_in(&mut scene, &mut alice);
+    let mut bob = Client { user: "bob", register_call: scene.number(), ..alice.clone() };
+    log_in(&mut scene, &mut bob);
+    // A connection is known for one user: the newest.
+    assert_eq!(code(&bob.register(&mut scene)), 200);
+    assert_eq!(code(&alice.register(&mut scene)), 401);
+}
+
+#[test]
+fn r20_a_repeated_nonce_count_gets_a_fresh_nonce_and_stale_and_never_a_refusal() {
+    let mut scene = Scene::with(with_password());
+    let mut alice = Client::new(&mut scene, "alice", None);
+    let challenge = log_in(&mut scene, &mut alice);
+    // As SIP.js comes back: the old credentials over a new connection.
+    alice.reconnect(&mut scene);
+    let text = alice.register_text(&mut scene, ";expires=3600");
+    let again = scene.ask(alice.flow, &answered(&text, &challenge, "alice", "alice's secret"));
+    assert!(is_stale(&again));
+    assert!(scene.events.contains(&Event::AuthenticationFailed { why: "repeated" }));
+    let nonce = |answer: &Message| {
+        let line = answer.headers(Name::WwwAuthenticate).last().unwrap();
+        Challenge::parse(line).unwrap().digest().unwrap().nonce.to_owned()
+    };
+    assert_ne!(nonce(&challenge), nonce(&again));
+    log_in_again(&mut scene, &mut alice, &again);
+}
+
+#[test]
+fn r20_who_uses_datagrams_is_asked_each_time_and_may_count_on_with_one_nonce() {
+    let mut scene = Scene::with(with_password());
+    let mut alice = Client::in_datagrams(&mut scene, "alice", 5062);
+    let text = alice.register_text(&mut scene, ";expires=600");
     let challenge = scene.ask(alice.flow, &text);
-    let first = answered(&text, &challenge, "alice", "alice's secret");
-    assert_eq!(code(&scene.ask(alice.flow, &first)), 200);
-    // As SIP.js refreshes: the old credentials, all of them.
-    scene.pass(200_000);
-    let again =
-        answered(&alice.register_text(&mut scene, ";expires=3600"), &challenge, "alice", "alice's secret");
-    assert_eq!(code(&scene.ask(alice.flow, &again)), 200);
-    scene.pass(200_000);
-    let late =
-        answered(&alice.register_text(&mut scene, ";expires=3600"), &challenge, "alice", "alice's secret");
-    let answer = scene.ask(alice.flow, &late);
-    assert_eq!(code(&answer), 401);
-    assert!(answer.headers(Name::WwwAuthenticate).all(|line| line.contains("stale=true")));
+    for (nc, expect) in [(1, 200), (2, 200), (2, 401), (3, 200)] {
+        let line = challenge.headers(Name::WwwAuthenticate).last().unwrap();
+        let challenge = Challenge::parse(line).unwrap();
+        let asked = Asked::new("REGISTER", "sip:example.com");
+        let proof = digest::answer(challenge.digest().unwrap(), "alice", "alice's secret", asked, "abc", nc);
+        let text = alice.register_text(&mut scene, ";expires=600");
+        let text =
+            text.replace("Max-Forwards", &format!("Authorization: {}\r\nMax-Forwards", proof.unwrap()));
+        assert_eq!(code(&scene.ask(alice.flow, &text)), expect, "nc={nc}");
+    }
+    assert_eq!(code(&alice.register(&mut scene)), 401);
+}
+
+#[test]
+fn r20_over_the_connection_of_another_proxy_everybody_is_asked() {
+    let mut scene = Scene::with(with_password());
+    let mut alice = Client::new(&mut scene, "alice", None);
+    let through = |text: &str| {
+        text.replacen("\r\nVia", "\r\nVia: SIP/2.0/TCP proxy.example.com;branch=z9hG4bKproxy\r\nVia", 1)
+            .replacen("Supported: path,gruu,outbound", "Supported: path,gruu", 1)
+    };
+    let text = through(&alice.register_text(&mut scene, ";expires=600"));
+    let challenge = scene.ask(alice.flow, &text);
+    let text = answered(&text, &challenge, "alice", "alice's secret").replacen("z9hG4bKproxy", "z9hG4bKq", 1);
+    assert_eq!(code(&scene.ask(alice.flow, &text)), 200);
+    // Who says to be alice there need not be.
+    let text = through(&alice.register_text(&mut scene, ";expires=600")).replace("z9hG4bKproxy", "z9hG4bKr");
+    assert_eq!(code(&scene.ask(alice.flow, &text)), 401);
+}
+
+#[test]
+fn r20_a_removed_users_connection_loses_its_standing() {
+    let gone = Arc::new(AtomicBool::new(false));
+    let config = with_password();
+    let mut scene = Scene::with(Config { users: Arc::new(Leaving(Arc::clone(&gone))), ..config });
+    let mut alice = Client::new(&mut scene, "alice", None);
+    log_in(&mut scene, &mut alice);
+    assert_eq!(code(&alice.register(&mut scene)), 200);
+    gone.store(true, Ordering::Relaxed);
+    assert_eq!(code(&alice.register(&mut scene)), 401);
+}
+
+/// The two, until they are gone.
+#[derive(Debug)]
+struct Leaving(Arc<AtomicBool>);
+
+impl Users for Leaving {
+    fn account(&self, username: &str) -> Option<Account> {
+        Two.account(username).filter(|_| !self.0.load(Ordering::Relaxed))
+    }
+
+    fn exists(&self, aor: &str) -> bool {
+        Two.exists(aor) && !self.0.load(Ordering::Relaxed)
+    }
+}
+
+#[test]
+fn nonce_uses_per_shard() {
+    let mut config = with_password();
+    config.limits.nonce_uses_per_shard = 1;
+    let mut scene = Scene::with(config);
+    for _ in 0..3 {
+        scene.pass(1);
+        let mut alice = Client::new(&mut scene, "alice", None);
+        log_in(&mut scene, &mut alice);
+    }
+    assert!(scene.events.contains(&Event::LimitReached { limit: "nonce_uses_per_shard" }));
+}
+
+#[test]
+fn auth_int_is_understood_where_it_is_configured() {
+    let server = DigestServer::new(REALM, [9; 32], 300).with_integrity(true);
+    let mut scene = Scene::with(Config { auth: Auth::Digest(Arc::new(server)), ..with_password() });
+    let alice = Client::new(&mut scene, "alice", None);
+    let text = alice.publish_text(&mut scene, &pidf("alice", "open"), "");
+    let challenge = scene.ask(alice.flow, &text);
+    let line = challenge.headers(Name::WwwAuthenticate).last().unwrap();
+    assert!(line.contains("qop=\"auth,auth-int\""), "{line}");
+    // As JsSIP chooses.
+    let only = line.replace("auth,auth-int", "auth-int");
+    let only = Challenge::parse(&only).unwrap();
+    let body = pidf("alice", "open");
+    let asked = Asked { method: "PUBLISH", uri: "sip:alice@example.com", body: body.as_bytes() };
+    let proof = digest::answer(only.digest().unwrap(), "alice", "alice's secret", asked, "abc", 1).unwrap();
+    let said = |text: &str| text.replace("Max-Forwards", &format!("Authorization: {proof}\r\nMax-Forwards"));
+    let forged = said(&text).replace("open", "shut").replacen("z9hG4bK", "z9hG4bKf", 1);
+    assert_eq!(code(&scene.ask(alice.flow, &forged)), 401, "the body is another");
+    assert_eq!(code(&scene.ask(alice.flow, &said(&text).replacen("z9hG4bK", "z9hG4bKg", 1))), 200);
+}
+
+#[test]
+fn r22_where_it_is_required_only_who_is_registered_publishes_and_subscribes() {
+    for required in [false, true] {
+        let mut scene = Scene::with(Config { require_registration: required, ..config() });
+        let mut alice = Client::new(&mut scene, "alice", None);
+        let mut bob = Client::in_datagrams(&mut scene, "bob", 5062);
+        let expect = if required { 403 } else { 200 };
+        assert_eq!(code(&alice.publish(&mut scene, &pidf("alice", "open"), "")), expect);
+        let text = bob.subscribe_text(&mut scene, "alice", "Expires: 0\r\n");
+        assert_eq!(code(&scene.ask(bob.flow, &text)), expect);
+        while scene.next(bob.flow).is_some() {}
+        assert_eq!(code(&alice.register(&mut scene)), 200);
+        assert_eq!(code(&bob.register(&mut scene)), 200);
+        for user in ["alice", "bob", "carol"] {
+            for client in [&alice, &bob] {
+                let text = client.subscribe_text(&mut scene, user, "Expires: 0\r\n");
+                assert_eq!(code(&scene.ask(client.flow, &text)), 200, "{} watches {user}", client.user);
+                while scene.next(client.flow).is_some() {}
+            }
+        }
+        assert_eq!(code(&alice.publish(&mut scene, &pidf("alice", "open"), "")), 200);
+        assert_eq!(code(&alice.unregister(&mut scene)), 200);
+        assert_eq!(code(&alice.publish(&mut scene, &pidf("alice", "open"), "")), expect);
+    }
 }
 
 #[test]

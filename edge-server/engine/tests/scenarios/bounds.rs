@@ -25,6 +25,7 @@ fn tight() -> Scene {
         proxied_bytes_per_shard: 100_000,
         dialog_bytes: 700,
         contact_bytes: 100,
+        nonce_uses_per_shard: 1,
     };
     Scene::with(config)
 }

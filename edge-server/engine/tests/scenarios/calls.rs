@@ -3,6 +3,7 @@
 use crate::auth::with_password;
 use crate::scene::*;
 use tributary_engine::{Config, Event, FlowId, Reach};
+use tributary_sip::digest::Asked;
 use tributary_sip::{Message, Name, ResponseBuilder, SealingKeys, Status};
 
 /// Bob's devices, registered, and Alice who calls.
@@ -700,22 +701,29 @@ fn r20_a_caller_shows_a_password_once_on_its_connection_and_is_nobody_else() {
     assert_eq!(code(&challenge), 407);
     let last = challenge.headers(Name::ProxyAuthenticate).last().unwrap();
     assert!(last.contains("MD5") && last.contains("realm=\"example.com\""), "{last}");
-    let proof = |text: &str, user: &str| {
+    let proof = |text: &str, challenge: &Message, user: &str| {
+        let last = challenge.headers(Name::ProxyAuthenticate).last().unwrap();
         let challenge = tributary_sip::Challenge::parse(last).unwrap();
         let password = format!("{user}'s secret");
         let challenge = challenge.digest().unwrap();
         let answer =
-            tributary_sip::digest::answer(challenge, user, &password, "MESSAGE", BOB, "abc", 1).unwrap();
+            tributary_sip::digest::answer(challenge, user, &password, Asked::new("MESSAGE", BOB), "abc", 1)
+                .unwrap();
         text.replacen("Max-Forwards", &format!("Proxy-Authorization: {answer}\r\nMax-Forwards"), 1)
             .replacen("z9hG4bK", "z9hG4bKp", 1)
     };
     // R22: she is not registered, and need not be.
-    assert_eq!(code(&scene.ask(alice.flow, &proof(&text, "alice"))), 480);
+    assert_eq!(code(&scene.ask(alice.flow, &proof(&text, &challenge, "alice"))), 480);
     let again = request_text(&mut scene, &alice, "MESSAGE", BOB, "");
     assert_eq!(code(&scene.ask(alice.flow, &again)), 480, "nothing is asked on this connection again");
     let other = again.replace("From: <sip:alice@", "From: <sip:bob@").replacen("z9hG4bK", "z9hG4bKo", 1);
-    assert_eq!(code(&scene.ask(alice.flow, &other)), 407, "another user on it is");
-    assert_eq!(code(&scene.ask(alice.flow, &proof(&other, "alice"))), 403, "and cannot be somebody else");
+    let challenge = scene.ask(alice.flow, &other);
+    assert_eq!(code(&challenge), 407, "another user on it is");
+    assert_eq!(
+        code(&scene.ask(alice.flow, &proof(&other, &challenge, "alice"))),
+        403,
+        "and cannot be somebody else"
+    );
     let nobody = again.replace("bob@example.com", "carol@example.com").replacen("z9hG4bK", "z9hG4bKn", 1);
     assert_eq!(code(&scene.ask(alice.flow, &nobody)), 404);
 }

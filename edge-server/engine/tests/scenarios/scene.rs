@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use tributary_engine::{
     Answer, Assignment, Config, Effect, Effects, Event, Flow, FlowDevice, FlowId, Hop, Input, Notice,
-    PolicyFailure, PolicyHost, Query, Record, Router, Shard, StoreOp, Table, TransactionId, Transport,
+    PolicyFailure, PolicyHost, Query, Record, Router, Shard, Standing, StoreOp, Table, TransactionId,
+    Transport,
 };
 use tributary_sip::{Message, Name, ResponseBuilder, SealingKeys, Status};
 
@@ -52,7 +53,7 @@ struct Link {
     open: bool,
     hop: Hop,
     device: Option<Arc<FlowDevice>>,
-    authenticated: Option<Arc<str>>,
+    authenticated: Option<Standing>,
     inbox: VecDeque<Message>,
 }
 
@@ -323,8 +324,8 @@ impl Scene {
                 Effect::Store(StoreOp::Delete { table, key }) => {
                     self.store.remove(&(table, key));
                 }
-                Effect::FlowAuthenticated { flow, aor } => {
-                    self.links.get_mut(&flow).unwrap().authenticated = Some(aor);
+                Effect::FlowAuthenticated { flow, standing } => {
+                    self.links.get_mut(&flow).unwrap().authenticated = Some(standing);
                 }
                 Effect::FlowRegistered { flow, device } => {
                     self.links.get_mut(&flow).unwrap().device = Some(device);

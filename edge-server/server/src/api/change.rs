@@ -58,6 +58,7 @@ mod tests {
     use crate::shards::{Inbox, Shards, Task};
     use crate::site::Site;
     use crate::store::{MemoryStore, Op, Store, StoreError, Table, Writer, rows};
+    use crate::transport::{Flows, OutboxLimits};
     use crate::users::Directory;
     use axum::body::Body;
     use axum::extract::ConnectInfo;
@@ -109,6 +110,7 @@ mod tests {
             token: Some(Token::new("token")),
             open_metrics: true,
             shards,
+            flows: Arc::new(Flows::new(0, OutboxLimits { bytes: 0, messages: 0 })),
             library: Arc::clone(&library),
             directory: Arc::clone(&directory),
             changes: changes.clone(),

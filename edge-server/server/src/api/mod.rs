@@ -21,6 +21,7 @@ use crate::metrics::Exposition;
 use crate::policies::Library;
 use crate::shards::Shards;
 use crate::site::Site;
+use crate::transport::Flows;
 use crate::users::Directory;
 use axum::extract::DefaultBodyLimit;
 use axum::response::{IntoResponse as _, Response};
@@ -43,6 +44,8 @@ pub struct Api {
     pub open_metrics: bool,
     /// Where state is asked for.
     pub shards: Shards,
+    /// The connections of the users.
+    pub flows: Arc<Flows>,
     /// The policies.
     pub library: Arc<Library>,
     /// The users.

@@ -24,6 +24,7 @@ pub(super) struct Wanted {
     password: Option<String>,
     ha1_md5: Option<String>,
     ha1_sha256: Option<String>,
+    ha1_sha512_256: Option<String>,
     timezone: Option<String>,
 }
 
@@ -58,7 +59,11 @@ pub(super) async fn put(
     let (name, domain) = name_and_domain(&api, &aor)?;
     let secrets = secrets(&wanted, &name, &domain, api.directory.realm())?;
     let zone = wanted.timezone.as_deref().map(known_zone).transpose()?;
+    let another_password = secrets.is_some();
     let is_new = api.directory.put(&aor, secrets, zone).await.map_err(refused)?;
+    if another_password {
+        api.flows.password_changed(&aor);
+    }
     let (status, what) = if is_new { (StatusCode::CREATED, "added") } else { (StatusCode::OK, "changed") };
     audit(&aor, peer, what);
     let user = api.directory.one(&aor).ok_or_else(|| refused(ChangeError::Unknown(aor)))?;
@@ -72,6 +77,7 @@ pub(super) async fn remove(
 ) -> Answered {
     let aor = presentities::read(&aor)?;
     api.directory.remove(&aor).await.map_err(refused)?;
+    api.flows.password_changed(&aor);
     api.shards.user_removed(&aor).await;
     audit(&aor, peer, "removed");
     Ok(StatusCode::NO_CONTENT.into_response())
@@ -117,11 +123,12 @@ fn secrets(wanted: &Wanted, name: &str, domain: &str, realm: &str) -> Result<Opt
             Ok(Some(Secrets::new(name, domain, realm, password)))
         }
         (None, Some(md5), Some(sha256)) => {
-            let ha1 = Ha1::from_hex(&md5.to_ascii_lowercase(), &sha256.to_ascii_lowercase());
+            let sha512 = wanted.ha1_sha512_256.as_deref();
+            let ha1 = Ha1::from_hex(&md5.to_ascii_lowercase(), &sha256.to_ascii_lowercase(), sha512);
             let ha1 = ha1.ok_or_else(|| {
                 bad_body(
                     StatusCode::UNPROCESSABLE_ENTITY,
-                    "ha1_md5 has 32 and ha1_sha256 has 64 hexadecimal digits",
+                    "ha1_md5 has 32 hexadecimal digits, and ha1_sha256 and ha1_sha512_256 have 64",
                 )
             })?;
             Ok(Some(Secrets::ready(ha1)))

@@ -172,7 +172,7 @@ impl Config {
             find.add(
                 "server.digest",
                 format!("{:?} is not a list of digest algorithms", self.server.digest),
-                "give \"SHA-256\", \"MD5\" or both, each once",
+                "give \"SHA-512-256\", \"SHA-256\", \"MD5\" or some of them, each once",
             );
         }
         find.timezone("server.timezone", Some(&self.server.timezone));
@@ -214,29 +214,32 @@ impl Config {
             }
             let ways = [&user.password, &user.password_file].into_iter().flatten().count();
             let digests = [&user.ha1_md5, &user.ha1_sha256].into_iter().flatten().count();
-            if ways + digests == 0 {
+            let more = usize::from(user.ha1_sha512_256.is_some());
+            if ways + digests + more == 0 {
                 find.add(
                     &key("password"),
                     format!("{} has no password", user.name),
                     "set password, password_file, or ha1_md5 and ha1_sha256",
                 );
-            } else if ways > 1 || (ways == 1 && digests > 0) {
+            } else if ways > 1 || (ways == 1 && digests + more > 0) {
                 find.add(
                     &key("password"),
                     format!("{} has a password in more than one form", user.name),
                     "keep one of password, password_file, or the digests",
                 );
             }
-            if digests == 1 {
+            if digests == 1 || (ways + digests == 0 && more > 0) {
                 find.add(
                     &key("ha1_md5"),
                     "one digest without the other",
                     "give both ha1_md5 and ha1_sha256: browsers answer the first, other clients the second",
                 );
             }
-            for (name, value, length) in
-                [("ha1_md5", &user.ha1_md5, 32), ("ha1_sha256", &user.ha1_sha256, 64)]
-            {
+            for (name, value, length) in [
+                ("ha1_md5", &user.ha1_md5, 32),
+                ("ha1_sha256", &user.ha1_sha256, 64),
+                ("ha1_sha512_256", &user.ha1_sha512_256, 64),
+            ] {
                 let Some(value) = value else { continue };
                 if value.len() != length || !value.bytes().all(|byte| byte.is_ascii_hexdigit()) {
                     find.add(
@@ -307,6 +310,7 @@ impl Config {
             ),
             ("websocket.output_queue_messages", self.websocket.output_queue_messages, 8),
             ("http.max_head_bytes", self.http.max_head_bytes, 8_192),
+            ("server.auth_lifetime_seconds", self.server.auth_lifetime_seconds as usize, 1),
             ("websocket.ping_seconds", self.websocket.ping_seconds as usize, 1),
             ("websocket.pong_seconds", self.websocket.pong_seconds as usize, 1),
             ("http.handshake_seconds", self.http.handshake_seconds as usize, 1),

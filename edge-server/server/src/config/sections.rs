@@ -49,8 +49,12 @@ section! {
         domains: Vec<String> = vec!["example.com".to_owned()],
         /// The digest realm; the first domain when not set. One realm serves 401 and 407: JsSIP keeps only one.
         realm: Option<String> = None,
-        /// The digest algorithms that are offered, in this order: `SHA-256` and `MD5`. RFC 8760 wants the stronger first; some phones look at the first challenge alone and need `["MD5", "SHA-256"]`, and some give up at any they do not know (baresip 1.0) and need `["MD5"]`.
+        /// The digest algorithms that are offered, in this order: `SHA-512-256`, `SHA-256` and `MD5`. RFC 8760 wants the stronger first, and JsSIP and SIP.js know only MD5 and look only at the last; some phones look at the first challenge alone and need `["MD5", "SHA-256"]`, and some give up at any they do not know (baresip 1.0) and need `["MD5"]`.
         digest: Vec<String> = vec!["SHA-256".to_owned(), "MD5".to_owned()],
+        /// Offer `qop="auth-int"` beside `auth`, so that the answer covers the body. JsSIP then uses it; a proxy in between that changes bodies breaks it.
+        digest_integrity: bool = false,
+        /// Seconds for which a connection that has shown a password is not asked for it again. Datagrams, and what comes through another proxy, are asked each time.
+        auth_lifetime_seconds: u32 = 28_800,
         /// The time zone of users where neither they nor their domain have one of their own, an IANA name such as `Europe/Amsterdam`: what policies take for the time of day.
         timezone: String = "UTC".to_owned(),
         /// The time zones of domains that have one of their own: `{ "example.org" = "Asia/Tokyo" }`. A user's own goes before the domain's.
@@ -115,6 +119,8 @@ section! {
         ha1_md5: Option<String> = None,
         /// SHA-256 of `user:realm:password` in hex (RFC 8760).
         ha1_sha256: Option<String> = None,
+        /// SHA-512/256 of `user:realm:password` in hex, where `server.digest` offers it. May be missing.
+        ha1_sha512_256: Option<String> = None,
         /// The user's time zone, an IANA name; that of the domain, or else `server.timezone`, when not set.
         timezone: Option<String> = None,
     }
@@ -217,8 +223,10 @@ section! {
         max_subscription_seconds: u32 = 3_600,
         /// The subscription granted where the request names no time.
         default_subscription_seconds: u32 = 3_600,
-        /// Seconds for which a digest nonce may be used, as often as the client likes; then it is told `stale=true`.
+        /// Seconds for which a digest nonce may be used, once with each count (`nc`); then, and for a count that was there before, the client is told `stale=true` and gets a fresh one.
         nonce_seconds: u32 = 300,
+        /// Only who is registered may publish and subscribe; others are answered 403. Over connections and for users of the same shard that is exact; over datagrams who was registered may subscribe for a while longer.
+        require_registration: bool = false,
         /// The built-in merge.
         merge: Merge = Merge::Compose,
         /// With nothing published, a registered user is open at the registered contacts.

@@ -30,7 +30,11 @@ pub(super) fn engine_config(
     } else {
         let server = DigestServer::new(config.realm(), secret, presence.nonce_seconds);
         // The check of the configuration has let nothing else in.
-        Auth::Digest(Arc::new(server.offering(config.digest_algorithms().unwrap_or_default())))
+        Auth::Digest(Arc::new(
+            server
+                .offering(config.digest_algorithms().unwrap_or_default())
+                .with_integrity(config.server.digest_integrity),
+        ))
     };
     let mut limits = Limits::default();
     for (name, value) in &config.limits {
@@ -54,6 +58,7 @@ pub(super) fn engine_config(
             Merge::Newest => Composition::Newest,
             Merge::MostAvailable => Composition::MostAvailable,
         },
+        require_registration: presence.require_registration,
         timing: Timing {
             register: lifetime(
                 presence.min_registration_seconds,
@@ -73,6 +78,7 @@ pub(super) fn engine_config(
             publication_grace_ms: milliseconds(presence.grace_seconds),
             subscription_grace_ms: milliseconds(presence.watcher_grace_seconds),
             restart_grace_ms: milliseconds(presence.restart_grace_seconds),
+            auth_lifetime_ms: milliseconds(config.server.auth_lifetime_seconds),
             ..Timing::default()
         },
         limits,

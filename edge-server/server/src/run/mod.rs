@@ -184,6 +184,7 @@ pub async fn start(config: Config, surroundings: Surroundings) -> Result<Running
         token: token.as_deref().map(Token::new),
         open_metrics: config.api.open_metrics,
         shards: shards.clone(),
+        flows: Arc::clone(&flows),
         library,
         directory,
         changes: Changes::default(),

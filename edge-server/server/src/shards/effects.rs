@@ -97,7 +97,7 @@ impl Performer {
                         }
                     }
                 }
-                Effect::FlowAuthenticated { flow, aor } => self.flows.authenticated(flow, aor),
+                Effect::FlowAuthenticated { flow, standing } => self.flows.authenticated(flow, standing),
                 Effect::FlowRegistered { flow, device } => self.flows.registered(flow, device),
                 Effect::Broadcast(notice) => self.shards.notify(self.index, &notice),
                 Effect::Close { flow, reason } => {

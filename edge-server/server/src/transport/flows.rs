@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::task::{Context, Poll, ready};
 use tokio::net::tcp::OwnedWriteHalf;
 use tokio::sync::Notify;
-use tributary_engine::{Flow, FlowDevice, FlowId, Hop, Packet, Transport};
+use tributary_engine::{Flow, FlowDevice, FlowId, Hop, Packet, Standing, Transport};
 
 /// Locks that guard a map or a queue for a few instructions each.
 const STRIPES: usize = 64;
@@ -77,7 +77,7 @@ struct Outbox {
 
 #[derive(Debug, Default)]
 struct Identity {
-    authenticated: Option<Arc<str>>,
+    authenticated: Option<Standing>,
     device: Option<Arc<FlowDevice>>,
 }
 
@@ -274,9 +274,18 @@ impl Flows {
     }
 
     /// Notes whose password was shown over the connection.
-    pub fn authenticated(&self, id: FlowId, aor: Arc<str>) {
+    pub fn authenticated(&self, id: FlowId, standing: Standing) {
         if let Some(handle) = self.find(id) {
-            lock(&handle.identity).authenticated = Some(aor);
+            lock(&handle.identity).authenticated = Some(standing);
+        }
+    }
+
+    /// Forgets of every connection that this user's password was shown there: it is another now.
+    pub fn password_changed(&self, aor: &str) {
+        for stripe in &self.stripes {
+            for handle in stripe.read().unwrap_or_else(PoisonError::into_inner).values() {
+                lock(&handle.identity).authenticated.take_if(|standing| *standing.aor == *aor);
+            }
         }
     }
 

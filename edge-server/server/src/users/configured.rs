@@ -44,7 +44,8 @@ fn secrets(user: &config::User, domain: &str, realm: &str) -> Result<Option<Secr
         })?,
         (None, None) => {
             let hex = |digest: &Option<String>| digest.as_deref().unwrap_or_default().to_ascii_lowercase();
-            return Ok(Ha1::from_hex(&hex(&user.ha1_md5), &hex(&user.ha1_sha256)).map(Secrets::ready));
+            let sha512 = user.ha1_sha512_256.as_deref();
+            return Ok(Ha1::from_hex(&hex(&user.ha1_md5), &hex(&user.ha1_sha256), sha512).map(Secrets::ready));
         }
     };
     Ok(Some(Secrets::new(&user.name, domain, realm, &password)))

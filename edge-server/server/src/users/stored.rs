@@ -26,16 +26,23 @@ pub(super) struct StoredUser {
 struct Digests {
     md5: String,
     sha256: String,
+    /// Missing for whom only the others were given, and for who was stored before it was known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sha512_256: Option<String>,
 }
 
 impl Digests {
     fn of(ha1: &Ha1) -> Self {
-        let hex = |algorithm| ha1.hex(algorithm).to_owned();
-        Self { md5: hex(Algorithm::Md5), sha256: hex(Algorithm::Sha256) }
+        let hex = |algorithm| ha1.hex(algorithm).map(str::to_owned);
+        Self {
+            md5: hex(Algorithm::Md5).unwrap_or_default(),
+            sha256: hex(Algorithm::Sha256).unwrap_or_default(),
+            sha512_256: hex(Algorithm::Sha512),
+        }
     }
 
     fn ha1(&self) -> Option<Ha1> {
-        Ha1::from_hex(&self.md5, &self.sha256)
+        Ha1::from_hex(&self.md5, &self.sha256, self.sha512_256.as_deref())
     }
 }
 

@@ -12,6 +12,7 @@ use tokio_tungstenite::tungstenite::Message as Frame;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tributary::config::Config;
 use tributary::run::{Running, Surroundings, start};
+use tributary_sip::digest::Asked;
 use tributary_sip::{Challenge, DigestChallenge, Message, Name, digest};
 
 pub(crate) const TOKEN: &str = "token-of-the-tests";
@@ -256,7 +257,7 @@ pub(crate) fn authorization(refused: &str, name: &str, password: &str, method: &
         .filter_map(|value| Challenge::parse(value)?.digest().cloned())
         .collect();
     let challenge = digest::strongest(&challenges).expect("no challenge came");
-    let value = digest::answer(challenge, name, password, method, uri, "0a4f113b", 1).unwrap();
+    let value = digest::answer(challenge, name, password, Asked::new(method, uri), "0a4f113b", 1).unwrap();
     format!("Authorization: {value}\r\n")
 }
 

@@ -91,11 +91,31 @@ async fn a_stored_user_logs_in_at_once_and_after_a_restart_until_removed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whose_password_changes_or_who_is_removed_is_asked_again_over_connections_that_are_open() {
+    let data = tempfile::tempdir().unwrap();
+    let server = closed(data.path()).await;
+    let domain = "sip:example.com";
+    let mut carol = Client::connect(server.address, "carol").await;
+    for password in ["first", "second"] {
+        put(server.address, "carol@example.com", &json!({"password": password})).await;
+        let refused = carol.does(401, "REGISTER", domain, "Expires: 600\r\n", "").await;
+        let credentials = authorization(&refused, "carol", password, "REGISTER", domain);
+        carol.does(200, "REGISTER", domain, &format!("Expires: 600\r\n{credentials}"), "").await;
+        carol.does(200, "REGISTER", domain, "Expires: 600\r\n", "").await;
+        put(server.address, "carol@example.com", &json!({"timezone": "UTC"})).await;
+        carol.does(200, "REGISTER", domain, "Expires: 600\r\n", "").await;
+    }
+    assert_eq!(call(server.address, "DELETE", "/api/v1/users/carol@example.com", None).await.status, 204);
+    carol.does(401, "REGISTER", domain, "Expires: 600\r\n", "").await;
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn ready_digests_are_taken_and_nothing_secret_is_shown_or_stored() {
     let data = tempfile::tempdir().unwrap();
     let server = closed(data.path()).await;
     let ha1 = Ha1::new("carol", "example.com", "correct horse");
-    let (md5, sha256) = (ha1.hex(Algorithm::Md5), ha1.hex(Algorithm::Sha256));
+    let [md5, sha256] = [Algorithm::Md5, Algorithm::Sha256].map(|algorithm| ha1.hex(algorithm).unwrap());
     let added =
         put(server.address, "carol@example.com", &json!({"ha1_md5": md5, "ha1_sha256": sha256})).await;
     assert_eq!(added.status, 201, "{added:?}");

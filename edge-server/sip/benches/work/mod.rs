@@ -1,11 +1,12 @@
 //! The work that both benchmarks measure.
 
 use bytes::Bytes;
+use tributary_sip::digest::{self, Asked};
 use tributary_sip::{Credentials, DigestServer, Ha1, Message, Method, Name, RequestBuilder, Verdict};
 
 pub(crate) const SUBSCRIBE: &[u8] = include_bytes!("../messages/subscribe.sip");
 pub(crate) const REGISTER: &[u8] = include_bytes!("../messages/register.sip");
-pub(crate) const NOW: i64 = 1_795_000_000;
+pub(crate) const NOW: i64 = 1_795_000_000_000;
 
 /// Reads and checks, nothing typed asked for.
 pub(crate) fn read(raw: &Bytes) -> Message {
@@ -43,10 +44,10 @@ pub(crate) fn write_notify(body: &[u8], cseq: u32) -> Bytes {
 
 /// The answer of a client to our challenge, as a header value.
 pub(crate) fn answer(server: &DigestServer, which: usize) -> String {
-    let challenges = server.challenges(NOW, false);
+    let challenges = server.challenges(NOW, 1, false);
     let challenge = tributary_sip::Challenge::parse(&challenges[which]).expect("a challenge");
     let challenge = challenge.digest().expect("a digest");
-    tributary_sip::digest::answer(challenge, "bob", "secret", "REGISTER", "sip:example.com", "f2wE4q74", 1)
+    digest::answer(challenge, "bob", "secret", Asked::new("REGISTER", "sip:example.com"), "f2wE4q74", 1)
         .expect("an answer")
 }
 
@@ -57,6 +58,7 @@ pub(crate) fn server() -> DigestServer {
 pub(crate) fn check_digest(server: &DigestServer, ha1: &Ha1, header: &str) -> bool {
     let credentials = Credentials::parse(header).expect("credentials");
     let digest = credentials.digest().expect("a digest");
-    let verdict = server.verify(digest, "REGISTER", "sip:example.com", NOW, |_| Some(ha1.clone()));
+    let verdict =
+        server.verify(digest, Asked::new("REGISTER", "sip:example.com"), NOW, |_| Some(ha1.clone()));
     matches!(verdict, Verdict::Accepted { .. })
 }

@@ -26,7 +26,7 @@ fuzz_target!(|text: &str| {
         assert_eq!(SipDate::parse(&date.to_string()), Some(date));
     }
     if let Some(Challenge::Digest(challenge)) = Challenge::parse(text) {
-        if let Some(answer) = digest::answer(&challenge, "a", "b", "REGISTER", "sip:x", "c", 1) {
+        if let Some(answer) = digest::answer(&challenge, "a", "b", digest::Asked::new("REGISTER", "sip:x"), "c", 1) {
             assert!(Credentials::parse(&answer).is_some_and(|read| read.digest().is_some()));
         }
     }

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tributary_engine::{
     Answer, Config, Effect, Effects, Flow, FlowDevice, FlowId, Hop, Input, NoPolicies, Query, Record, Router,
-    Shard, StoreOp, Table, Transport,
+    Shard, Standing, StoreOp, Table, Transport,
 };
 use tributary_sip::transaction::{
     Capacity, Effect as Done, Input as Given, Timing, TransactionId, Transactions,
@@ -55,7 +55,7 @@ enum Happening {
 #[derive(Default)]
 struct ServerSide {
     device: Option<Arc<FlowDevice>>,
-    authenticated: Option<Arc<str>>,
+    authenticated: Option<Standing>,
 }
 
 pub(super) struct World {
@@ -438,7 +438,7 @@ impl World {
         &mut self,
         id: FlowId,
         device: Option<Arc<FlowDevice>>,
-        authenticated: Option<Arc<str>>,
+        authenticated: Option<Standing>,
         bytes: Bytes,
     ) {
         let message = Message::parse(bytes).expect("the client's message");
@@ -484,9 +484,9 @@ impl World {
                         None => self.sent(hop.flow, packet.to_bytes()),
                     }
                 }
-                Effect::FlowAuthenticated { flow, aor } => {
+                Effect::FlowAuthenticated { flow, standing } => {
                     if let Some(side) = self.open.get_mut(&flow) {
-                        side.authenticated = Some(aor);
+                        side.authenticated = Some(standing);
                     }
                 }
                 Effect::FlowRegistered { flow, device } => {

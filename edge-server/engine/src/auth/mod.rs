@@ -1,0 +1,157 @@
+//! Who sends this request.
+//!
+//! A connection that has shown a password is not asked for it again until `auth_lifetime` is over (R20):
+//! browsers' libraries never send credentials before they are asked. Credentials are looked at where that
+//! does not help: of datagrams, of what came through another proxy, and of another user's requests.
+
+mod nonces;
+
+use crate::config::Auth;
+use crate::effect::{Effect, Effects, Event};
+use crate::input::{Flow, Standing};
+use crate::respond::Reply;
+use crate::route;
+use crate::shard::Shard;
+use merge_core::time::Millis;
+use nonces::Use;
+use std::sync::Arc;
+use tributary_sip::auth::DigestCredentials;
+use tributary_sip::digest::{Asked, Refusal};
+use tributary_sip::error::HeaderError;
+use tributary_sip::{Aor, Credentials, DigestServer, Message, Name, Status, Verdict};
+
+pub(crate) use nonces::NonceUses;
+
+/// Why who is not registered may not publish or subscribe, where that is required (R22).
+pub(crate) const NOT_REGISTERED: &str = "not registered";
+
+/// How somebody is asked for a password who asks us for something, and who asks us to forward it.
+const UA: (Status, Name) = (Status::UNAUTHORIZED, Name::WwwAuthenticate);
+const PROXY: (Status, Name) = (Status::PROXY_AUTHENTICATION_REQUIRED, Name::ProxyAuthenticate);
+
+impl Shard {
+    /// The address of record that a request outside of a dialog is from: whose password it shows, or
+    /// in open mode whom its From names.
+    pub(crate) fn authenticate(
+        &mut self,
+        flow: &Flow,
+        request: &Message,
+        fx: &mut Effects,
+    ) -> Result<Arc<str>, Reply> {
+        self.proven(flow, request, request.authorization(), UA, fx)
+    }
+
+    /// The same of a request that is to be forwarded (RFC 3261 22.3).
+    pub(crate) fn authenticate_caller(
+        &mut self,
+        flow: &Flow,
+        request: &Message,
+        fx: &mut Effects,
+    ) -> Result<Arc<str>, Reply> {
+        self.proven(flow, request, request.proxy_authorization(), PROXY, fx)
+    }
+
+    fn proven<'m>(
+        &mut self,
+        flow: &Flow,
+        request: &'m Message,
+        credentials: impl Iterator<Item = Result<Credentials<'m>, HeaderError>>,
+        (status, challenges): (Status, Name),
+        fx: &mut Effects,
+    ) -> Result<Arc<str>, Reply> {
+        let config = Arc::clone(&self.config);
+        let Auth::Digest(server) = &config.auth else {
+            return claimed(request);
+        };
+        if let Some(aor) = self.standing(flow, request) {
+            return Ok(aor);
+        }
+        let (mut stale, mut why) = (false, "missing");
+        for credentials in credentials {
+            let Ok(Credentials::Digest(answer)) = credentials else {
+                why = "malformed";
+                continue;
+            };
+            let mut account = None;
+            let asked = Asked { method: request.method().as_str(), uri: request.uri(), body: request.body() };
+            let verdict = server.verify(&answer, asked, self.now.0, |username| {
+                account = config.users.account(username);
+                account.as_ref().map(|account| account.ha1.clone())
+            });
+            match (verdict, account) {
+                (Verdict::Accepted { .. }, Some(account)) => {
+                    if self.is_first_use(&answer, server.lifetime(), fx) {
+                        self.stands(flow, request, &account.aor, fx);
+                        return Ok(account.aor);
+                    }
+                    (stale, why) = (true, "repeated");
+                }
+                (Verdict::Stale, _) => (stale, why) = (true, "stale"),
+                (Verdict::Refused(Refusal::Realm), _) => why = "realm",
+                (Verdict::Refused(Refusal::Malformed | Refusal::NotOffered | Refusal::Uri), _) => {
+                    why = "malformed";
+                }
+                (Verdict::Refused(_) | Verdict::Accepted { .. }, _) => why = "password",
+            }
+        }
+        fx.event(Event::AuthenticationFailed { why });
+        let mut reply = Reply::refuse(status, why);
+        for challenge in server.challenges(self.now.0, self.random.u64(), stale) {
+            reply = reply.with(challenges, challenge);
+        }
+        Err(reply)
+    }
+
+    /// Whom a flow has shown the password of, if that is whom the request is from, was not too long ago, and
+    /// is a user still (R20).
+    fn standing(&self, flow: &Flow, request: &Message) -> Option<Arc<str>> {
+        let Standing { aor, until } = flow.authenticated.as_ref()?;
+        let from = request.from().ok().and_then(|from| route::named(from.uri))?;
+        let stands = *from.as_str() == **aor
+            && self.now < *until
+            && is_direct(request)
+            && self.config.users.exists(aor);
+        stands.then(|| aor.clone())
+    }
+
+    /// From here on the flow need not show this password again for a while.
+    fn stands(&self, flow: &Flow, request: &Message, aor: &Arc<str>, fx: &mut Effects) {
+        // Whoever writes a datagram chooses its sender's address.
+        if flow.hop.transport.is_reliable() && is_direct(request) {
+            let until = Millis(self.now.0.saturating_add(self.config.timing.auth_lifetime_ms.into()));
+            let standing = Standing { aor: aor.clone(), until };
+            fx.push(Effect::FlowAuthenticated { flow: flow.id(), standing });
+        }
+    }
+
+    /// Whether a user is registered: as far as this shard knows, and where that is another's user, over
+    /// this flow (R22).
+    pub(crate) fn is_registered(&self, aor: &Arc<str>, flow: &Flow) -> bool {
+        if route::hash_of(aor) % u64::from(self.config.shards.max(1)) == u64::from(self.index) {
+            let state = self.presentities.find(aor).and_then(|id| self.presentities.get(id));
+            return state.is_some_and(|presentity| !presentity.bindings.is_empty());
+        }
+        flow.device.as_ref().is_some_and(|device| device.aor == *aor)
+            || self.flows.get(flow.id()).is_some_and(|ties| ties.devices().any(|device| device.aor == *aor))
+    }
+
+    fn is_first_use(&mut self, answer: &DigestCredentials<'_>, lifetime: i64, fx: &mut Effects) -> bool {
+        if self.nonces.is_full() {
+            fx.event(Event::LimitReached { limit: "nonce_uses_per_shard" });
+        }
+        let issued = Millis(DigestServer::issued(answer.nonce).unwrap_or(i64::MIN));
+        let nc = answer.nc.unwrap_or_default();
+        self.nonces.put_down(answer.nonce, nc, issued, lifetime, self.now) == Use::First
+    }
+}
+
+/// Whether a request comes from the endpoint itself. Over a connection of another proxy come many
+/// users, and what one of them has shown says nothing of the next.
+fn is_direct(request: &Message) -> bool {
+    request.vias().count() == 1
+}
+
+fn claimed(request: &Message) -> Result<Arc<str>, Reply> {
+    let from = request.from().ok().and_then(|from| Aor::parse(from.uri).ok());
+    from.map(|aor| aor.as_str().into()).ok_or_else(|| Reply::refuse(Status::BAD_REQUEST, "From"))
+}
