@@ -72,7 +72,7 @@ metrics! {
     counter streams_closed ["reason"] "SIP connections over TCP and TLS that ended; `slow` is a peer that began a message and did not end it, or did not read.";
     counter datagrams_lost ["where"] "Datagrams that met a full `queue` of a shard, or a full buffer on `sending`; whoever said it says it again.";
     counter messages_received ["kind"] "SIP messages read, by method, or `response`.";
-    counter messages_malformed [] "SIP messages that could not be read.";
+    counter messages_malformed [] "SIP messages that could not be read, and STUN that is no good Binding request.";
     counter messages_sent [] "SIP messages handed to a connection.";
     counter messages_undeliverable [] "SIP messages for a connection that was gone.";
     counter responses_sent ["status"] "SIP responses sent, by status code.";

@@ -9,7 +9,7 @@ pub struct Limits {
     pub body: usize,
     /// Header lines. Beyond: 513.
     pub headers: usize,
-    /// Octets of one header value or of the start line. Beyond: 513.
+    /// Octets of one header line. Beyond: 513. Also of the start line, beyond which nothing can be answered.
     pub line: usize,
     /// Via values; each hop adds one, so this bounds a loop as well. Beyond: 513.
     pub vias: usize,

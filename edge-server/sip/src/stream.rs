@@ -51,9 +51,10 @@ impl Stream {
         &mut self.buffer
     }
 
-    /// True between messages: a peer that is silent now is idle, not slow.
+    /// True between messages: a peer that is silent now is idle, not slow. Line ends begin no message
+    /// (RFC 3261 7.5), and of some phones a lone one is all that keeps the connection alive.
     pub fn is_idle(&self) -> bool {
-        self.buffer.is_empty()
+        b"\r\n\r".starts_with(&self.buffer)
     }
 
     /// The next unit, or `None` until more was read.

@@ -193,16 +193,17 @@ impl Shard {
     /// The ACK of a 2xx, which has no transaction. It goes where a token of ours says, or nowhere: what
     /// we refused ourselves is acknowledged to ourselves.
     pub(crate) fn forward_ack(&mut self, came_by: Hop, ack: &Message, fx: &mut Effects) {
+        let dropped = Event::Dropped { why: "ACK to nobody" };
         let Ok(way) = self.proxy.way(&self.config, ack) else {
-            return;
+            return fx.event(dropped);
         };
         let Some(hop) = self.ahead(&way, &came_by) else {
-            return;
+            return fx.event(dropped);
         };
         let contact = self.contact_of(way.path.uri, hop.flow);
         let path = way.path.towards(contact.as_deref());
         if max_forwards(ack).is_err() {
-            return;
+            return fx.event(dropped);
         }
         match self.written(ack, &path, hop, (tributary_sip::proxy::MOST_BREADTH, &[], Vec::new())) {
             Ok(packet) => fx.send(hop, packet, None),

@@ -141,7 +141,10 @@ impl Datagrams {
             }
         };
         if stun::is_stun(octets) {
-            stun::answer(octets, peer).iter().for_each(|answer| reply(answer));
+            match stun::answer(octets, peer) {
+                Some(answer) => reply(&answer),
+                None => drop(metrics.messages_malformed.inc()),
+            }
             return;
         }
         // Line ends, blanks and zeros keep a way through a NAT open, and mean no more.

@@ -33,6 +33,8 @@ pub enum End {
     TooLarge,
     /// It broke the WebSocket protocol.
     Protocol,
+    /// It sent text that is not UTF-8.
+    NotUtf8,
     /// It kept sending what is no SIP.
     Garbage,
     /// The state machines asked for it.
@@ -50,6 +52,7 @@ impl End {
             Self::Slow => "slow",
             Self::TooLarge => "too_large",
             Self::Protocol => "protocol",
+            Self::NotUtf8 => "not_utf8",
             Self::Garbage => "garbage",
             Self::Asked(_) => "asked",
             Self::Shutdown => "shutdown",

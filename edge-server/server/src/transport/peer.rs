@@ -55,7 +55,7 @@ impl Peer {
     /// Reads a message and gives it to its shard. `raw` is a copy of just this message, so that what
     /// keeps a part of it keeps no more alive.
     pub(super) fn hear(&mut self, raw: Bytes) -> Heard {
-        match Message::parse(raw) {
+        match Message::parse_with(raw, &self.services.streams.message) {
             Ok(message) => {
                 self.garbage = 0;
                 match self.services.shards.try_message(self.handle.flow(), message) {

@@ -157,7 +157,7 @@ impl Connection {
                     _ => End::Protocol,
                 });
             }
-            Some(Err(Error::Utf8(_))) => return Some(End::Protocol),
+            Some(Err(Error::Utf8(_))) => return Some(End::NotUtf8),
             Some(Err(_)) => return Some(End::Gone),
         };
         if let Some(keep_alive) = KeepAlive::recognise(&payload) {
@@ -202,6 +202,8 @@ async fn farewell(mut socket: WebSocketStream<Line>, end: End) {
         End::Slow => return,
         End::TooLarge => (CloseCode::Size, "message too large"),
         End::Protocol => (CloseCode::Protocol, "protocol error"),
+        // RFC 6455 8.1.
+        End::NotUtf8 => (CloseCode::Invalid, "text must be UTF-8"),
         End::Garbage => (CloseCode::Policy, "this is not SIP"),
         End::Asked(reason) => (CloseCode::Normal, reason),
         End::Shutdown => (CloseCode::Away, "the server stops"),

@@ -14,6 +14,7 @@ mod config;
 mod datagrams;
 mod handshake;
 mod harness;
+mod hostile;
 mod hours;
 mod openapi;
 mod policies;

@@ -145,6 +145,14 @@ async fn what_has_no_end_on_a_stream_is_answered_and_ends_the_connection() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_body_may_be_as_long_as_the_configuration_says() {
+    let server = tcp(|config| config.sip.max_body_bytes = 100_000).await;
+    let mut phone = Phone::connect(&server, "alice").await;
+    phone.does(480, "MESSAGE", "sip:bob@example.com", "", &"x".repeat(100_000)).await;
+    assert!(server.stop().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_message_that_begins_must_end_in_time() {
     let server = tcp(|config| config.sip.message_seconds = 1).await;
     let mut phone = Phone::connect(&server, "alice").await;
