@@ -80,6 +80,12 @@ impl Shard {
             instance: live.instance.clone(),
             expires_ms: live.expires.0,
             transport: binding.transport.uri(),
+            path: binding.path.iter().map(|hop| hop.to_string()).collect(),
+            headers: binding
+                .headers
+                .iter()
+                .map(|kept| (kept.name.to_string(), kept.value.to_string()))
+                .collect(),
         });
         Some(PresentityAnswer {
             aor: aor.as_str().into(),

@@ -29,6 +29,8 @@ pub struct Config {
     pub composition: Composition,
     /// Whether only who is registered may publish and subscribe (R22).
     pub require_registration: bool,
+    /// What clients may say when they register, and what they are told.
+    pub registrar: Registrar,
     /// Lifetimes and times of grace.
     pub timing: Timing,
     /// Bounds.
@@ -54,6 +56,7 @@ impl Config {
             },
             composition: Composition::Compose,
             require_registration: false,
+            registrar: Registrar::default(),
             timing: Timing::default(),
             limits: Limits::default(),
             shards: 1,
@@ -123,6 +126,31 @@ impl Users for Everybody {
 
     fn exists(&self, _aor: &str) -> bool {
         true
+    }
+}
+
+/// What clients may say when they register, and what they are told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Registrar {
+    /// The headers of a REGISTER that are kept with its bindings: names, or beginnings as in `X-*`. Those of
+    /// which [`may_be_kept`](crate::may_be_kept) does not hold never are.
+    pub kept_headers: Vec<String>,
+    /// Whether a Path is taken from clients that do not say that they know of it.
+    pub path_without_support: bool,
+    /// The values of Service-Route in each 200 (RFC 3608).
+    pub service_routes: Vec<String>,
+    /// The seconds of Flow-Timer (RFC 5626) for clients on connections; 0 says none.
+    pub flow_timer: u32,
+}
+
+impl Default for Registrar {
+    fn default() -> Self {
+        Self {
+            kept_headers: ["Supported", "User-Agent", "X-*"].map(str::to_owned).into(),
+            path_without_support: false,
+            service_routes: Vec::new(),
+            flow_timer: 120,
+        }
     }
 }
 

@@ -64,7 +64,7 @@ mod slab;
 mod subscription;
 mod transaction;
 
-pub use config::{Account, Auth, Config, Everybody, Lifetime, Profile, Timing, Users};
+pub use config::{Account, Auth, Config, Everybody, Lifetime, Profile, Registrar, Timing, Users};
 pub use effect::{Effect, Effects, Event, PublicationEnd, StoreOp, SubscriptionEnd};
 pub use egress::{Egress, Peer};
 pub use input::{Flow, FlowDevice, Input, Notice, Scope, Standing};
@@ -73,6 +73,7 @@ pub use policy::{Assignment, NoPolicies, PolicyFailure, PolicyHost};
 pub use query::{Answer, Counts, Query};
 pub use reach::Reach;
 pub use record::{Record, Table};
+pub use registrar::may_be_kept;
 pub use route::Router;
 pub use shard::Shard;
 pub use tributary_sip::transaction::{FlowId, Hop, Packet, TransactionId, Transport};

@@ -69,6 +69,8 @@ macro_rules! limits {
 limits! {
     /// Contacts bound to one address of record.
     bindings_per_aor = 32 "bindings" => "403 to the REGISTER; nothing of it is applied";
+    /// Bindings of one instance: the connections that a device keeps at a time (reg-id, RFC 5626).
+    bindings_per_instance = 4 "bindings" => "403 to the REGISTER; nothing of it is applied";
     /// Live publications of one presentity.
     publications_per_presentity = 32 "publications" => "403 to the PUBLISH; the others live on";
     /// Live publications that came over one connection.
@@ -105,6 +107,10 @@ limits! {
     nonce_uses_per_shard = 65536 "uses" => "older nonces are answered `stale=true`, and the client asks once more";
     /// Length of what is kept of a dialog: URIs, tags, Call-ID and route set.
     dialog_bytes = 4096 "bytes" => "400 to the SUBSCRIBE";
+    /// Length of the Path of one registration.
+    path_bytes = 1024 "bytes" => "400 to the REGISTER";
+    /// Length of the headers that are kept with one binding.
+    header_bytes = 1024 "bytes" => "none; headers that do not fit are not kept";
     /// Length of one Contact URI that is stored.
     contact_bytes = 512 "bytes" => "400 to the REGISTER or SUBSCRIBE";
 }

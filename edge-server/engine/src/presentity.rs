@@ -94,10 +94,21 @@ pub(crate) struct Binding {
     pub(crate) transport: Transport,
     /// The other end of the flow.
     pub(crate) peer: SocketAddr,
+    /// The hops between us and the client, top first (RFC 3327): the Route of requests to it.
+    pub(crate) path: Box<[Box<str>]>,
+    /// What the client said of itself, as far as the configuration keeps it.
+    pub(crate) headers: Box<[Header]>,
     /// After a restart: when it ends unless its client comes back.
     pub(crate) waits_until: Option<Millis>,
     pub(crate) serial: u32,
     pub(crate) timer: TimerId,
+}
+
+/// One header that a client registered with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Header {
+    pub(crate) name: Box<str>,
+    pub(crate) value: Box<str>,
 }
 
 impl Binding {

@@ -113,6 +113,10 @@ pub struct BindingSummary {
     pub expires_ms: i64,
     /// `ws`, `tcp`...
     pub transport: &'static str,
+    /// The hops between this server and the client.
+    pub path: Vec<String>,
+    /// Name and value of each header that was kept.
+    pub headers: Vec<(String, String)>,
 }
 
 /// What a merge elsewhere needs, and what came out here.

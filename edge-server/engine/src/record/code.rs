@@ -208,6 +208,30 @@ impl<T: Field> Field for Option<T> {
     }
 }
 
+impl<T: Field> Field for Vec<T> {
+    fn write(&self, writer: &mut Writer) {
+        writer.number(self.len() as u64);
+        self.iter().for_each(|item| item.write(writer));
+    }
+
+    fn read(reader: &mut Reader<'_>, field: &'static str) -> Result<Self, RecordError> {
+        // Nothing is reserved on the word of a number: an item that is not there ends the reading.
+        let count = reader.number(field)?;
+        (0..count).map(|_| T::read(reader, field)).collect()
+    }
+}
+
+impl<A: Field, B: Field> Field for (A, B) {
+    fn write(&self, writer: &mut Writer) {
+        self.0.write(writer);
+        self.1.write(writer);
+    }
+
+    fn read(reader: &mut Reader<'_>, field: &'static str) -> Result<Self, RecordError> {
+        Ok((A::read(reader, field)?, B::read(reader, field)?))
+    }
+}
+
 /// The last field of a record, which an older one, and one that needs none, ends before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Last<T>(pub Option<T>);

@@ -145,30 +145,52 @@ impl Field for Datagrams {
 
 /// What was added to the record of a binding since its first form. An older record ends before it, or
 /// within; so does one that needs none.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Added {
     /// Where it came from, if not over a connection.
     pub datagrams: Option<Datagrams>,
     /// What its instance's temporary GRUUs name.
     pub generation: Option<NonZeroU64>,
+    /// The hops between us and the client, top first.
+    pub path: Vec<String>,
+    /// Name and value of each header that was kept.
+    pub headers: Vec<(String, String)>,
 }
 
 impl Field for Added {
     fn write(&self, writer: &mut Writer) {
-        match &self.datagrams {
+        let there = [
+            self.datagrams.is_some(),
+            self.generation.is_some(),
+            !self.path.is_empty(),
+            !self.headers.is_empty(),
+        ];
+        let count = there.iter().rposition(|there| *there).map_or(0, |last| last + 1);
+        if count > 0 {
             // Nobody's address keeps the place of one.
-            None if self.generation.is_some() => Datagrams { flow: FlowId(0), peer: NOBODY }.write(writer),
-            datagrams => Last(*datagrams).write(writer),
+            self.datagrams.unwrap_or(Datagrams { flow: FlowId(0), peer: NOBODY }).write(writer);
         }
-        Last(self.generation.map(NonZeroU64::get)).write(writer);
+        if count > 1 {
+            self.generation.map_or(0, NonZeroU64::get).write(writer);
+        }
+        if count > 2 {
+            self.path.write(writer);
+        }
+        if count > 3 {
+            self.headers.write(writer);
+        }
     }
 
     fn read(reader: &mut Reader<'_>, field: &'static str) -> Result<Self, RecordError> {
         let Last(datagrams) = Last::<Datagrams>::read(reader, field)?;
         let Last(generation) = Last::<u64>::read(reader, field)?;
+        let Last(path) = Last::read(reader, field)?;
+        let Last(headers) = Last::read(reader, field)?;
         Ok(Self {
             datagrams: datagrams.filter(|datagrams| datagrams.peer != NOBODY),
             generation: generation.and_then(NonZeroU64::new),
+            path: path.unwrap_or_default(),
+            headers: headers.unwrap_or_default(),
         })
     }
 }

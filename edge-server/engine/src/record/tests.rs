@@ -22,13 +22,18 @@ fn registration() -> impl Strategy<Value = Record> {
     (
         (text(), text(), text(), text(), option()),
         (any::<u16>(), any::<i64>(), text(), any::<u32>(), option(), any::<u8>()),
-        (datagrams(), any::<u64>()),
+        (
+            datagrams(),
+            any::<u64>(),
+            prop::collection::vec(text(), 0..3),
+            prop::collection::vec((text(), text()), 0..3),
+        ),
     )
         .prop_map(
             |(
                 (aor, id, contact, params, instance),
                 (q_milli, expires_ms, call_id, cseq, user_agent, transport),
-                (Last(datagrams), generation),
+                (Last(datagrams), generation, path, headers),
             )| {
                 Record::Registration(RegistrationRecord {
                     aor,
@@ -42,7 +47,7 @@ fn registration() -> impl Strategy<Value = Record> {
                     cseq,
                     user_agent,
                     transport,
-                    added: Added { datagrams, generation: NonZeroU64::new(generation) },
+                    added: Added { datagrams, generation: NonZeroU64::new(generation), path, headers },
                 })
             },
         )
@@ -161,6 +166,6 @@ fn a_binding_stored_before_there_were_generations_is_read_with_its_way() {
         let Ok(Record::Registration(record)) = Record::decode(Table::Registrations, &writer.finish()) else {
             panic!("{added:?}")
         };
-        assert_eq!(record.added, Added { datagrams: added, generation: None });
+        assert_eq!(record.added, Added { datagrams: added, ..Added::default() });
     }
 }

@@ -1,9 +1,10 @@
 //! One binding: from its Contact to its end.
 
+use super::approach::Approach;
 use super::granted;
 use crate::effect::{Effect, Effects, Event, StoreOp};
 use crate::input::{Flow, FlowDevice, Notice};
-use crate::presentity::{Binding, NOBODY, Presentity, PresentityId, push_exact};
+use crate::presentity::{Binding, Header, NOBODY, Presentity, PresentityId, push_exact};
 use crate::proxy::News;
 use crate::record::{self, Added, Datagrams, Record, RegistrationRecord, Table};
 use crate::respond::Reply;
@@ -16,7 +17,7 @@ use merge_core::uri::same_contact;
 use std::fmt::Write;
 use std::sync::Arc;
 use tributary_sip::transaction::FlowId;
-use tributary_sip::{Aor, Message, NameAddr, Status};
+use tributary_sip::{Aor, NameAddr, Status};
 
 /// Parameters of a Contact that we say. GRUUs are never a client's to choose (RFC 5627 5.1).
 const OURS: [&str; 3] = ["expires", "pub-gruu", "temp-gruu"];
@@ -26,7 +27,7 @@ pub(super) struct Wanted {
     contact: String,
     id: String,
     params: String,
-    instance: Option<String>,
+    pub(super) instance: Option<String>,
     q_milli: u16,
     pub(super) seconds: u32,
 }
@@ -52,9 +53,10 @@ impl Shard {
     pub(super) fn wanted(
         &self,
         aor: &Aor,
-        request: &Message,
+        approach: &Approach<'_>,
         contacts: &[NameAddr<'_>],
     ) -> Result<Vec<Wanted>, Reply> {
+        let request = approach.request;
         let Ok(all_expire) = request.expires() else {
             return Err(Reply::refuse(Status::BAD_REQUEST, "Expires"));
         };
@@ -82,7 +84,7 @@ impl Shard {
             }
             let instance = contact.instance().map(|instance| instance.urn().to_owned());
             let id = match (&instance, epid) {
-                (Some(instance), _) => format!("{instance};{}", contact.reg_id().unwrap_or(0)),
+                (Some(instance), _) => format!("{instance};{}", approach.reg_id(contact).unwrap_or(0)),
                 (None, Some(epid)) => format!("epid={epid}"),
                 (None, None) => contact.uri.to_owned(),
             };
@@ -107,6 +109,11 @@ impl Shard {
             wanted.retain(|earlier| earlier.id != contact.id);
             wanted.push(contact);
         }
+        // The flow that the request came by can be that of one binding (RFC 5626 6).
+        let one_flow = contacts.iter().any(|contact| approach.reg_id(contact).is_some());
+        if one_flow && wanted.iter().filter(|contact| contact.seconds > 0).count() > 1 {
+            return Err(Reply::refuse(Status::BAD_REQUEST, "several Contacts for one flow"));
+        }
         Ok(wanted)
     }
 
@@ -115,11 +122,11 @@ impl Shard {
         &mut self,
         flow: &Flow,
         id: PresentityId,
-        request: &Message,
-        cseq: u32,
+        approach: &Approach<'_>,
         wanted: Wanted,
         fx: &mut Effects,
     ) {
+        let request = approach.request;
         let Some(presentity) = self.presentities.get(id) else {
             return;
         };
@@ -147,22 +154,22 @@ impl Shard {
             id: wanted.id.into(),
             params: wanted.params.into(),
             call_id: request.call_id().into(),
-            cseq,
+            cseq: approach.cseq,
             generation,
             flow: Some(flow.id()),
             transport: flow.hop.transport,
             peer: flow.hop.peer,
+            path: approach.path.clone(),
+            headers: approach.headers.clone(),
             waits_until: None,
             serial,
             timer,
         };
-        let device = Arc::new(FlowDevice {
-            aor,
-            key: registration.instance.as_deref().unwrap_or(&registration.contact).into(),
-        });
+        let device = Arc::new(FlowDevice { aor, key: key_of(&registration).into() });
         let Some(presentity) = self.presentities.get_mut(id) else {
             return;
         };
+        let old_key = at.and_then(|at| presentity.live.registrations.get(at)).map(key_of);
         let (old, same_set) = match at {
             Some(at) => {
                 let old = std::mem::replace(&mut presentity.bindings[at], binding);
@@ -187,6 +194,7 @@ impl Shard {
         let stored = stored(presentity, at);
         fx.extend(stored);
         let replaces = old.as_ref().and_then(|old| old.flow).filter(|&old| old != flow.id());
+        let key_is_new = old_key.as_deref() != Some(&*device.key);
         self.flows.tie_owner(flow.id(), id);
         if let Some(old) = old {
             self.wheel.cancel(old.timer);
@@ -197,8 +205,11 @@ impl Shard {
         self.publications_back(id, flow.id(), &device.key, replaces, fx);
         if flow.device.as_deref() != Some(&*device) || replaces.is_some() {
             fx.push(Effect::FlowRegistered { flow: flow.id(), device: device.clone() });
-            self.device_on_flow(flow.hop, &device, replaces, fx);
-            fx.push(Effect::Broadcast(Notice::DeviceOnFlow { hop: flow.hop, device, replaces }));
+            // Datagrams have no connection that would know it: a refresh is no news all the same.
+            if replaces.is_some() || key_is_new || flow.hop.transport.is_reliable() {
+                self.device_on_flow(flow.hop, &device, replaces, fx);
+                fx.push(Effect::Broadcast(Notice::DeviceOnFlow { hop: flow.hop, device, replaces }));
+            }
         }
         self.mark(id, Reason::Register, None, same_set);
     }
@@ -262,7 +273,7 @@ impl Shard {
     /// that users do not seem to leave and come back. The way of datagrams is as it was.
     pub(crate) fn restore_binding(&mut self, id: PresentityId, record: RegistrationRecord) {
         let serial = self.next_serial();
-        let Added { datagrams, generation } = record.added;
+        let Added { datagrams, generation, path, headers } = record.added;
         let waits_until = if datagrams.is_some() { None } else { Some(self.restart_grace()) };
         let Some(presentity) = self.presentities.get_mut(id) else {
             return;
@@ -283,6 +294,11 @@ impl Shard {
                 flow: datagrams.map(|datagrams| datagrams.flow),
                 transport,
                 peer: datagrams.map_or(NOBODY, |datagrams| datagrams.peer),
+                path: path.into_iter().map(Into::into).collect(),
+                headers: headers
+                    .into_iter()
+                    .map(|(name, value)| Header { name: name.into(), value: value.into() })
+                    .collect(),
                 waits_until,
                 serial,
                 timer,
@@ -307,6 +323,11 @@ impl Shard {
     }
 }
 
+/// What tells the device of a registration from the user's others.
+fn key_of(registration: &Registration) -> String {
+    registration.instance.as_ref().unwrap_or(&registration.contact).clone()
+}
+
 /// A binding, to be stored.
 pub(super) fn stored(presentity: &Presentity, at: usize) -> Option<Effect> {
     let (binding, registration) = (presentity.bindings.get(at)?, presentity.live.registrations.get(at)?);
@@ -322,7 +343,16 @@ pub(super) fn stored(presentity: &Presentity, at: usize) -> Option<Effect> {
         cseq: binding.cseq,
         user_agent: registration.user_agent.clone(),
         transport: record::transport_index(binding.transport),
-        added: Added { datagrams: Datagrams::of(binding.hop()).0, generation: binding.generation },
+        added: Added {
+            datagrams: Datagrams::of(binding.hop()).0,
+            generation: binding.generation,
+            path: binding.path.iter().map(|hop| hop.to_string()).collect(),
+            headers: binding
+                .headers
+                .iter()
+                .map(|kept| (kept.name.to_string(), kept.value.to_string()))
+                .collect(),
+        },
     });
     Some(Effect::put(&record))
 }

@@ -4,21 +4,24 @@
 //! is no other way to the client. Instance and reg-id (RFC 5626) make a binding the same one over
 //! connections; without them the `epid` of From or To does, and else the Contact URI.
 
+mod approach;
 mod binding;
 mod gruu;
 mod lifetime;
 
-use crate::effect::Effects;
+use crate::effect::{Effects, Event};
 use crate::input::Flow;
 use crate::presentity::PresentityId;
 use crate::respond::{self, Reply};
 use crate::route;
 use crate::shard::Shard;
+use approach::Approach;
 use binding::Wanted;
 use merge_core::policy::Reason;
 use std::fmt::Write;
 use tributary_sip::{Aor, Contacts, Message, Name, Status};
 
+pub use approach::may_be_kept;
 pub(crate) use gruu::Gruus;
 pub(crate) use lifetime::granted;
 
@@ -31,19 +34,14 @@ impl Shard {
         fx: &mut Effects,
     ) -> Result<Reply, Reply> {
         let user = self.authenticate(flow, request, fx)?;
-        if let Some(refusal) = respond::unsupported(request, &["gruu"]) {
+        if let Some(refusal) = respond::unsupported(request, &["gruu", "outbound", "path"]) {
             return Err(refusal);
-        }
-        if lacks_outbound(request) {
-            return Err(Reply::refuse(FIRST_HOP_LACKS_OUTBOUND_SUPPORT, "outbound"));
         }
         let aor = self.served(request.to().map(|to| to.uri).unwrap_or_default())?;
         if *user != *aor.as_str() {
             return Err(Reply::refuse(Status::FORBIDDEN, "third party"));
         }
-        let Ok(cseq) = request.cseq() else {
-            return Err(Reply::refuse(Status::BAD_REQUEST, "CSeq"));
-        };
+        let approach = Approach::of(request, &self.config.registrar, &self.config.limits)?;
         let wanted = match request.contacts() {
             Err(_) => return Err(Reply::refuse(Status::BAD_REQUEST, "Contact")),
             Ok(Contacts::Star) => {
@@ -52,21 +50,24 @@ impl Shard {
                 }
                 None
             }
-            Ok(Contacts::List(contacts)) => Some(self.wanted(&aor, request, &contacts)?),
+            Ok(Contacts::List(contacts)) => Some(self.wanted(&aor, &approach, &contacts)?),
         };
         let fetch = wanted.as_ref().is_some_and(Vec::is_empty);
         if fetch {
             let bindings =
                 self.presentities.find(aor.as_str()).map(|id| self.list(id, request)).unwrap_or_default();
-            return Ok(ok(bindings));
+            return Ok(approach.answer(ok(bindings), flow, &self.config.registrar));
+        }
+        if approach.cut {
+            fx.event(Event::LimitReached { limit: "header_bytes" });
         }
         let Some(id) = self.presentities.find_or_make(&aor) else {
             return Err(self.full(fx, "presentities_per_shard"));
         };
-        let done = self.apply_all(flow, id, request, cseq.number, wanted, fx);
+        let done = self.apply_all(flow, id, &approach, wanted, fx);
         let bindings = self.list(id, request);
         self.presentities.drop_if_idle(id);
-        done.map(|()| ok(bindings))
+        done.map(|()| approach.answer(ok(bindings), flow, &self.config.registrar))
     }
 
     /// All of a REGISTER or nothing of it (RFC 3261 10.3, step 7).
@@ -74,8 +75,7 @@ impl Shard {
         &mut self,
         flow: &Flow,
         id: PresentityId,
-        request: &Message,
-        cseq: u32,
+        approach: &Approach<'_>,
         wanted: Option<Vec<Wanted>>,
         fx: &mut Effects,
     ) -> Result<(), Reply> {
@@ -86,11 +86,10 @@ impl Shard {
             None => (0..presentity.bindings.len()).map(Some).collect(),
             Some(wanted) => wanted.iter().map(|wanted| wanted.find(presentity)).collect(),
         };
-        let late = touched
-            .iter()
-            .flatten()
-            .filter_map(|&at| presentity.bindings.get(at))
-            .any(|binding| *binding.call_id == *request.call_id() && binding.cseq > cseq);
+        let late =
+            touched.iter().flatten().filter_map(|&at| presentity.bindings.get(at)).any(|binding| {
+                *binding.call_id == *approach.request.call_id() && binding.cseq > approach.cseq
+            });
         if late {
             return Err(Reply::refuse(Status::SERVER_INTERNAL_ERROR, "CSeq of an earlier REGISTER"));
         }
@@ -106,8 +105,18 @@ impl Shard {
         if presentity.bindings.len() + added > self.config.limits.bindings_per_aor as usize {
             return Err(self.limited(fx, "bindings_per_aor"));
         }
+        let most = self.config.limits.bindings_per_instance as usize;
+        let too_many = |urn: &str| {
+            let held =
+                presentity.live.registrations.iter().filter(|own| own.instance.as_deref() == Some(urn));
+            held.count() >= most
+        };
+        let mut new = touched.iter().zip(&wanted).filter(|(at, wanted)| at.is_none() && wanted.seconds > 0);
+        if new.any(|(_, wanted)| wanted.instance.as_deref().is_some_and(too_many)) {
+            return Err(self.limited(fx, "bindings_per_instance"));
+        }
         for wanted in wanted {
-            self.apply(flow, id, request, cseq, wanted, fx);
+            self.apply(flow, id, approach, wanted, fx);
         }
         Ok(())
     }
@@ -154,24 +163,4 @@ impl Shard {
 
 fn ok(bindings: Vec<String>) -> Reply {
     bindings.into_iter().fold(Reply::new(Status::OK), |reply, contact| reply.with(Name::Contact, contact))
-}
-
-/// It has no constant of its own in the message layer.
-const FIRST_HOP_LACKS_OUTBOUND_SUPPORT: Status = match Status::new(439) {
-    Some(status) => status,
-    None => Status::FORBIDDEN,
-};
-
-/// Whether a client wants the connection to its first hop to be kept, and that hop, which is not us,
-/// does not do that (RFC 5626 6).
-fn lacks_outbound(request: &Message) -> bool {
-    let asks = || match request.contacts() {
-        Ok(Contacts::List(contacts)) => contacts.iter().any(|contact| contact.reg_id().is_some()),
-        _ => false,
-    };
-    let kept = || {
-        let first = request.paths().next().and_then(Result::ok);
-        first.and_then(|first| first.parse_uri().ok().map(|uri| uri.params.has("ob"))).unwrap_or(false)
-    };
-    request.vias().count() > 1 && request.has_token(Name::Supported, "outbound") && asks() && !kept()
 }

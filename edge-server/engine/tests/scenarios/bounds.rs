@@ -7,6 +7,7 @@ fn tight() -> Scene {
     let mut config = config();
     config.limits = Limits {
         bindings_per_aor: 2,
+        bindings_per_instance: 1,
         publications_per_presentity: 2,
         publications_per_flow: 3,
         body_bytes: 600,
@@ -24,6 +25,8 @@ fn tight() -> Scene {
         proxied_per_shard: 2,
         proxied_bytes_per_shard: 100_000,
         dialog_bytes: 700,
+        path_bytes: 60,
+        header_bytes: 40,
         contact_bytes: 100,
         nonce_uses_per_shard: 1,
     };
@@ -42,6 +45,34 @@ fn bindings_per_aor() {
     assert_eq!(codes, [200, 200, 403]);
     assert!(reached(&scene, "bindings_per_aor"));
     assert_eq!(code(&clients[0].register(&mut scene)), 200, "a refresh needs no more room");
+}
+
+#[test]
+fn bindings_per_instance() {
+    let mut scene = tight();
+    let mut alice = Client::new(&mut scene, "alice", Some("urn:uuid:a"));
+    assert_eq!(code(&alice.register(&mut scene)), 200);
+    let mut other = Client::new(&mut scene, "alice", Some("urn:uuid:a"));
+    let text = other.register_text(&mut scene, ";expires=600").replace("reg-id=1", "reg-id=2");
+    assert_eq!(code(&scene.ask(other.flow, &text)), 403);
+    assert!(reached(&scene, "bindings_per_instance"));
+    assert_eq!(code(&other.register(&mut scene)), 200, "the same flow of the device, moved");
+}
+
+#[test]
+fn path_bytes_and_header_bytes() {
+    let mut scene = tight();
+    let mut alice = Client::new(&mut scene, "alice", None);
+    let mut register = |scene: &mut Scene, more: &str| {
+        let text = alice.register_text(scene, ";expires=600");
+        code(&scene.ask(alice.flow, &text.replace("Supported:", &format!("{more}\r\nSupported:"))))
+    };
+    assert_eq!(register(&mut scene, "Path: <sip:one.example.com;lr>"), 200);
+    let long = format!("Path: <sip:one.example.com;lr>, <sip:{}.example.com;lr>", "o".repeat(60));
+    assert_eq!(register(&mut scene, &long), 400);
+    assert!(!reached(&scene, "header_bytes"));
+    assert_eq!(register(&mut scene, &format!("X-App: {}", "a".repeat(40))), 200);
+    assert!(reached(&scene, "header_bytes"));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! survives restarts. Nothing here waits for real time.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on must fail")]
 
+mod approach;
 mod auth;
 mod bounds;
 mod browsers;

@@ -87,6 +87,12 @@ pub(super) async fn one(State(api): State<Arc<Api>>, Path(aor): Path<String>) ->
                 "instance": binding.instance,
                 "expires_ms": binding.expires_ms,
                 "transport": binding.transport,
+                "path": binding.path,
+                "headers": binding
+                    .headers
+                    .iter()
+                    .map(|(name, value)| json!({ "name": name, "value": value }))
+                    .collect::<Vec<_>>(),
             })
         })
         .collect();

@@ -17,8 +17,8 @@ mod sections;
 pub use self::definition::{Key, Section};
 pub use self::document::documentation;
 pub use self::sections::{
-    Api, Certificate, Durability, Http, Log, LogFormat, Merge, Policies, Presence, Server, Sip, Store, Tls,
-    User, WebSocket,
+    Api, Certificate, Durability, Http, Log, LogFormat, Merge, Policies, Presence, Registrar, Server, Sip,
+    Store, Tls, User, WebSocket,
 };
 
 use self::locate::Lines;
@@ -49,6 +49,8 @@ pub struct Config {
     pub sip: Sip,
     /// `[http]`
     pub http: Http,
+    /// `[registrar]`
+    pub registrar: Registrar,
     /// `[presence]`
     pub presence: Presence,
     /// `[limits]`: bounds of the state machines by their names.
@@ -172,6 +174,7 @@ impl Config {
             WebSocket::section(),
             Sip::section(),
             Http::section(),
+            Registrar::section(),
             Presence::section(),
             limits_section(),
             Policies::section(),

@@ -62,6 +62,7 @@ impl Config {
         self.domains(&mut find);
         self.names(&mut find);
         self.logins(&mut find);
+        self.registrar(&mut find);
         self.limits(&mut find);
         self.files(&mut find);
         find.found
@@ -251,6 +252,27 @@ impl Config {
             }
             find.readable(&key("password_file"), user.password_file.as_ref());
             find.timezone(&key("timezone"), user.timezone.as_ref());
+        }
+    }
+
+    fn registrar(&self, find: &mut Finder<'_>) {
+        for name in self.registrar.headers.iter().filter(|name| !tributary_engine::may_be_kept(name)) {
+            find.add(
+                "registrar.headers",
+                format!("{name:?} is no header that can be kept"),
+                "give names of headers that describe a client, such as \"User-Agent\" or \"X-*\"; what carries a request cannot be kept",
+            );
+        }
+        let is_route = |route: &&String| {
+            let route = tributary_sip::NameAddr::parse(route);
+            route.is_some_and(|route| route.parse_uri().is_ok_and(|uri| uri.is_sip() && uri.params.has("lr")))
+        };
+        for route in self.registrar.service_route.iter().filter(|route| !is_route(route)) {
+            find.add(
+                "registrar.service_route",
+                format!("{route:?} is not a route"),
+                "write it as \"<sip:proxy.example.com;lr>\"",
+            );
         }
     }
 

@@ -237,6 +237,20 @@ section! {
 }
 
 section! {
+    /// The registrar: what it keeps of a REGISTER and what it tells. How long a registration lives is in `[presence]`.
+    "registrar" Registrar {
+        /// Headers of a REGISTER that are kept with its bindings, for the HTTP API and for `proxy.fork_policy`: names, or beginnings such as `X-*`. What carries a request or proves who sent it (`Via`, `From`, `Contact`, `Authorization`, ...) never is.
+        headers: Vec<String> = tributary_engine::Registrar::default().kept_headers,
+        /// Take the Path (RFC 3327) that a proxy added for a client that does not say `Supported: path`. Otherwise the answer is 420, so that the client learns that somebody put himself in its way.
+        path_without_support: bool = false,
+        /// The Service-Route (RFC 3608) in each 200 to a REGISTER, such as `["<sip:out.example.com;lr>"]`: by which proxies clients are to send their requests.
+        service_route: Vec<String> = Vec::new(),
+        /// The Flow-Timer (RFC 5626) that clients on connections are told: they send keep-alives at least this often, in seconds. 0 says none.
+        flow_timer_seconds: u32 = tributary_engine::Registrar::default().flow_timer,
+    }
+}
+
+section! {
     /// Uploaded merge policies (WebAssembly).
     "policies" Policies {
         /// Allow uploads and assignments by the API.

@@ -59,6 +59,12 @@ pub(super) fn engine_config(
             Merge::MostAvailable => Composition::MostAvailable,
         },
         require_registration: presence.require_registration,
+        registrar: tributary_engine::Registrar {
+            kept_headers: config.registrar.headers.clone(),
+            path_without_support: config.registrar.path_without_support,
+            service_routes: config.registrar.service_route.clone(),
+            flow_timer: config.registrar.flow_timer_seconds,
+        },
         timing: Timing {
             register: lifetime(
                 presence.min_registration_seconds,

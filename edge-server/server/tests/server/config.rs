@@ -84,6 +84,14 @@ fn each_mistake_is_named_with_its_line() {
     }
     check("[server]\nopen = true\n[sip]\nidle_seconds = 0\n", &["4 sip.idle_seconds: 0 is too small"]);
     check(
+        "[server]\nopen = true\n[registrar]\nheaders = [\"X-*\", \"Via\"]\n",
+        &["4 registrar.headers: \"Via\" is no header that can be kept"],
+    );
+    check(
+        "[server]\nopen = true\n[registrar]\nservice_route = [\"sip:out.example.com\"]\n",
+        &["4 registrar.service_route: \"sip:out.example.com\" is not a route"],
+    );
+    check(
         "[server]\nopen = true\n[sip]\ntls = [\"127.0.0.1:5061\"]\n",
         &["4 sip.tls: SIP over TLS needs a certificate"],
     );

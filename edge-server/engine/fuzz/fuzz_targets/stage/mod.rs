@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use tributary_engine::{
     Answer, Auth, Config, Effect, Effects, Everybody, Flow, FlowDevice, FlowId, Hop, Input, Limits,
-    NoPolicies, Query, Record, Router, Scope, Shard, StoreOp, Table, Timing, Transport,
+    NoPolicies, Query, Record, Registrar, Router, Scope, Shard, StoreOp, Table, Timing, Transport,
 };
 use tributary_sip::{Message, Name, ResponseBuilder, Status, SubState};
 
