@@ -1,4 +1,5 @@
-//! The suites that Node runs: JsSIP and SIP.js against the server, and the page in Chromium.
+//! The suites that Node runs: JsSIP and SIP.js against the server, phones and testers from the system's
+//! packages, and the page in Chromium.
 
 use std::path::{Path, PathBuf};
 
@@ -12,6 +13,24 @@ pub(crate) fn clients(server: &Path, counts: &mut Counts) -> Result<()> {
     node_test(&folder, server, &["--test-concurrency=1", "test/"], counts)
 }
 
+/// The programs of the system's packages that are peers, and in which package each is.
+const PEERS: [(&str, &str); 4] = [
+    ("sipp", "sip-tester"),
+    ("baresip", "baresip-core"),
+    ("linphonec", "linphone-cli"),
+    ("openssl", "openssl"),
+];
+
+/// SIPp, baresip and linphone, which speak SIP over UDP, TCP and TLS.
+pub(crate) fn peers(server: &Path, counts: &mut Counts) -> Result<()> {
+    node::check()?;
+    for (name, package) in PEERS {
+        setup::program(name, package, "calling from one to the other")?;
+    }
+    let folder = paths::root().join("tests/clients");
+    node_run(&folder, server, &["--test-concurrency=1", "peers/"]).watched(&mut |line| counts.read(line))
+}
+
 /// The page's own tests.
 pub(crate) fn page(server: &Path, counts: &mut Counts) -> Result<()> {
     let folder = paths::root().join("web-demo/site");
@@ -22,14 +41,15 @@ fn node_test(folder: &Path, server: &Path, args: &[&str], counts: &mut Counts) -
     node::check()?;
     node::install(folder)?;
     let chromium: PathBuf = setup::chromium()?;
-    Run::new("node")
-        .args(["--test", "--test-reporter=spec", "--test-force-exit"])
-        .args(args)
-        .folder(folder)
+    node_run(folder, server, args)
         .env("CHROMIUM", chromium)
-        .env("TEST_SERVER", server)
         .env("TEST_POLICIES", paths::policies())
         .env("TEST_SITE", paths::root().join("web-demo/site/dist"))
         .env("TEST_TARGET", paths::target())
         .watched(&mut |line| counts.read(line))
+}
+
+fn node_run(folder: &Path, server: &Path, args: &[&str]) -> Run {
+    let run = Run::new("node").args(["--test", "--test-reporter=spec", "--test-force-exit"]).args(args);
+    run.folder(folder).env("TEST_SERVER", server)
 }

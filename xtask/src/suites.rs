@@ -73,6 +73,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         once(counts, Run::cargo().args(["build", "--workspace", "--bins"]))
     });
     tally.suite("clients", |counts| clients::clients(&server, counts));
+    tally.suite("peers", |counts| clients::peers(&server, counts));
     tally.suite("site", |counts| {
         site::run()?;
         once(

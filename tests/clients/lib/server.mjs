@@ -18,7 +18,8 @@ function program() {
   return path;
 }
 
-async function freePort() {
+/** A port that nobody listens on now. */
+export async function freePort() {
   const probe = createServer();
   await new Promise((resolve) => probe.listen(0, "127.0.0.1", resolve));
   const { port } = probe.address();
