@@ -7,6 +7,7 @@ use merge_core::compose::Composition;
 use merge_core::live::Switches;
 use std::fmt;
 use std::sync::Arc;
+use tributary_sip::proxy::ForkPolicy;
 use tributary_sip::{DigestServer, Ha1};
 
 /// The settings of all shards of a server.
@@ -31,6 +32,8 @@ pub struct Config {
     pub require_registration: bool,
     /// What clients may say when they register, and what they are told.
     pub registrar: Registrar,
+    /// To which of a user's devices a request goes.
+    pub forking: Forking,
     /// Lifetimes and times of grace.
     pub timing: Timing,
     /// Bounds.
@@ -57,6 +60,7 @@ impl Config {
             composition: Composition::Compose,
             require_registration: false,
             registrar: Registrar::default(),
+            forking: Forking::default(),
             timing: Timing::default(),
             limits: Limits::default(),
             shards: 1,
@@ -154,6 +158,35 @@ impl Default for Registrar {
     }
 }
 
+/// To which of a user's devices a request goes (R7, R9).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Forking {
+    /// What becomes of devices that do not take part in forking.
+    pub policy: ForkPolicy,
+    /// How devices say that they do not.
+    pub says: SaysForking,
+    /// Whether a request whose To names an `epid` that no device has is refused with 480, and not forwarded
+    /// as if there were none.
+    pub refuse_unknown_epid: bool,
+}
+
+/// How a device says whether it takes part in forking.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SaysForking {
+    /// All take part but those with this feature tag in their Contact (RFC 3840).
+    NotByTag(String),
+    /// Only those take part that register with `Supported: ms-forking`, as clients of Microsoft's servers do.
+    /// That header must be among [`Registrar::kept_headers`].
+    BySupported,
+}
+
+impl Default for Forking {
+    fn default() -> Self {
+        let says = SaysForking::NotByTag("+tributary.nofork".to_owned());
+        Self { policy: ForkPolicy::All, says, refuse_unknown_epid: true }
+    }
+}
+
 /// The range of a lifetime, in seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lifetime {
@@ -189,6 +222,11 @@ pub struct Timing {
     pub auth_lifetime_ms: u32,
     /// Milliseconds that devices have to answer a call before it goes to those that come after them.
     pub ring_ms: u32,
+    /// Milliseconds that a datagram may take there and back (T1, RFC 3261 17.1.1.1). Whoever does not answer is
+    /// given up after 64 times as long.
+    pub t1_ms: u32,
+    /// Milliseconds that lie between two repetitions in datagrams at most (T2).
+    pub t2_ms: u32,
 }
 
 impl Default for Timing {
@@ -205,6 +243,8 @@ impl Default for Timing {
             transaction_ms: 32_000,
             auth_lifetime_ms: 28_800_000,
             ring_ms: 20_000,
+            t1_ms: 500,
+            t2_ms: 4_000,
         }
     }
 }

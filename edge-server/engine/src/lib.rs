@@ -64,7 +64,9 @@ mod slab;
 mod subscription;
 mod transaction;
 
-pub use config::{Account, Auth, Config, Everybody, Lifetime, Profile, Registrar, Timing, Users};
+pub use config::{
+    Account, Auth, Config, Everybody, Forking, Lifetime, Profile, Registrar, SaysForking, Timing, Users,
+};
 pub use effect::{Effect, Effects, Event, PublicationEnd, StoreOp, SubscriptionEnd};
 pub use egress::{Egress, Peer};
 pub use input::{Flow, FlowDevice, Input, Notice, Scope, Standing};
@@ -76,4 +78,5 @@ pub use record::{Record, Table};
 pub use registrar::may_be_kept;
 pub use route::Router;
 pub use shard::Shard;
+pub use tributary_sip::proxy::ForkPolicy;
 pub use tributary_sip::transaction::{FlowId, Hop, Packet, TransactionId, Transport};

@@ -84,6 +84,8 @@ pub(crate) struct PublicationState {
 pub(crate) struct Binding {
     /// Instance and reg-id, or the epid, or the Contact URI.
     pub(crate) id: Box<str>,
+    /// What clients of Microsoft's servers call the device, where it said so: another name of the same.
+    pub(crate) epid: Option<Box<str>>,
     /// The Contact's parameters as given, but for `expires`.
     pub(crate) params: Box<str>,
     pub(crate) call_id: Box<str>,

@@ -33,7 +33,12 @@ pub(crate) struct Asked {
 
 /// The table of a shard.
 pub(crate) fn table(config: &Config, secret: [u64; 2]) -> Transactions {
-    let timing = Timing { reliable_linger: config.timing.transaction_ms, ..Timing::DEFAULT };
+    let timing = Timing {
+        t1: config.timing.t1_ms,
+        t2: config.timing.t2_ms,
+        reliable_linger: config.timing.transaction_ms,
+        ..Timing::DEFAULT
+    };
     let Limits { transactions_per_shard, requests_per_shard, transaction_bytes_per_shard, .. } =
         config.limits;
     let capacity = Capacity {

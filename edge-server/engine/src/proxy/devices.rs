@@ -1,16 +1,18 @@
 //! A user's devices, in the order in which a request is for them.
 
 use super::Target;
+use crate::config::SaysForking;
 use crate::presentity::{Presentity, PresentityId};
 use crate::respond::Reply;
+use crate::route;
 use crate::shard::Shard;
 use merge_core::compose::hindrance;
 use merge_core::live::{Publication, Registration};
 use merge_core::model::Basic;
 use std::cmp::Reverse;
 use tributary_sip::gruu::{Gruu, Standing};
-use tributary_sip::preferences::{Candidate, Features, Preferences};
-use tributary_sip::proxy::{Device, Disposition};
+use tributary_sip::preferences::{Candidate, Choice, Features, Preferences};
+use tributary_sip::proxy::{Device, Disposition, Order};
 use tributary_sip::{Message, Params, Status, Uri};
 
 /// Whom a request goes to, and the groups in which they are asked.
@@ -53,6 +55,8 @@ impl Shard {
         let mut devices = presentity.map(|presentity| self.reachable(presentity)).unwrap_or_default();
         if let Some(gruu) = Uri::parse(uri).ok().and_then(|uri| Gruu::of(&uri)) {
             named_alone(&gruu, presentity, &mut devices)?;
+        } else if let (Some(presentity), Some(epid)) = (presentity, epid_of(request, uri)) {
+            self.epid_alone(epid, presentity, &mut devices)?;
         }
         let Some(presentity) = presentity.filter(|_| !devices.is_empty()) else {
             return Err(Reply::refuse(Status::TEMPORARILY_UNAVAILABLE, "no device"));
@@ -61,6 +65,14 @@ impl Shard {
         let mut order = preferences.order(&candidates);
         if order.is_empty() {
             return Err(Reply::refuse(Status::TEMPORARILY_UNAVAILABLE, "no such device"));
+        }
+        let disposition = Disposition::of(request);
+        // Nothing is forked that goes to one device, or to one after the other.
+        if !disposition.no_fork && disposition.order != Order::Sequential {
+            let can_fork = |choice: &Choice| {
+                devices.get(choice.contact).is_some_and(|device| self.can_fork(presentity, device))
+            };
+            order = self.config.forking.policy.apply(order, can_fork);
         }
         let most = self.config.limits.forks_per_request as usize;
         let cut = order.len() > most;
@@ -73,7 +85,7 @@ impl Shard {
             Some((choice.rank, Device { contacts: (first..targets.len()).collect() }))
         });
         let ranked: Vec<_> = ranked.collect();
-        let groups = Disposition::of(request).groups(ranked);
+        let groups = disposition.groups(ranked);
         Ok(Chosen { targets, groups, cut })
     }
 
@@ -105,6 +117,36 @@ impl Shard {
         devices
     }
 
+    /// Leaves the device that the To of a request names by its `epid`, as clients of Microsoft's servers do (R7).
+    fn epid_alone(&self, epid: &str, presentity: &Presentity, devices: &mut Vec<Ways>) -> Result<(), Reply> {
+        let is_its = |device: &Ways| {
+            let mut bindings = device.bindings.iter().filter_map(|&at| presentity.bindings.get(at));
+            bindings.any(|binding| binding.epid.as_deref().is_some_and(|its| its.eq_ignore_ascii_case(epid)))
+        };
+        if devices.iter().any(is_its) {
+            devices.retain(is_its);
+        } else if self.config.forking.refuse_unknown_epid {
+            return Err(Reply::refuse(Status::TEMPORARILY_UNAVAILABLE, "epid"));
+        }
+        Ok(())
+    }
+
+    /// Whether a device takes part in forking, by what it said when it registered (R9).
+    fn can_fork(&self, presentity: &Presentity, device: &Ways) -> bool {
+        let newest = device.bindings.first().and_then(|&at| presentity.bindings.get(at));
+        newest.is_some_and(|binding| match &self.config.forking.says {
+            SaysForking::NotByTag(tag) => {
+                !Params::parse(&binding.params).is_some_and(|params| params.has(tag))
+            }
+            SaysForking::BySupported => {
+                let supported =
+                    binding.headers.iter().filter(|kept| kept.name.eq_ignore_ascii_case("Supported"));
+                let mut tags = supported.flat_map(|kept| kept.value.split(','));
+                tags.any(|tag| tag.trim().eq_ignore_ascii_case("ms-forking"))
+            }
+        })
+    }
+
     fn target(&self, presentity: &Presentity, at: usize) -> Option<Target> {
         let (binding, registration) = (presentity.bindings.get(at)?, presentity.live.registrations.get(at)?);
         Some(Target {
@@ -113,6 +155,13 @@ impl Shard {
             binding: Some(Self::binding_name(self.keyed, &presentity.aor, &binding.id)),
         })
     }
+}
+
+/// The `epid` of a device, where a request that begins something names one of the user whom it goes to.
+fn epid_of<'m>(request: &'m Message, uri: &str) -> Option<&'m str> {
+    let to = request.to().ok().filter(|to| to.tag().is_none())?;
+    let epid = to.epid()?;
+    (route::named(to.uri)? == route::named(uri)?).then_some(epid)
 }
 
 /// Leaves the device that a GRUU names, or says why there is none (R6).

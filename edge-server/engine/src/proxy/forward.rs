@@ -12,10 +12,6 @@ use tributary_sip::proxy::context::Rules;
 use tributary_sip::proxy::{Context, Device, Disposition, Hops, max_breadth, max_forwards};
 use tributary_sip::{Message, Method, Name, Status};
 
-/// Ms after which nobody waits for the answer to a request that is no INVITE (64*T1), less some for its
-/// way back.
-const PATIENCE_MS: i64 = 31_000;
-
 impl Shard {
     /// Forwards a request, or says why not.
     pub(crate) fn forward(
@@ -64,7 +60,9 @@ impl Shard {
             Rules { invite, no_cancel: disposition.no_cancel, authoritative: aim == Aim::User, breadth };
         let mut pause = i64::from(self.config.timing.ring_ms);
         if !invite {
-            pause = pause.min(PATIENCE_MS / i64::try_from(groups.len().max(1)).unwrap_or(i64::MAX));
+            // Nobody waits for the answer to a request that is no INVITE after 64*T1, less some for its way back.
+            let patience = 62 * i64::from(self.config.timing.t1_ms);
+            pause = pause.min(patience / i64::try_from(groups.len().max(1)).unwrap_or(i64::MAX));
         }
         let devices = groups.iter().map(Vec::len).sum();
         let mut actions = Vec::new();

@@ -155,6 +155,8 @@ pub struct Added {
     pub path: Vec<String>,
     /// Name and value of each header that was kept.
     pub headers: Vec<(String, String)>,
+    /// What clients of Microsoft's servers call the device.
+    pub epid: Option<String>,
 }
 
 impl Field for Added {
@@ -164,6 +166,7 @@ impl Field for Added {
             self.generation.is_some(),
             !self.path.is_empty(),
             !self.headers.is_empty(),
+            self.epid.is_some(),
         ];
         let count = there.iter().rposition(|there| *there).map_or(0, |last| last + 1);
         if count > 0 {
@@ -179,6 +182,7 @@ impl Field for Added {
         if count > 3 {
             self.headers.write(writer);
         }
+        Last(self.epid.clone()).write(writer);
     }
 
     fn read(reader: &mut Reader<'_>, field: &'static str) -> Result<Self, RecordError> {
@@ -186,11 +190,13 @@ impl Field for Added {
         let Last(generation) = Last::<u64>::read(reader, field)?;
         let Last(path) = Last::read(reader, field)?;
         let Last(headers) = Last::read(reader, field)?;
+        let Last(epid) = Last::read(reader, field)?;
         Ok(Self {
             datagrams: datagrams.filter(|datagrams| datagrams.peer != NOBODY),
             generation: generation.and_then(NonZeroU64::new),
             path: path.unwrap_or_default(),
             headers: headers.unwrap_or_default(),
+            epid,
         })
     }
 }

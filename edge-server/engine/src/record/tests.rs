@@ -27,13 +27,14 @@ fn registration() -> impl Strategy<Value = Record> {
             any::<u64>(),
             prop::collection::vec(text(), 0..3),
             prop::collection::vec((text(), text()), 0..3),
+            option(),
         ),
     )
         .prop_map(
             |(
                 (aor, id, contact, params, instance),
                 (q_milli, expires_ms, call_id, cseq, user_agent, transport),
-                (Last(datagrams), generation, path, headers),
+                (Last(datagrams), generation, path, headers, epid),
             )| {
                 Record::Registration(RegistrationRecord {
                     aor,
@@ -47,7 +48,7 @@ fn registration() -> impl Strategy<Value = Record> {
                     cseq,
                     user_agent,
                     transport,
-                    added: Added { datagrams, generation: NonZeroU64::new(generation), path, headers },
+                    added: Added { datagrams, generation: NonZeroU64::new(generation), path, headers, epid },
                 })
             },
         )

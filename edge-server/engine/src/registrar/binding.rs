@@ -26,6 +26,7 @@ const OURS: [&str; 3] = ["expires", "pub-gruu", "temp-gruu"];
 pub(super) struct Wanted {
     contact: String,
     id: String,
+    epid: Option<Box<str>>,
     params: String,
     pub(super) instance: Option<String>,
     q_milli: u16,
@@ -100,6 +101,7 @@ impl Shard {
             let contact = Wanted {
                 contact: contact.uri.to_owned(),
                 id,
+                epid: epid.map(Into::into),
                 params,
                 instance,
                 q_milli: contact.q_milli().unwrap_or(1000),
@@ -152,6 +154,7 @@ impl Shard {
         let timer = self.wheel.set(expires, Timer::Binding { presentity: id, serial });
         let binding = Binding {
             id: wanted.id.into(),
+            epid: wanted.epid,
             params: wanted.params.into(),
             call_id: request.call_id().into(),
             cseq: approach.cseq,
@@ -273,7 +276,7 @@ impl Shard {
     /// that users do not seem to leave and come back. The way of datagrams is as it was.
     pub(crate) fn restore_binding(&mut self, id: PresentityId, record: RegistrationRecord) {
         let serial = self.next_serial();
-        let Added { datagrams, generation, path, headers } = record.added;
+        let Added { datagrams, generation, path, headers, epid } = record.added;
         let waits_until = if datagrams.is_some() { None } else { Some(self.restart_grace()) };
         let Some(presentity) = self.presentities.get_mut(id) else {
             return;
@@ -287,6 +290,7 @@ impl Shard {
             &mut presentity.bindings,
             Binding {
                 id: record.id.into(),
+                epid: epid.map(Into::into),
                 params: record.params.into(),
                 call_id: record.call_id.into(),
                 cseq: record.cseq,
@@ -347,6 +351,7 @@ pub(super) fn stored(presentity: &Presentity, at: usize) -> Option<Effect> {
             datagrams: Datagrams::of(binding.hop()).0,
             generation: binding.generation,
             path: binding.path.iter().map(|hop| hop.to_string()).collect(),
+            epid: binding.epid.as_deref().map(Into::into),
             headers: binding
                 .headers
                 .iter()

@@ -8,6 +8,7 @@ mod bounds;
 mod browsers;
 mod calls;
 mod datagrams;
+mod forking;
 mod gruu;
 mod mutated;
 mod policies;

@@ -17,8 +17,8 @@ mod sections;
 pub use self::definition::{Key, Section};
 pub use self::document::documentation;
 pub use self::sections::{
-    Api, Certificate, Durability, Http, Log, LogFormat, Merge, Policies, Presence, Registrar, Server, Sip,
-    Store, Tls, User, WebSocket,
+    Api, Certificate, Durability, ForkPolicy, ForkSupport, Http, Log, LogFormat, Merge, Policies, Presence,
+    Proxy, Registrar, Server, Sip, Store, Tls, UnknownEpid, User, WebSocket,
 };
 
 use self::locate::Lines;
@@ -51,6 +51,8 @@ pub struct Config {
     pub http: Http,
     /// `[registrar]`
     pub registrar: Registrar,
+    /// `[proxy]`
+    pub proxy: Proxy,
     /// `[presence]`
     pub presence: Presence,
     /// `[limits]`: bounds of the state machines by their names.
@@ -175,6 +177,7 @@ impl Config {
             Sip::section(),
             Http::section(),
             Registrar::section(),
+            Proxy::section(),
             Presence::section(),
             limits_section(),
             Policies::section(),

@@ -1,7 +1,7 @@
 //! What is wrong with a configuration as a whole.
 
 use super::locate::Lines;
-use super::{Config, Problem};
+use super::{Config, ForkSupport, Problem};
 use std::collections::BTreeSet;
 use std::path::Path;
 use tributary_sip::HostPort;
@@ -263,6 +263,24 @@ impl Config {
                 "give names of headers that describe a client, such as \"User-Agent\" or \"X-*\"; what carries a request cannot be kept",
             );
         }
+        let keeps_supported =
+            self.registrar.headers.iter().any(|name| name.eq_ignore_ascii_case("Supported"));
+        if self.proxy.fork_support == ForkSupport::MsForking && !keeps_supported {
+            find.add(
+                "proxy.fork_support",
+                "no device could say ms-forking, since Supported is not kept",
+                "add \"Supported\" to registrar.headers",
+            );
+        }
+        let tag = self.proxy.no_fork_tag.strip_prefix('+').unwrap_or_default();
+        if tag.is_empty() || !tag.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!'.-%".contains(&byte))
+        {
+            find.add(
+                "proxy.no_fork_tag",
+                format!("{:?} is no feature tag of a tree of its own", self.proxy.no_fork_tag),
+                "begin it with + and a domain of yours, such as \"+com.example.nofork\"",
+            );
+        }
         let is_route = |route: &&String| {
             let route = tributary_sip::NameAddr::parse(route);
             route.is_some_and(|route| route.parse_uri().is_ok_and(|uri| uri.is_sip() && uri.params.has("lr")))
@@ -339,6 +357,9 @@ impl Config {
             ("sip.max_body_bytes", self.sip.max_body_bytes, 1_300),
             ("sip.message_seconds", self.sip.message_seconds as usize, 1),
             ("sip.idle_seconds", self.sip.idle_seconds as usize, 1),
+            ("sip.t1_ms", self.sip.t1_ms as usize, 50),
+            ("sip.t2_ms", self.sip.t2_ms as usize, self.sip.t1_ms as usize),
+            ("proxy.ring_seconds", self.proxy.ring_seconds as usize, 1),
             ("http.write_seconds", self.http.write_seconds as usize, 1),
         ] {
             if value < least {

@@ -40,6 +40,38 @@ words! {
     }
 }
 
+words! {
+    /// What becomes of devices that do not take part in forking.
+    ForkPolicy ("\"all\", \"exclude\" or \"all-or-best\"") {
+        /// They get what all get.
+        "all" => All,
+        /// They are left out where there is another device.
+        "exclude" => Exclude,
+        /// Where there is one, the best device of all gets the request alone.
+        "all-or-best" => AllOrBest,
+    }
+}
+
+words! {
+    /// How devices say whether they take part in forking.
+    ForkSupport ("\"feature-tag\" or \"ms-forking\"") {
+        /// All do but those with the feature tag.
+        "feature-tag" => FeatureTag,
+        /// Those do that register with `Supported: ms-forking`.
+        "ms-forking" => MsForking,
+    }
+}
+
+words! {
+    /// What becomes of a request for a device that nobody knows.
+    UnknownEpid ("\"refuse\" or \"ignore\"") {
+        /// 480.
+        "refuse" => Refuse,
+        /// It goes where it would go without.
+        "ignore" => Ignore,
+    }
+}
+
 section! {
     /// What the server is and where it listens. HTTP, the API and SIP over WebSocket (RFC 7118) share one port.
     "server" Server {
@@ -177,6 +209,10 @@ section! {
         aliases: Vec<String> = Vec::new(),
         /// The largest body, in bytes; more is answered 413, and a connection is closed.
         max_body_bytes: usize = 65_536,
+        /// T1 (RFC 3261 17), in milliseconds: how long a datagram may take there and back. It is repeated after that, and given up after 64 times as long.
+        t1_ms: u32 = 500,
+        /// T2, in milliseconds: the longest pause between two repetitions of a datagram.
+        t2_ms: u32 = 4_000,
         /// Seconds from the first byte of a message to its last, for a TLS handshake, and for a peer to read what was sent; then the connection is closed.
         message_seconds: u32 = 10,
         /// A connection that is silent for this many seconds is closed. More than a registration, so that a phone without keep-alives is not cut off between two.
@@ -247,6 +283,22 @@ section! {
         service_route: Vec<String> = Vec::new(),
         /// The Flow-Timer (RFC 5626) that clients on connections are told: they send keep-alives at least this often, in seconds. 0 says none.
         flow_timer_seconds: u32 = tributary_engine::Registrar::default().flow_timer,
+    }
+}
+
+section! {
+    /// The forking proxy: which of a user's devices get a call or a message, and for how long they ring.
+    "proxy" Proxy {
+        /// Devices that take no part in forking: `all`: they get what all get, which is RFC 3261's rule. `exclude`: they are left out where there is another device, and used where they are alone or asked for. `all-or-best`: where one is among a user's devices, the best device gets the request alone.
+        fork_policy: ForkPolicy = ForkPolicy::All,
+        /// How a device says whether it takes part: `feature-tag`: all do but those with `no_fork_tag` in their Contact. `ms-forking`: only those do that register with `Supported: ms-forking`, as clients of Microsoft's servers did; `registrar.headers` must keep `Supported` then.
+        fork_support: ForkSupport = ForkSupport::FeatureTag,
+        /// The feature tag (RFC 3840) of a Contact by which a device says that it takes no part in forking.
+        no_fork_tag: String = "+tributary.nofork".to_owned(),
+        /// A call for a device that is named by the `epid` of To and is not registered: `refuse` with 480, or `ignore` the name.
+        unknown_epid: UnknownEpid = UnknownEpid::Refuse,
+        /// Seconds that devices ring before a call goes to those that come after them, by q or because the caller asked for one after the other.
+        ring_seconds: u32 = 20,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::StartError;
 use crate::clock::Clock;
-use crate::config::{Config, Merge};
+use crate::config::{Config, ForkPolicy, ForkSupport, Merge, UnknownEpid};
 use crate::local_time::Wall;
 use crate::policies::{Host, Library};
 use crate::shards::{Inbox, Performer, ShardSetup, Shards};
@@ -12,7 +12,8 @@ use merge_core::compose::Composition;
 use std::sync::Arc;
 use tokio::task::JoinSet;
 use tributary_engine::{
-    Auth, Effects, Egress, Everybody, Input, Lifetime, Limits, Reach, Record, Shard, Timing, Users,
+    Auth, Effects, Egress, Everybody, Forking, Input, Lifetime, Limits, Reach, Record, SaysForking, Shard,
+    Timing, Users,
 };
 use tributary_sip::SealingKeys;
 use tributary_sip::digest::DigestServer;
@@ -65,6 +66,18 @@ pub(super) fn engine_config(
             service_routes: config.registrar.service_route.clone(),
             flow_timer: config.registrar.flow_timer_seconds,
         },
+        forking: Forking {
+            policy: match config.proxy.fork_policy {
+                ForkPolicy::All => tributary_engine::ForkPolicy::All,
+                ForkPolicy::Exclude => tributary_engine::ForkPolicy::Exclude,
+                ForkPolicy::AllOrBest => tributary_engine::ForkPolicy::AllOrBest,
+            },
+            says: match config.proxy.fork_support {
+                ForkSupport::FeatureTag => SaysForking::NotByTag(config.proxy.no_fork_tag.clone()),
+                ForkSupport::MsForking => SaysForking::BySupported,
+            },
+            refuse_unknown_epid: config.proxy.unknown_epid == UnknownEpid::Refuse,
+        },
         timing: Timing {
             register: lifetime(
                 presence.min_registration_seconds,
@@ -85,6 +98,9 @@ pub(super) fn engine_config(
             subscription_grace_ms: milliseconds(presence.watcher_grace_seconds),
             restart_grace_ms: milliseconds(presence.restart_grace_seconds),
             auth_lifetime_ms: milliseconds(config.server.auth_lifetime_seconds),
+            ring_ms: milliseconds(config.proxy.ring_seconds),
+            t1_ms: config.sip.t1_ms,
+            t2_ms: config.sip.t2_ms,
             ..Timing::default()
         },
         limits,

@@ -88,6 +88,15 @@ fn each_mistake_is_named_with_its_line() {
         &["4 registrar.headers: \"Via\" is no header that can be kept"],
     );
     check(
+        "[server]\nopen = true\n[registrar]\nheaders = [\"X-*\"]\n[proxy]\nfork_support = \"ms-forking\"\n",
+        &["6 proxy.fork_support: no device could say ms-forking"],
+    );
+    check(
+        "[server]\nopen = true\n[proxy]\nno_fork_tag = \"nofork\"\n",
+        &["4 proxy.no_fork_tag: \"nofork\" is no feature tag"],
+    );
+    check("[server]\nopen = true\n[sip]\nt2_ms = 400\n", &["4 sip.t2_ms: 400 is too small"]);
+    check(
         "[server]\nopen = true\n[registrar]\nservice_route = [\"sip:out.example.com\"]\n",
         &["4 registrar.service_route: \"sip:out.example.com\" is not a route"],
     );
