@@ -2,6 +2,8 @@
 
 use crate::egress::Egress;
 use crate::limits::Limits;
+use crate::lockout::Lockout;
+use crate::rate::Rate;
 use crate::reach::Reach;
 use merge_core::compose::Composition;
 use merge_core::live::Switches;
@@ -36,6 +38,10 @@ pub struct Config {
     pub forking: Forking,
     /// Lifetimes and times of grace.
     pub timing: Timing,
+    /// Who guesses passwords is locked out by this; all shards share one.
+    pub lockout: Option<Arc<Lockout>>,
+    /// Requests of one user in one shard.
+    pub user_rate: Rate,
     /// Bounds.
     pub limits: Limits,
     /// How many shards share these settings.
@@ -62,6 +68,8 @@ impl Config {
             registrar: Registrar::default(),
             forking: Forking::default(),
             timing: Timing::default(),
+            lockout: None,
+            user_rate: Rate::NONE,
             limits: Limits::default(),
             shards: 1,
         }
@@ -218,6 +226,8 @@ pub struct Timing {
     /// Milliseconds for which the answer to a request that came over a connection is kept for a
     /// repetition of it: no transport repeats it, but libraries do. Datagrams keep to 64*T1.
     pub transaction_ms: u32,
+    /// Milliseconds that a message may have waited for its shard before new work is turned away; 0 is any.
+    pub lag_ms: u32,
     /// Milliseconds for which a connection that has shown a password is not asked for it again (R20).
     pub auth_lifetime_ms: u32,
     /// Milliseconds that devices have to answer a call before it goes to those that come after them.
@@ -241,6 +251,7 @@ impl Default for Timing {
             restart_grace_ms: 120_000,
             notify_timeout_ms: 32_000,
             transaction_ms: 32_000,
+            lag_ms: 4_000,
             auth_lifetime_ms: 28_800_000,
             ring_ms: 20_000,
             t1_ms: 500,

@@ -4,9 +4,11 @@
 //! the answer promises is stored.
 
 use crate::input::{FlowDevice, Notice, Standing};
+use crate::lockout::Locked;
 use crate::query::Answer;
 use crate::record::{Record, Table};
 use bytes::Bytes;
+use std::net::IpAddr;
 use std::sync::Arc;
 use tributary_sip::transaction::{FlowId, Hop, Packet, TransactionId};
 
@@ -174,7 +176,21 @@ pub enum Event {
     },
     /// Credentials were refused.
     AuthenticationFailed {
-        /// `missing`, `stale`, `repeated`, `realm`, `malformed` or `password`.
+        /// `missing`, `stale`, `repeated`, `realm`, `malformed`, `password` or `locked_out`.
+        why: &'static str,
+    },
+    /// Somebody has guessed passwords too often.
+    LockedOut {
+        /// Whose: the address of record, or what the client calls a user whom nobody knows.
+        account: Box<str>,
+        /// From where the last guess came.
+        address: IpAddr,
+        /// For whom it is locked.
+        what: Locked,
+    },
+    /// A request was answered 503 because there are too many.
+    TurnedAway {
+        /// `user_rate` or `lag`.
         why: &'static str,
     },
     /// A policy failed, and the built-in merge was served.

@@ -103,6 +103,8 @@ limits! {
     proxied_per_shard = 16384 "requests" => "503 with Retry-After to the request that would add one";
     /// Sum of the lengths of the forwarded requests that one shard waits for the end of.
     proxied_bytes_per_shard = 33554432 "bytes" => "503 with Retry-After to the request that would go beyond";
+    /// Users whose requests one shard counts at a time, for `overload.requests_per_user`.
+    busy_users_per_shard = 100000 "users" => "who comes then shares what one user may do";
     /// Uses of digest nonces that one shard remembers before it forgets those before them.
     nonce_uses_per_shard = 65536 "uses" => "older nonces are answered `stale=true`, and the client asks once more";
     /// Length of what is kept of a dialog: URIs, tags, Call-ID and route set.

@@ -2,7 +2,7 @@
 
 use crate::config::Config;
 use std::borrow::Cow;
-use tributary_sip::transaction::Packet;
+use tributary_sip::transaction::{Packet, Transport};
 use tributary_sip::{Message, Name, ResponseBuilder, Status};
 
 /// What is said in Allow.
@@ -21,22 +21,37 @@ pub(crate) struct Reply {
     pub(crate) to_tag: Option<String>,
     /// Why, for the log.
     pub(crate) detail: Option<&'static str>,
+    /// Whether neither it nor its request need be kept for repetitions.
+    unkept: bool,
 }
 
 impl Reply {
     pub(crate) fn new(status: Status) -> Self {
-        Self { status, headers: Vec::new(), to_tag: None, detail: None }
+        Self { status, headers: Vec::new(), to_tag: None, detail: None, unkept: false }
     }
 
     /// Whether a repetition of the request would be refused alike whatever has happened since, at no
     /// cost: then neither it nor its answer need be kept (RFC 3261 8.2.7, 22.1).
     pub(crate) fn is_stateless(&self) -> bool {
-        matches!(self.status.code(), 400 | 401 | 405 | 406 | 407 | 415 | 416 | 420 | 423 | 489 | 501)
+        self.unkept
+            || matches!(self.status.code(), 400 | 401 | 405 | 406 | 407 | 415 | 416 | 420 | 423 | 489 | 501)
     }
 
     /// A refusal, with words of ours that say why: for the log, and for the client in a Warning.
     pub(crate) fn refuse(status: Status, why: &'static str) -> Self {
         Self { detail: Some(why), ..Self::new(status) }
+    }
+
+    /// 503 to one who may come again in so many seconds. Over a connection nothing is repeated, and
+    /// who floods us shall not fill what is kept for repetitions.
+    pub(crate) fn later(transport: Transport, seconds: u64) -> Self {
+        let reply = Self::new(Status::SERVICE_UNAVAILABLE).with(Name::RetryAfter, seconds.to_string());
+        Self { unkept: transport.is_reliable(), ..reply }
+    }
+
+    /// The same, where the time alone decides.
+    pub(crate) fn unkept(self) -> Self {
+        Self { unkept: true, ..self }
     }
 
     pub(crate) fn with(mut self, name: Name, value: impl Into<Cow<'static, str>>) -> Self {

@@ -10,6 +10,7 @@ use crate::policy::PolicyHost;
 use crate::presentity::{Change, Presentities, PresentityId};
 use crate::proxy::{Aim, News, Proxy};
 use crate::random::Random;
+use crate::rate::Buckets;
 use crate::registrar::Gruus;
 use crate::respond::{self, Reply};
 use crate::route::Mark;
@@ -45,6 +46,10 @@ pub struct Shard {
     pub(crate) proxy: Proxy,
     pub(crate) gruus: Gruus,
     pub(crate) nonces: NonceUses,
+    /// Requests of users, by a hash of their addresses.
+    pub(crate) spent: Buckets<u64, Keyed>,
+    /// How long what comes in now has waited, in ms.
+    pub(crate) lag: u32,
     pub(crate) keyed: Keyed,
     /// For tags that a repetition must get again. Keyed apart from `keyed`, for what comes of it is sent.
     tags: Keyed,
@@ -111,6 +116,8 @@ impl Shard {
             mark: Mark::new(seed, index),
             proxy: Proxy::new(seed),
             gruus: Gruus::new(keyed),
+            spent: Buckets::new(limits.busy_users_per_shard as usize, keyed),
+            lag: 0,
             nonces: NonceUses::new(keyed, limits.nonce_uses_per_shard),
             keyed,
             tags,
@@ -196,6 +203,12 @@ impl Shard {
         }
     }
 
+    /// How long what is given next has waited for its turn, in ms. While that is more than
+    /// [`Timing::lag_ms`](crate::Timing::lag_ms), what is under way goes on, and what is new is turned away.
+    pub fn waited(&mut self, ms: u32) {
+        self.lag = ms;
+    }
+
     fn turn(&mut self, fx: &mut Effects) {
         let mut fired = std::mem::take(&mut self.fired);
         self.wheel.turn(self.now, &mut fired);
@@ -258,6 +271,11 @@ impl Shard {
         if *merged && !self.came_through_us(request) {
             return Err(Reply::refuse(Status::LOOP_DETECTED, "merged"));
         }
+        if self.is_too_much(request) {
+            fx.event(Event::TurnedAway { why: "lag" });
+            let seconds = LATER + u64::from(self.random.u32()) % SPREAD;
+            return Err(Reply::later(flow.hop.transport, seconds));
+        }
         let reply = match (request.method(), *cancels) {
             (Method::Register, _) => self.register(flow, request, fx),
             (Method::Publish, _) => self.publish(flow, request, fx),
@@ -275,6 +293,19 @@ impl Shard {
             },
         };
         reply.map(Some)
+    }
+
+    /// Whether a request begins something new while what is under way has to wait too long already.
+    fn is_too_much(&self, request: &Message) -> bool {
+        let most = self.config.timing.lag_ms;
+        let begins = match request.method() {
+            Method::Register | Method::Publish => true,
+            Method::Subscribe | Method::Invite | Method::Message => {
+                request.to().is_ok_and(|to| to.tag().is_none())
+            }
+            _ => false,
+        };
+        most > 0 && self.lag > most && begins
     }
 
     /// The tag of an answer that is not kept: the same for each repetition (RFC 3261 8.2.7).
@@ -373,6 +404,10 @@ impl Shard {
         self.serial
     }
 }
+
+/// Seconds after which who is turned away may come again: not all at the same time.
+const LATER: u64 = 5;
+const SPREAD: u64 = 11;
 
 /// It has no constant of its own in the message layer.
 const NOT_IMPLEMENTED: Status = match Status::new(501) {

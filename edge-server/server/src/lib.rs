@@ -36,6 +36,7 @@ pub mod config;
 pub mod local_time;
 pub mod log;
 pub mod metrics;
+mod network;
 pub mod policies;
 pub mod run;
 pub mod shards;

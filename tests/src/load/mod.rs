@@ -5,11 +5,13 @@
 //! rate     P presentities x W watchers, each PUBLISH after the last one reached all: PUBLISH/s,
 //!          NOTIFY/s, server CPU per NOTIFY
 //! latency  the same at a fixed, moderate rate: PUBLISH -> NOTIFY, p50 and p99
+//! avalanche  all clients register at once, with passwords, after the server was killed (only when asked for)
 //! fan-out  one PUBLISH to N watchers: until the last NOTIFY is here
 //! ```
 //! The generator is one thread and speaks the least of SIP and WebSocket that the work needs, since
 //! it shares the machine with what it measures.
 
+mod avalanche;
 mod figures;
 mod kamailio;
 mod phases;
@@ -34,7 +36,7 @@ pub struct Options {
     /// Run only that other server
     #[arg(long, requires = "against")]
     pub alone: bool,
-    /// Only these phases (memory, rate, latency, fan-out)
+    /// Only these phases (memory, rate, latency, fan-out, avalanche)
     #[arg(long, value_delimiter = ',')]
     pub only: Vec<String>,
     /// Watchers and publications of the memory phase
@@ -55,6 +57,12 @@ pub struct Options {
     /// Watchers of the fan-out phase
     #[arg(long, default_value_t = 10_000)]
     pub fan_out: usize,
+    /// Clients of the avalanche over UDP
+    #[arg(long, default_value_t = 50_000)]
+    pub phones: usize,
+    /// Clients of the avalanche over WebSocket: each takes a file of the server and one of the generator
+    #[arg(long, default_value_t = 15_000)]
+    pub browsers: usize,
     /// Fail when a target is missed; wants a quiet machine
     #[arg(long)]
     pub strict: bool,
@@ -84,6 +92,12 @@ pub fn run(options: &Options) -> Result<(), String> {
     };
     local.block_on(&runtime, async {
         let (mut ours, mut theirs) = (None, None);
+        if options.only.iter().any(|name| name == "avalanche") {
+            avalanche::avalanche(options).await?;
+            if options.only.len() == 1 {
+                return Ok(());
+            }
+        }
         if !options.alone {
             let figures = phases::measure(&Target::Tributary, options).await?;
             println!("{figures}");

@@ -1,6 +1,7 @@
 //! The servers that can be put under load, each started on a free loopback port.
 
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, UdpSocket};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -29,19 +30,58 @@ impl Target {
     pub(crate) async fn start(self) -> Result<Running, String> {
         let folder = tempfile::tempdir().map_err(|e| format!("no temporary folder: {e}"))?;
         let address = free_address()?;
-        let mut command = match self {
+        let command = match self {
             Target::Tributary => tributary(address, &folder)?,
             Target::Kamailio => kamailio::command(address, &folder)?,
         };
+        self.run(command, address, None, folder).await
+    }
+
+    /// Starts ours with passwords for the users u0, u1, ..., and SIP over UDP.
+    pub(crate) async fn start_with(self, users: usize) -> Result<Running, String> {
+        let folder = tempfile::tempdir().map_err(|e| format!("no temporary folder: {e}"))?;
+        let address = free_address()?;
+        let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|socket| socket.local_addr());
+        let udp = udp.map_err(|e| format!("no free port: {e}"))?;
+        let mut config = format!(
+            "server.listen = \"{address}\"\nserver.domains = [\"example.com\"]\nsip.udp = [\"{udp}\"]\n\
+             store.data = {:?}\n",
+            folder.path().join("data")
+        );
+        for user in 0..users {
+            config.push_str(&format!("[[users]]\nname = \"u{user}\"\npassword = \"secret\"\n"));
+        }
+        let file = config_of(&folder);
+        std::fs::write(&file, config).map_err(|e| format!("{}: {e}", file.display()))?;
+        self.run(configured(&folder)?, address, Some(udp), folder).await
+    }
+
+    async fn run(
+        self,
+        mut command: Command,
+        address: SocketAddr,
+        udp: Option<SocketAddr>,
+        folder: TempDir,
+    ) -> Result<Running, String> {
         let log = folder.path().join("log");
         let file = std::fs::File::create(&log).map_err(|e| format!("{}: {e}", log.display()))?;
         let second = file.try_clone().map_err(|e| format!("{}: {e}", log.display()))?;
         command.stdin(Stdio::null()).stdout(file).stderr(second);
         let child = command.spawn().map_err(|e| format!("{} does not start: {e}", self.name()))?;
-        let mut running = Running { child, address, folder };
+        let mut running = Running { child, address, udp: udp.unwrap_or(address), folder };
         running.wait_until_ready(self).await?;
         Ok(running)
     }
+}
+
+fn config_of(folder: &TempDir) -> PathBuf {
+    folder.path().join("tributary.toml")
+}
+
+fn configured(folder: &TempDir) -> Result<Command, String> {
+    let mut command = Command::new(crate::server::program()?);
+    command.args(["serve", "--config"]).arg(config_of(folder));
+    Ok(command)
 }
 
 fn tributary(address: SocketAddr, folder: &TempDir) -> Result<Command, String> {
@@ -61,6 +101,8 @@ fn free_address() -> Result<SocketAddr, String> {
 pub(crate) struct Running {
     child: Child,
     pub(crate) address: SocketAddr,
+    /// Where it hears datagrams, if it was started with passwords.
+    pub(crate) udp: SocketAddr,
     folder: TempDir,
 }
 
@@ -74,6 +116,16 @@ impl Running {
     pub(crate) async fn connect(&self, n: usize) -> Result<Connection, String> {
         let source = SocketAddr::from((Ipv4Addr::new(127, 0, 1, (n / 250 % 250 + 1) as u8), 0));
         Connection::open(self.address, source).await.map_err(|e| format!("connection {n}: {e}"))
+    }
+
+    /// Kills a server that was started with passwords, and starts it again on what it has stored.
+    pub(crate) async fn kill_and_start_again(&mut self) -> Result<(), String> {
+        let fault = |e: std::io::Error| format!("tributary does not start again: {e}");
+        self.child.kill().and_then(|()| self.child.wait()).map_err(fault)?;
+        let mut command = configured(&self.folder)?;
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        self.child = command.spawn().map_err(fault)?;
+        self.wait_until_ready(Target::Tributary).await
     }
 
     async fn wait_until_ready(&mut self, target: Target) -> Result<(), String> {

@@ -6,7 +6,7 @@
 
 mod nonces;
 
-use crate::config::Auth;
+use crate::config::{Account, Auth, Config};
 use crate::effect::{Effect, Effects, Event};
 use crate::input::{Flow, Standing};
 use crate::respond::Reply;
@@ -18,9 +18,12 @@ use std::sync::Arc;
 use tributary_sip::auth::DigestCredentials;
 use tributary_sip::digest::{Asked, Refusal};
 use tributary_sip::error::HeaderError;
-use tributary_sip::{Aor, Credentials, DigestServer, Message, Name, Status, Verdict};
+use tributary_sip::{Aor, Credentials, DigestServer, Ha1, Message, Name, Status, Verdict};
 
 pub(crate) use nonces::NonceUses;
+
+/// Characters of a name that somebody made up, in the log.
+const SHOWN: usize = 100;
 
 /// Why who is not registered may not publish or subscribe, where that is required (R22).
 pub(crate) const NOT_REGISTERED: &str = "not registered";
@@ -38,7 +41,8 @@ impl Shard {
         request: &Message,
         fx: &mut Effects,
     ) -> Result<Arc<str>, Reply> {
-        self.proven(flow, request, request.authorization(), UA, fx)
+        let user = self.proven(flow, request, request.authorization(), UA, fx)?;
+        self.spend(flow, user, fx)
     }
 
     /// The same of a request that is to be forwarded (RFC 3261 22.3).
@@ -48,7 +52,20 @@ impl Shard {
         request: &Message,
         fx: &mut Effects,
     ) -> Result<Arc<str>, Reply> {
-        self.proven(flow, request, request.proxy_authorization(), PROXY, fx)
+        let user = self.proven(flow, request, request.proxy_authorization(), PROXY, fx)?;
+        self.spend(flow, user, fx)
+    }
+
+    /// Lets a user's request pass, unless there were too many of them lately.
+    fn spend(&mut self, flow: &Flow, user: Arc<str>, fx: &mut Effects) -> Result<Arc<str>, Reply> {
+        let key = self.keyed.of(&[user.as_bytes()]);
+        match self.spent.take(key, self.config.user_rate, self.now) {
+            Ok(()) => Ok(user),
+            Err(wait) => {
+                fx.event(Event::TurnedAway { why: "user_rate" });
+                Err(Reply::later(flow.hop.transport, seconds(wait)))
+            }
+        }
     }
 
     fn proven<'m>(
@@ -72,14 +89,16 @@ impl Shard {
                 why = "malformed";
                 continue;
             };
-            let mut account = None;
+            let mut attempt = None;
             let asked = Asked { method: request.method().as_str(), uri: request.uri(), body: request.body() };
             let verdict = server.verify(&answer, asked, self.now.0, |username| {
-                account = config.users.account(username);
-                account.as_ref().map(|account| account.ha1.clone())
+                let made = Attempt::new(&config, username, flow, self.now);
+                let ha1 = made.ha1();
+                attempt = Some(made);
+                ha1
             });
-            match (verdict, account) {
-                (Verdict::Accepted { .. }, Some(account)) => {
+            match (verdict, attempt) {
+                (Verdict::Accepted { .. }, Some(Attempt { account: Some(account), .. })) => {
                     if self.is_first_use(&answer, server.lifetime(), fx) {
                         self.stands(flow, request, &account.aor, fx);
                         return Ok(account.aor);
@@ -87,11 +106,12 @@ impl Shard {
                     (stale, why) = (true, "repeated");
                 }
                 (Verdict::Stale, _) => (stale, why) = (true, "stale"),
-                (Verdict::Refused(Refusal::Realm), _) => why = "realm",
-                (Verdict::Refused(Refusal::Malformed | Refusal::NotOffered | Refusal::Uri), _) => {
-                    why = "malformed";
+                (Verdict::Refused(Refusal::Password), Some(attempt)) => {
+                    self.guessed(attempt, flow, fx)?;
+                    why = "password";
                 }
-                (Verdict::Refused(_) | Verdict::Accepted { .. }, _) => why = "password",
+                (Verdict::Refused(Refusal::Realm), _) => why = "realm",
+                (Verdict::Refused(_) | Verdict::Accepted { .. }, _) => why = "malformed",
             }
         }
         fx.event(Event::AuthenticationFailed { why });
@@ -114,8 +134,28 @@ impl Shard {
         stands.then(|| aor.clone())
     }
 
+    /// A password was wrong. Says no more than that, unless there were too many of them.
+    fn guessed(&self, attempt: Attempt, flow: &Flow, fx: &mut Effects) -> Result<(), Reply> {
+        let Attempt { name, wait, .. } = attempt;
+        if let Some(wait) = wait {
+            fx.event(Event::AuthenticationFailed { why: "locked_out" });
+            let reply = Reply::refuse(Status::FORBIDDEN, "locked out").unkept();
+            return Err(reply.with(Name::RetryAfter, seconds(wait).to_string()));
+        }
+        let address = flow.hop.peer.ip();
+        let lockout = self.config.lockout.as_ref();
+        if let Some(what) = lockout.and_then(|lockout| lockout.failed(&name, address, self.now)) {
+            let account = name.chars().take(SHOWN).collect::<String>().into();
+            fx.event(Event::LockedOut { account, address, what });
+        }
+        Ok(())
+    }
+
     /// From here on the flow need not show this password again for a while.
     fn stands(&self, flow: &Flow, request: &Message, aor: &Arc<str>, fx: &mut Effects) {
+        if let Some(lockout) = &self.config.lockout {
+            lockout.succeeded(aor, flow.hop.peer.ip(), self.now);
+        }
         // Whoever writes a datagram chooses its sender's address.
         if flow.hop.transport.is_reliable() && is_direct(request) {
             let until = Millis(self.now.0.saturating_add(self.config.timing.auth_lifetime_ms.into()));
@@ -143,6 +183,35 @@ impl Shard {
         let nc = answer.nc.unwrap_or_default();
         self.nonces.put_down(answer.nonce, nc, issued, lifetime, self.now) == Use::First
     }
+}
+
+/// Somebody who tries to be somebody.
+struct Attempt {
+    /// The address of record, or what nobody is called.
+    name: Box<str>,
+    account: Option<Account>,
+    /// For how many more ms nobody may try from there.
+    wait: Option<i64>,
+}
+
+impl Attempt {
+    fn new(config: &Config, username: &str, flow: &Flow, now: Millis) -> Self {
+        let account = config.users.account(username);
+        let name: Box<str> = account.as_ref().map_or(username, |account| &account.aor).into();
+        let lockout = config.lockout.as_ref();
+        let wait = lockout.and_then(|lockout| lockout.locked(&name, flow.hop.peer.ip(), now));
+        Self { name, account, wait }
+    }
+
+    /// What is to be shown to know. A locked account is judged like one that nobody has, and takes as long.
+    fn ha1(&self) -> Option<Ha1> {
+        self.account.as_ref().filter(|_| self.wait.is_none()).map(|account| account.ha1.clone())
+    }
+}
+
+/// What a client has to wait, for Retry-After.
+fn seconds(ms: i64) -> u64 {
+    u64::try_from(ms).unwrap_or_default().div_ceil(1_000).max(1)
 }
 
 /// Whether a request comes from the endpoint itself. Over a connection of another proxy come many

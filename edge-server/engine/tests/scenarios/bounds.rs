@@ -29,6 +29,7 @@ fn tight() -> Scene {
         header_bytes: 40,
         contact_bytes: 100,
         nonce_uses_per_shard: 1,
+        busy_users_per_shard: 1,
     };
     Scene::with(config)
 }

@@ -204,6 +204,11 @@ impl Scene {
         answer
     }
 
+    /// From here on everything has waited for so many ms.
+    pub(crate) fn lag(&mut self, ms: u32) {
+        self.shards.iter_mut().for_each(|shard| shard.waited(ms));
+    }
+
     pub(crate) fn next(&mut self, flow: FlowId) -> Option<Message> {
         self.links.get_mut(&flow)?.inbox.pop_front()
     }

@@ -17,8 +17,8 @@ mod sections;
 pub use self::definition::{Key, Section};
 pub use self::document::documentation;
 pub use self::sections::{
-    Api, Certificate, Durability, ForkPolicy, ForkSupport, Http, Log, LogFormat, Merge, Policies, Presence,
-    Proxy, Registrar, Server, Sip, Store, Tls, UnknownEpid, User, WebSocket,
+    Api, Certificate, Durability, ForkPolicy, ForkSupport, Http, Lockout, Log, LogFormat, Merge, Overload,
+    Policies, Presence, Proxy, Registrar, Server, Sip, Store, Tls, UnknownEpid, User, WebSocket,
 };
 
 use self::locate::Lines;
@@ -53,6 +53,10 @@ pub struct Config {
     pub registrar: Registrar,
     /// `[proxy]`
     pub proxy: Proxy,
+    /// `[lockout]`
+    pub lockout: Lockout,
+    /// `[overload]`
+    pub overload: Overload,
     /// `[presence]`
     pub presence: Presence,
     /// `[limits]`: bounds of the state machines by their names.
@@ -178,6 +182,8 @@ impl Config {
             Http::section(),
             Registrar::section(),
             Proxy::section(),
+            Lockout::section(),
+            Overload::section(),
             Presence::section(),
             limits_section(),
             Policies::section(),

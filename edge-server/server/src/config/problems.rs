@@ -2,6 +2,7 @@
 
 use super::locate::Lines;
 use super::{Config, ForkSupport, Problem};
+use crate::network::Network;
 use std::collections::BTreeSet;
 use std::path::Path;
 use tributary_sip::HostPort;
@@ -350,6 +351,9 @@ impl Config {
             ),
             ("websocket.output_queue_messages", self.websocket.output_queue_messages, 8),
             ("http.max_head_bytes", self.http.max_head_bytes, 8_192),
+            ("lockout.seconds", self.lockout.seconds as usize, 1),
+            ("lockout.entries", self.lockout.entries as usize, 1_024),
+            ("overload.addresses", self.overload.addresses as usize, 1_024),
             ("server.auth_lifetime_seconds", self.server.auth_lifetime_seconds as usize, 1),
             ("websocket.ping_seconds", self.websocket.ping_seconds as usize, 1),
             ("websocket.pong_seconds", self.websocket.pong_seconds as usize, 1),
@@ -368,6 +372,15 @@ impl Config {
         }
         if self.server.shards > 256 {
             find.add("server.shards", "more than 256", "0 takes the number of cores");
+        }
+        for network in &self.overload.exempt {
+            if Network::parse(network).is_none() {
+                find.add(
+                    "overload.exempt",
+                    format!("{network:?} is neither an address nor a network"),
+                    "give one such as 192.0.2.1 or 192.0.2.0/24",
+                );
+            }
         }
         for origin in &self.websocket.origins {
             if origin != "*" && origin != "null" && !origin.contains("://") {

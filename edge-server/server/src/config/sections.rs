@@ -233,6 +233,50 @@ section! {
 }
 
 section! {
+    /// Who guesses passwords is locked out. The owner is not: no lock reaches a connection that has shown the password, nor an address from which the owner has lately logged in. A locked account is answered 403 with Retry-After, whether the password is right or not.
+    "lockout" Lockout {
+        /// Wrong passwords for one account from one address that lock it for this address; 0 is never.
+        failures_per_address: u32 = 10,
+        /// Wrong passwords for one account from everywhere that lock it for all addresses at which it is not known; 0 is never.
+        failures_per_account: u32 = 100,
+        /// Seconds for which wrong passwords count, and for which a lock holds.
+        seconds: u32 = 900,
+        /// Seconds after a login for which no lock reaches that account at that address.
+        known_seconds: u32 = 604_800,
+        /// Accounts and addresses that are remembered, twice; beyond, those with the fewest failures are forgotten. Of IPv6 a network of 64 bits is one address.
+        entries: u32 = 65_536,
+    }
+}
+
+section! {
+    /// How much anybody may ask for, and what happens when all together ask for too much. A rate of 0 is no limit.
+    "overload" Overload {
+        /// Milliseconds that a message may have waited for its turn. While they wait longer, new REGISTER, PUBLISH, SUBSCRIBE, INVITE and MESSAGE requests are answered 503 with a Retry-After of 5 to 15 s; dialogs and answers go on. 0 is any.
+        lag_ms: u32 = 4_000,
+        /// Requests a second of one user in one shard; more are answered 503 with Retry-After.
+        requests_per_user: u32 = 100,
+        /// Requests that one user may send at once.
+        requests_per_user_burst: u32 = 3_000,
+        /// Messages a second over one connection; a connection that sends more is read more slowly.
+        messages_per_connection: u32 = 500,
+        /// Messages that one connection may send at once.
+        messages_per_connection_burst: u32 = 5_000,
+        /// Messages a second from one address. Its connections are then read more slowly; of its datagrams beyond that one in ten is answered 503 with Retry-After, and the others are dropped unread.
+        messages_per_address: u32 = 2_000,
+        /// Messages that one address may send at once.
+        messages_per_address_burst: u32 = 20_000,
+        /// Connections a second that one address may open; more are refused.
+        connections_per_address: u32 = 100,
+        /// Connections that one address may open at once.
+        connections_per_address_burst: u32 = 2_000,
+        /// Addresses whose messages are counted at a time; who comes then shares what one address may do.
+        addresses: u32 = 65_536,
+        /// Addresses and networks that speak for many users, such as proxies and gateways: no rate holds for them but that of users. Loopback is where a proxy on this machine connects from.
+        exempt: Vec<String> = vec!["127.0.0.0/8".to_owned(), "::1".to_owned()],
+    }
+}
+
+section! {
     /// Presence: lifetimes, times of grace, and what counts as state.
     "presence" Presence {
         /// Seconds for which a device's publication outlives its connection when that dies without a word.

@@ -9,11 +9,12 @@ use crate::shards::{Inbox, Performer, ShardSetup, Shards};
 use crate::store::{Store, StoreError, Table};
 use crate::users::Directory;
 use merge_core::compose::Composition;
+use sha2::{Digest as _, Sha256};
 use std::sync::Arc;
 use tokio::task::JoinSet;
 use tributary_engine::{
-    Auth, Effects, Egress, Everybody, Forking, Input, Lifetime, Limits, Reach, Record, SaysForking, Shard,
-    Timing, Users,
+    Auth, Effects, Egress, Everybody, Forking, Input, Lifetime, Limits, Lockout, Rate, Reach, Record,
+    SaysForking, Shard, Timing, Users, lockout,
 };
 use tributary_sip::SealingKeys;
 use tributary_sip::digest::DigestServer;
@@ -37,6 +38,14 @@ pub(super) fn engine_config(
                 .with_integrity(config.server.digest_integrity),
         ))
     };
+    let lockout = &config.lockout;
+    let rules = lockout::Rules {
+        per_address: lockout.failures_per_address,
+        per_account: lockout.failures_per_account,
+        lock_ms: i64::from(lockout.seconds) * 1_000,
+        known_ms: i64::from(lockout.known_seconds) * 1_000,
+        entries: lockout.entries,
+    };
     let mut limits = Limits::default();
     for (name, value) in &config.limits {
         limits.set(name, *value);
@@ -58,6 +67,11 @@ pub(super) fn engine_config(
             Merge::Union => Composition::Union,
             Merge::Newest => Composition::Newest,
             Merge::MostAvailable => Composition::MostAvailable,
+        },
+        lockout: Some(Arc::new(Lockout::new(rules, lockout_seed(&secret)))),
+        user_rate: Rate {
+            per_second: config.overload.requests_per_user,
+            burst: config.overload.requests_per_user_burst,
         },
         require_registration: presence.require_registration,
         registrar: tributary_engine::Registrar {
@@ -97,6 +111,7 @@ pub(super) fn engine_config(
             publication_grace_ms: milliseconds(presence.grace_seconds),
             subscription_grace_ms: milliseconds(presence.watcher_grace_seconds),
             restart_grace_ms: milliseconds(presence.restart_grace_seconds),
+            lag_ms: config.overload.lag_ms,
             auth_lifetime_ms: milliseconds(config.server.auth_lifetime_seconds),
             ring_ms: milliseconds(config.proxy.ring_seconds),
             t1_ms: config.sip.t1_ms,
@@ -106,6 +121,13 @@ pub(super) fn engine_config(
         limits,
         shards: shard_count(config.server.shards),
     }
+}
+
+/// A part of the secret, told apart from nonces, which are signed with all of it.
+fn lockout_seed(secret: &[u8; 32]) -> [u64; 2] {
+    let digest = Sha256::new().chain_update(b"lockout").chain_update(secret).finalize();
+    let word = |at: usize| digest.iter().skip(at).take(8).fold(0, |word, byte| word << 8 | u64::from(*byte));
+    [word(0), word(8)]
 }
 
 pub(super) fn shard_count(configured: usize) -> u16 {
@@ -162,7 +184,16 @@ pub(super) fn start_shards(
         if count > 0 {
             tracing::info!(shard = index, records = count, "state restored");
         }
-        let setup = ShardSetup { shard, index, inbox, policies, performer, clock, effects };
+        let setup = ShardSetup {
+            shard,
+            index,
+            inbox,
+            policies,
+            performer,
+            clock,
+            effects,
+            lag_ms: engine.timing.lag_ms,
+        };
         tasks.spawn(crate::shards::run(setup));
     }
     Ok(tasks)

@@ -29,8 +29,8 @@ use crate::shards::{Performer, Shards};
 use crate::site::Site;
 use crate::store::{RedbStore, Store, StoreError, Writer};
 use crate::transport::{
-    Admission, Certificates, Door, Flows, OriginPolicy, OutboxLimits, Services, Sockets, StreamSettings,
-    WebSocketSettings,
+    Admission, Certificates, Door, Flows, OriginPolicy, OutboxLimits, Rates, Services, Sockets,
+    StreamSettings, WebSocketSettings,
 };
 use crate::users::Directory;
 use policy_sandbox::{Compile, Sandbox, Settings as SandboxSettings};
@@ -200,11 +200,17 @@ pub async fn start(config: Config, surroundings: Surroundings) -> Result<Running
         let every = (config.tls.reload_seconds > 0).then(|| seconds(config.tls.reload_seconds));
         tokio::spawn(Arc::clone(certificates).keep_current(every, metrics.clone(), stopping.clone()));
     }
+    let rates = Arc::new(Rates::new(&config.overload, clock, metrics.clone()));
     let services = Arc::new(Services {
         flows: Arc::clone(&flows),
         shards: shards.clone(),
         metrics,
-        admission: Admission::new(config.websocket.max_connections, config.websocket.connections_per_address),
+        admission: Admission::new(
+            config.websocket.max_connections,
+            config.websocket.connections_per_address,
+            Some(Arc::clone(&rates)),
+        ),
+        rates,
         origins: OriginPolicy::new(&config.websocket.origins, config.server.listen.ip()),
         websocket: WebSocketSettings {
             max_message: config.websocket.max_message_bytes,

@@ -1,6 +1,7 @@
 //! What the state machines tell, as log lines and numbers.
 
 use crate::metrics::{Metrics, count as add};
+use tributary_engine::lockout::Locked;
 use tributary_engine::{Effect, Event};
 
 /// Notes what a request came to in its span, and logs what is worth a line.
@@ -74,6 +75,16 @@ pub(super) fn count(event: &Event, metrics: &Metrics) {
             add(&metrics.limit_reached, "limit", *limit);
             tracing::warn!(limit, "a limit was reached");
         }
+        Event::LockedOut { account, address, what } => {
+            let (by, scope) = match what {
+                Locked::Here => ("address", "at this address"),
+                Locked::Everywhere => ("account", "everywhere but where it is known"),
+            };
+            add(&metrics.lockouts, "by", by);
+            // The name may be made up: it is written so that it cannot be taken for more of the line.
+            tracing::warn!(?account, %address, "passwords were guessed; the account is locked {scope}");
+        }
+        Event::TurnedAway { why } => add(&metrics.turned_away, "why", *why),
         Event::AuthenticationFailed { why } => add(&metrics.authentication_failures, "why", *why),
         Event::PolicyFailed { aor, policy, code, message } => {
             name("policy_failed");

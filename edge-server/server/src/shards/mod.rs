@@ -18,6 +18,7 @@ pub use self::task::ShardSetup;
 pub(crate) use self::task::run;
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 use tributary_engine::{Answer, Flow, FlowId, Input, Notice, Query, Router, Scope};
 use tributary_sip::Message;
@@ -29,6 +30,8 @@ pub const QUEUE: usize = 1_024;
 /// One thing for a shard's task.
 #[derive(Debug)]
 pub(crate) enum Task {
+    /// A message, and when it was read.
+    Message(Instant, Flow, Message),
     /// For the state machine.
     Input(Input),
     /// A question, and where its answer goes.
@@ -37,10 +40,12 @@ pub(crate) enum Task {
     Stop,
 }
 
-/// A message whose shard's queue is full.
+/// A message whose shard's queue is full, or whose sender has to wait.
 #[derive(Debug)]
 pub struct Full {
     index: u16,
+    /// It is too early before.
+    wait: Option<Duration>,
     task: Box<Task>,
 }
 
@@ -92,15 +97,28 @@ impl Shards {
     pub fn try_message(&self, flow: Flow, message: Message) -> Result<(), Full> {
         let index = self.router.shard(&message);
         let Some(queue) = self.queues.get(usize::from(index)) else { return Ok(()) };
-        match queue.try_send(Task::Input(Input::Message { flow, message })) {
-            Err(mpsc::error::TrySendError::Full(task)) => Err(Full { index, task: Box::new(task) }),
+        match queue.try_send(Task::Message(Instant::now(), flow, message)) {
+            Err(mpsc::error::TrySendError::Full(task)) => {
+                Err(Full { index, wait: None, task: Box::new(task) })
+            }
             // A shard that has ended takes nothing more: the server stops.
             Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => Ok(()),
         }
     }
 
-    /// Gives what found a queue full, in its turn.
+    /// A message that is given to its shard when its sender has waited for so long.
+    pub(crate) fn after(&self, wait: Duration, flow: Flow, message: Message) -> Full {
+        let index = self.router.shard(&message);
+        // What it waits for its sender's sake is not for want of time.
+        let task = Task::Message(Instant::now() + wait, flow, message);
+        Full { index, wait: Some(wait), task: Box::new(task) }
+    }
+
+    /// Gives what found a queue full, or came too early, in its turn.
     pub async fn give_when_there_is_room(&self, full: Full) {
+        if let Some(wait) = full.wait {
+            tokio::time::sleep(wait).await;
+        }
         self.give(full.index, *full.task).await;
     }
 

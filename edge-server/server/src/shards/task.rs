@@ -5,6 +5,7 @@ use super::{Inbox, Task};
 use crate::clock::Clock;
 use std::collections::HashMap;
 use std::future::pending;
+use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::sleep_until;
 use tracing::Instrument as _;
@@ -33,6 +34,8 @@ pub struct ShardSetup<P> {
     pub clock: Clock,
     /// What restoring its state brought up.
     pub effects: Effects,
+    /// Milliseconds that a message may wait for the shard; 0 is any.
+    pub lag_ms: u32,
 }
 
 impl<P> std::fmt::Debug for ShardSetup<P> {
@@ -43,9 +46,18 @@ impl<P> std::fmt::Debug for ShardSetup<P> {
 
 /// Runs a shard until [`Task::Stop`], or until the store fails.
 pub(crate) async fn run<P: PolicyHost + Send>(setup: ShardSetup<P>) {
-    let ShardSetup { shard, index, mut inbox, policies, performer, clock, effects } = setup;
-    let mut owner =
-        Owner { shard, policies, performer, clock, effects, queries: HashMap::new(), next_query: 0 };
+    let ShardSetup { shard, index, mut inbox, policies, performer, clock, effects, lag_ms } = setup;
+    let mut owner = Owner {
+        shard,
+        policies,
+        performer,
+        clock,
+        effects,
+        queries: HashMap::new(),
+        next_query: 0,
+        lag_ms,
+        lags: false,
+    };
     let mut batch = Vec::with_capacity(BATCH);
     if !owner.perform().await {
         return;
@@ -71,6 +83,10 @@ pub(crate) async fn run<P: PolicyHost + Send>(setup: ShardSetup<P>) {
         }
         for task in batch.drain(..) {
             match task {
+                Task::Message(read, flow, message) => {
+                    owner.waited(read.elapsed());
+                    owner.handle(Input::Message { flow, message });
+                }
                 Task::Input(input) => owner.handle(input),
                 Task::Query(query, reply) => owner.ask(query, reply),
                 Task::Stop => stop = true,
@@ -94,6 +110,9 @@ struct Owner<P> {
     effects: Effects,
     queries: HashMap<u64, oneshot::Sender<Answer>>,
     next_query: u64,
+    /// `overload.lag_ms`, and whether it is exceeded.
+    lag_ms: u32,
+    lags: bool,
 }
 
 impl<P: PolicyHost + Send> Owner<P> {
@@ -109,6 +128,21 @@ impl<P: PolicyHost + Send> Owner<P> {
                 }
             }),
             None => self.shard.handle(now, input, &mut self.policies, &mut self.effects),
+        }
+    }
+
+    /// Tells the shard how long its next message has waited, and everybody else when that is too long.
+    fn waited(&mut self, wait: Duration) {
+        let ms = u32::try_from(wait.as_millis()).unwrap_or(u32::MAX);
+        self.shard.waited(ms);
+        let lags = self.lag_ms > 0 && ms > self.lag_ms;
+        if lags != self.lags {
+            self.lags = lags;
+            if lags {
+                tracing::warn!(ms, "messages wait too long for a shard; what is new is turned away");
+            } else {
+                tracing::info!("messages are no longer waiting too long");
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 //! How many connections there may be, in all and from one address.
 
+use super::Rates;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,6 +15,7 @@ pub struct Admission {
 struct Shared {
     total: u32,
     per_address: u32,
+    rates: Option<Arc<Rates>>,
     counts: Mutex<Counts>,
 }
 
@@ -37,6 +39,8 @@ pub enum Full {
     Total,
     /// `websocket.connections_per_address` is reached.
     Address,
+    /// `overload.connections_per_address` is reached: too many were opened lately.
+    Rate,
 }
 
 impl Full {
@@ -45,16 +49,21 @@ impl Full {
         match self {
             Self::Total => "full",
             Self::Address => "address_full",
+            Self::Rate => "address_rate",
         }
     }
 }
 
 impl Admission {
-    /// Limits of 0 are none.
-    pub fn new(total: u32, per_address: u32) -> Self {
+    /// Limits of 0 are none. `rates` say how often an address may come.
+    pub fn new(total: u32, per_address: u32, rates: Option<Arc<Rates>>) -> Self {
         let no_limit = |limit: u32| if limit == 0 { u32::MAX } else { limit };
-        let shared =
-            Shared { total: no_limit(total), per_address: no_limit(per_address), counts: Mutex::default() };
+        let shared = Shared {
+            total: no_limit(total),
+            per_address: no_limit(per_address),
+            rates,
+            counts: Mutex::default(),
+        };
         Self { shared: Arc::new(shared) }
     }
 
@@ -63,6 +72,9 @@ impl Admission {
     /// # Errors
     /// Which limit is reached.
     pub fn enter(&self, address: IpAddr) -> Result<Place, Full> {
+        if self.shared.rates.as_ref().is_some_and(|rates| !rates.opens(address)) {
+            return Err(Full::Rate);
+        }
         let mut counts = self.shared.counts.lock().unwrap_or_else(PoisonError::into_inner);
         if counts.total >= self.shared.total {
             return Err(Full::Total);
@@ -96,7 +108,7 @@ mod tests {
 
     #[test]
     fn an_address_that_is_full_leaves_room_for_others_until_all_is_full() {
-        let admission = Admission::new(3, 2);
+        let admission = Admission::new(3, 2, None);
         let (a, b) = (IpAddr::from([127, 0, 0, 1]), IpAddr::from([127, 0, 0, 2]));
         let first = admission.enter(a).unwrap();
         let _second = admission.enter(a).unwrap();
@@ -109,7 +121,7 @@ mod tests {
 
     #[test]
     fn zero_is_no_limit_and_addresses_without_connections_are_forgotten() {
-        let admission = Admission::new(0, 0);
+        let admission = Admission::new(0, 0, None);
         let places: Vec<Place> = (0..100).map(|_| admission.enter([127, 0, 0, 1].into()).unwrap()).collect();
         drop(places);
         assert!(admission.shared.counts.lock().unwrap().by_address.is_empty());

@@ -8,7 +8,8 @@
 //! full queue or a full buffer is lost, as any network may lose it; whoever said it says it again.
 
 use super::Services;
-use super::peer::complaint;
+use super::peer::{complaint, tag};
+use super::rates::Datagram;
 use bytes::Bytes;
 use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, sendmmsg};
 use socket2::{Domain, Protocol, Socket, Type};
@@ -21,7 +22,7 @@ use tokio::net::UdpSocket;
 use tokio::sync::watch;
 use tributary_engine::{Flow, FlowId, Hop, Packet, Transport};
 use tributary_sip::transaction::TransactionId;
-use tributary_sip::{Message, stun};
+use tributary_sip::{Message, Method, Name, ResponseBuilder, Status, stun};
 
 /// Datagrams in one system call.
 const BATCH: usize = 32;
@@ -140,6 +141,13 @@ impl Datagrams {
                 crate::metrics::count(&metrics.datagrams_lost, "where", "sending");
             }
         };
+        match services.rates.datagram(peer.ip()) {
+            Datagram::Taken => {}
+            Datagram::Refused(seconds) => {
+                return refusal(octets, seconds, services).iter().for_each(|answer| reply(answer));
+            }
+            Datagram::Dropped => return,
+        }
         if stun::is_stun(octets) {
             match stun::answer(octets, peer) {
                 Some(answer) => reply(&answer),
@@ -163,6 +171,16 @@ impl Datagrams {
             Err(error) => complaint(&error, flow, metrics).iter().for_each(|answer| reply(answer)),
         }
     }
+}
+
+/// The answer to a request that is one too many.
+fn refusal(octets: &[u8], seconds: u64, services: &Services) -> Option<Bytes> {
+    let request = Message::parse_with(Bytes::copy_from_slice(octets), &services.streams.message).ok()?;
+    if !request.is_request() || request.method() == Method::Ack {
+        return None;
+    }
+    let refusal = ResponseBuilder::new(&request, Status::SERVICE_UNAVAILABLE).to_tag(&tag());
+    refusal.header(Name::RetryAfter, seconds.to_string()).build().ok()
 }
 
 fn bind(address: SocketAddr) -> io::Result<UdpSocket> {

@@ -103,6 +103,11 @@ impl FlowHandle {
         self.id
     }
 
+    /// The other end.
+    pub(crate) fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
     /// The flow as the state machines see it at this moment.
     pub fn flow(&self) -> Flow {
         let identity = lock(&self.identity);

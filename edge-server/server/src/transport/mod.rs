@@ -12,6 +12,7 @@ mod listener;
 mod origin;
 mod peer;
 mod progress;
+mod rates;
 pub(crate) mod stream;
 mod tls;
 mod websocket;
@@ -26,6 +27,7 @@ pub use self::listener::Door;
 pub(crate) use self::listener::run;
 pub use self::origin::OriginPolicy;
 pub(crate) use self::origin::is_loopback_name;
+pub use self::rates::Rates;
 pub use self::stream::Settings as StreamSettings;
 pub use self::tls::TlsError;
 pub use self::websocket::Settings as WebSocketSettings;
@@ -54,6 +56,8 @@ pub struct Services {
     pub metrics: Metrics,
     /// How many connections there may be.
     pub admission: Admission,
+    /// How often whoever connects may speak.
+    pub rates: Arc<Rates>,
     /// Which pages may connect.
     pub origins: OriginPolicy,
     /// Lengths and times of a WebSocket.

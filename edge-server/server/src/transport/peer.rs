@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::timeout;
+use tributary_engine::rate::Bucket;
 use tributary_engine::{FlowId, Packet};
 use tributary_sip::{KeepAlive, Message, ParseError};
 
@@ -24,13 +25,15 @@ pub(super) struct Peer {
     pub(super) handle: Arc<FlowHandle>,
     pub(super) services: Arc<Services>,
     garbage: u32,
+    /// What is left of `overload.messages_per_connection`.
+    left: Bucket,
 }
 
 /// What became of a message.
 pub(super) enum Heard {
     /// It was taken care of.
     Done,
-    /// Its shard's queue is full: see [`Peer::wait_for_room`].
+    /// Its shard's queue is full, or it came too soon after others: see [`Peer::wait_for_room`].
     Full(Full),
     /// It was one too many.
     End(End),
@@ -38,7 +41,7 @@ pub(super) enum Heard {
 
 impl Peer {
     pub(super) fn new(handle: Arc<FlowHandle>, services: Arc<Services>) -> Self {
-        Self { handle, services, garbage: 0 }
+        Self { handle, services, garbage: 0, left: Bucket::default() }
     }
 
     /// The connection has ended: nothing more is sent over it, and every shard hears of it. `open` counts
@@ -55,10 +58,15 @@ impl Peer {
     /// Reads a message and gives it to its shard. `raw` is a copy of just this message, so that what
     /// keeps a part of it keeps no more alive.
     pub(super) fn hear(&mut self, raw: Bytes) -> Heard {
+        let wait = self.services.rates.wait(self.handle.peer().ip(), &mut self.left);
         match Message::parse_with(raw, &self.services.streams.message) {
             Ok(message) => {
                 self.garbage = 0;
-                match self.services.shards.try_message(self.handle.flow(), message) {
+                let shards = &self.services.shards;
+                if let Some(wait) = wait {
+                    return Heard::Full(shards.after(wait, self.handle.flow(), message));
+                }
+                match shards.try_message(self.handle.flow(), message) {
                     Ok(()) => Heard::Done,
                     Err(full) => Heard::Full(full),
                 }
@@ -156,7 +164,7 @@ pub(super) fn complaint(error: &ParseError, flow: FlowId, metrics: &Metrics) -> 
 
 /// A To tag for an answer that no state machine gives. Random, as every tag must be; without
 /// random bytes there is no state either, and the flow's end will tell.
-fn tag() -> String {
+pub(super) fn tag() -> String {
     let mut bytes = [0; 8];
     if getrandom::fill(&mut bytes).is_err() {
         tracing::error!("the system gives no random bytes");

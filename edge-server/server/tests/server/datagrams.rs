@@ -179,3 +179,29 @@ async fn after_a_restart_a_watcher_over_udp_goes_on_without_asking_again() {
     }
     assert!(server.stop().await);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_sends_too_much_is_told_when_to_come_again_and_others_are_served() {
+    let server = udp(|config| {
+        config.overload.exempt.clear();
+        config.overload.messages_per_address = 1;
+        config.overload.messages_per_address_burst = 5;
+    })
+    .await;
+    let mut flood = Phone::new(server.sip.udp[0], "flood").await;
+    let refused = loop {
+        let request = flood.request("OPTIONS", "sip:example.com", "", "");
+        flood.send(&request).await;
+        let answer = flood.message().await;
+        if answer.status() != Some(Status::OK) {
+            break answer;
+        }
+    };
+    assert_eq!(refused.status(), Some(Status::SERVICE_UNAVAILABLE));
+    assert_eq!(refused.header(Name::RetryAfter), Some("1"));
+    assert!(refused.to().unwrap().tag().is_some());
+    let socket = UdpSocket::bind(("127.0.0.2", 0)).await.unwrap();
+    let mut other = Phone { socket, ..Phone::new(server.sip.udp[0], "other").await };
+    other.does(200, "OPTIONS", "sip:example.com", "", "").await;
+    server.stop().await;
+}

@@ -107,6 +107,29 @@ async fn one_connection_too_many_from_an_address_is_told_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_opens_connections_too_fast_is_turned_away_and_another_is_not() {
+    let server = server(|config| {
+        config.overload.exempt.clear();
+        config.overload.connections_per_address = 1;
+        config.overload.connections_per_address_burst = 2;
+    })
+    .await;
+    let request = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    let refused = loop {
+        let answer = raw(server.address, request).await;
+        if answer.status != 200 {
+            break answer;
+        }
+    };
+    assert_eq!((refused.status, refused.error().as_str()), (503, "full"));
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+    let stream = socket.connect(server.address).await.unwrap();
+    assert_eq!(crate::harness::exchange(stream, request).await.status, 200);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_sends_no_request_is_let_go() {
     let server = server(|config| config.http.handshake_seconds = 1).await;
     let mut silent = TcpStream::connect(server.address).await.unwrap();

@@ -2,6 +2,7 @@
 
 use crate::harness::{Client, server, wait_for_metric, within};
 use futures_util::{SinkExt as _, StreamExt as _};
+use std::collections::BTreeSet;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message as Frame;
@@ -139,5 +140,28 @@ async fn who_sends_faster_than_its_shard_takes_gets_every_answer_in_order() {
         }
     };
     within("all answers", async { tokio::join!(sending, reading) }).await;
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_sends_too_much_is_read_more_slowly_and_loses_nothing() {
+    let server = server(|config| {
+        config.overload.exempt.clear();
+        config.overload.messages_per_connection = 200;
+        config.overload.messages_per_connection_burst = 2;
+    })
+    .await;
+    let mut alice = Client::connect(server.address, "alice").await;
+    let requests: Vec<_> = (0..20).map(|_| alice.request("OPTIONS", "sip:example.com", "", "")).collect();
+    for request in &requests {
+        alice.send(request).await;
+    }
+    let call_id = |text: &str| text.lines().find(|line| line.starts_with("Call-ID")).map(str::to_owned);
+    let mut asked: BTreeSet<_> = requests.iter().map(|request| call_id(request)).collect();
+    while !asked.is_empty() {
+        let answer = alice.message().await;
+        assert!(answer.starts_with("SIP/2.0 200 ") && asked.remove(&call_id(&answer)), "{answer}");
+    }
+    wait_for_metric(&server, "tributary_turned_away_total{why=\"connection_rate\"} ").await;
     server.stop().await;
 }

@@ -1,0 +1,313 @@
+//! Who guesses passwords is locked out, and the owner is not.
+//!
+//! ```text
+//!   failures of an account from one address  ──▶ this address has to wait
+//!   failures of an account from anywhere     ──▶ every address has to wait,
+//!                                                but those from which the owner has lately logged in
+//! ```
+//! Nobody is asked over a connection that has shown the password already, so that no lock reaches it. From
+//! an address that the owner is known at, guesses are bounded by the rate limits alone: whoever could lock
+//! it could lock the owner out. Names that are no user's are counted like others, for what is locked would
+//! tell who exists.
+//!
+//! All shards share one, because a guesser can choose which shard is asked.
+
+use crate::hashing::Keyed;
+use crate::rate::network;
+use merge_core::time::Millis;
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// When an account is locked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// Failures of one account from one address that lock it there; 0 is never.
+    pub per_address: u32,
+    /// Failures of one account from everywhere that lock it; 0 is never.
+    pub per_account: u32,
+    /// Milliseconds for which failures count, and for which a lock holds.
+    pub lock_ms: i64,
+    /// Milliseconds after a login for which no lock reaches that account at that address.
+    pub known_ms: i64,
+    /// How many failing accounts and addresses are remembered, and how many at which an account is known.
+    pub entries: u32,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self { per_address: 10, per_account: 100, lock_ms: 900_000, known_ms: 604_800_000, entries: 65_536 }
+    }
+}
+
+/// What a failure has locked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Locked {
+    /// The account, for the address that it came from.
+    Here,
+    /// The account, for every address that it is not known at.
+    Everywhere,
+}
+
+/// The failures of all accounts.
+pub struct Lockout {
+    rules: Rules,
+    state: Mutex<State>,
+}
+
+struct State {
+    keyed: Keyed,
+    failures: Memory,
+    known: Memory,
+}
+
+impl Lockout {
+    /// Nobody has failed. `seed` is secret, so that nobody can choose whose failures are forgotten.
+    #[must_use]
+    pub fn new(rules: Rules, seed: [u64; 2]) -> Self {
+        let memory = |kept_ms| Memory::new(rules.entries as usize, kept_ms);
+        let state = State {
+            keyed: Keyed::new(seed[0], seed[1]),
+            failures: memory(rules.lock_ms),
+            known: memory(rules.known_ms),
+        };
+        Self { rules, state: Mutex::new(state) }
+    }
+
+    /// For how many more ms nobody at `address` may try to be `account`.
+    #[must_use]
+    pub fn locked(&self, account: &str, address: IpAddr, now: Millis) -> Option<i64> {
+        let state = self.state();
+        let (here, everywhere) = state.names(account, address);
+        if state.known.find(here, now).is_some() {
+            return None;
+        }
+        let lock = |name, most: u32| {
+            let failed = state.failures.find(name, now).filter(|failed| most > 0 && failed.count >= most)?;
+            Some(failed.at.0 + self.rules.lock_ms - now.0)
+        };
+        lock(here, self.rules.per_address).max(lock(everywhere, self.rules.per_account))
+    }
+
+    /// Somebody at `address` did not know the password of `account`. Says what that has locked.
+    pub fn failed(&self, account: &str, address: IpAddr, now: Millis) -> Option<Locked> {
+        let mut state = self.state();
+        let (here, everywhere) = state.names(account, address);
+        let known = state.known.find(here, now).is_some();
+        let locked_here = state.failures.count(here, self.rules.per_address, now);
+        let locked = state.failures.count(everywhere, self.rules.per_account, now);
+        match (locked, locked_here && !known) {
+            (true, _) => Some(Locked::Everywhere),
+            (false, true) => Some(Locked::Here),
+            (false, false) => None,
+        }
+    }
+
+    /// The owner of `account` has shown the password at `address`.
+    pub fn succeeded(&self, account: &str, address: IpAddr, now: Millis) {
+        let mut state = self.state();
+        let (here, _) = state.names(account, address);
+        state.failures.forget(here);
+        state.known.put(Entry { name: here, count: 1, at: now }, now);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Counts are whole even after a panic beside them.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Lockout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lockout").field("rules", &self.rules).finish_non_exhaustive()
+    }
+}
+
+impl State {
+    /// The names of an account at an address, and of it everywhere.
+    fn names(&self, account: &str, address: IpAddr) -> (u64, u64) {
+        let account = account.as_bytes();
+        (self.keyed.of(&[account, &network(address).to_be_bytes()]), self.keyed.of(&[account]))
+    }
+}
+
+/// Entries in one set of a [`Memory`].
+const WAYS: usize = 8;
+
+/// What happened under some names, of bounded size. A name has its place in one set; where that is full,
+/// what is over goes first, then what happened the fewest times, then the oldest: who fails under many
+/// names does not make those forgotten that failed often.
+struct Memory {
+    entries: Vec<Entry>,
+    kept_ms: i64,
+}
+
+#[derive(Clone, Copy)]
+struct Entry {
+    name: u64,
+    count: u32,
+    /// When the first was counted, and from when on there were enough.
+    at: Millis,
+}
+
+impl Entry {
+    const NONE: Self = Self { name: 0, count: 0, at: Millis(i64::MIN) };
+}
+
+impl Memory {
+    fn new(entries: usize, kept_ms: i64) -> Self {
+        Self { entries: vec![Entry::NONE; entries.max(1).next_multiple_of(WAYS)], kept_ms }
+    }
+
+    fn is_over(&self, entry: &Entry, now: Millis) -> bool {
+        entry.count == 0 || entry.at.0.saturating_add(self.kept_ms) <= now.0
+    }
+
+    /// The set of a name.
+    fn set(&self, name: u64) -> std::ops::Range<usize> {
+        let sets = (self.entries.len() / WAYS).max(1);
+        let first = (name % sets as u64) as usize * WAYS;
+        first..first + WAYS
+    }
+
+    fn place(&self, name: u64) -> Option<usize> {
+        let set = self.set(name);
+        let first = set.start;
+        let at = self.entries.get(set)?.iter().position(|entry| entry.count > 0 && entry.name == name)?;
+        Some(first + at)
+    }
+
+    fn find(&self, name: u64, now: Millis) -> Option<Entry> {
+        self.entries.get(self.place(name)?).filter(|entry| !self.is_over(entry, now)).copied()
+    }
+
+    fn forget(&mut self, name: u64) {
+        if let Some(at) = self.place(name) {
+            self.entries[at] = Entry::NONE;
+        }
+    }
+
+    /// Counts one more; true when that made it enough.
+    fn count(&mut self, name: u64, enough: u32, now: Millis) -> bool {
+        let mut entry = self.find(name, now).unwrap_or(Entry { name, count: 0, at: now });
+        entry.count = entry.count.saturating_add(1);
+        let is_enough = enough > 0 && entry.count == enough;
+        if is_enough {
+            entry.at = now;
+        }
+        self.put(entry, now);
+        is_enough
+    }
+
+    fn put(&mut self, entry: Entry, now: Millis) {
+        let victim = self.place(entry.name).or_else(|| {
+            self.set(entry.name).min_by_key(|&at| {
+                let old = &self.entries[at];
+                (!self.is_over(old, now), old.count, old.at)
+            })
+        });
+        if let Some(at) = victim {
+            self.entries[at] = entry;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RULES: Rules = Rules { per_address: 3, per_account: 6, lock_ms: 100, known_ms: 1_000, entries: 64 };
+
+    fn lockout() -> Lockout {
+        Lockout::new(RULES, [1, 2])
+    }
+
+    fn address(last: u8) -> IpAddr {
+        IpAddr::from([192, 0, 2, last])
+    }
+
+    /// Fails so many times at one address, and gives what came of each.
+    fn fail(lockout: &Lockout, at: u8, times: usize, now: i64) -> Vec<Option<Locked>> {
+        (0..times).map(|_| lockout.failed("alice", address(at), Millis(now))).collect()
+    }
+
+    #[test]
+    fn an_account_is_locked_at_the_address_that_failed_and_only_there_and_for_its_time() {
+        let lockout = lockout();
+        assert_eq!(fail(&lockout, 1, 3, 0), [None, None, Some(Locked::Here)]);
+        assert_eq!(lockout.locked("alice", address(1), Millis(40)), Some(60));
+        assert_eq!(lockout.locked("alice", address(2), Millis(40)), None);
+        assert_eq!(lockout.locked("bob", address(1), Millis(40)), None);
+        assert_eq!(lockout.locked("alice", address(1), Millis(100)), None);
+    }
+
+    #[test]
+    fn failures_far_apart_lock_nothing_and_a_login_makes_those_before_it_forgotten() {
+        let lockout = lockout();
+        for now in [0, 60, 120, 180, 240] {
+            assert_eq!(fail(&lockout, 1, 1, now), [None], "{now}");
+        }
+        let lockout = self::lockout();
+        fail(&lockout, 1, 2, 0);
+        lockout.succeeded("alice", address(1), Millis(0));
+        assert_eq!(fail(&lockout, 1, 2, 0), [None, None]);
+    }
+
+    #[test]
+    fn failures_from_many_addresses_lock_the_account_everywhere_but_where_its_owner_is_known() {
+        let lockout = lockout();
+        lockout.succeeded("alice", address(9), Millis(0));
+        let locked: Vec<_> = (1..=6).flat_map(|at| fail(&lockout, at, 1, 10)).flatten().collect();
+        assert_eq!(locked, [Locked::Everywhere]);
+        assert_eq!(
+            lockout.locked("alice", address(7), Millis(10)),
+            Some(100),
+            "an address that never failed"
+        );
+        assert_eq!(lockout.locked("alice", address(9), Millis(10)), None, "the owner's");
+        assert_eq!(lockout.locked("bob", address(7), Millis(10)), None);
+    }
+
+    #[test]
+    fn whoever_fails_at_the_owners_address_does_not_lock_the_owner_out_of_it_while_it_is_known() {
+        let lockout = lockout();
+        lockout.succeeded("alice", address(1), Millis(0));
+        fail(&lockout, 1, 50, 10);
+        assert_eq!(lockout.locked("alice", address(1), Millis(10)), None);
+        assert_eq!(fail(&lockout, 1, 3, 1_000), [None, None, Some(Locked::Here)], "that was long ago");
+        assert!(lockout.locked("alice", address(1), Millis(1_000)).is_some());
+    }
+
+    #[test]
+    fn a_network_of_ipv6_is_one_address_and_a_mapped_address_is_that_of_ipv4() {
+        let lockout = lockout();
+        for last in 1..=3 {
+            let address = format!("2001:db8::{last}").parse().unwrap();
+            lockout.failed("alice", address, Millis(0));
+        }
+        assert!(lockout.locked("alice", "2001:db8::ffff".parse().unwrap(), Millis(0)).is_some());
+        assert!(lockout.locked("alice", "2001:db8:0:1::1".parse().unwrap(), Millis(0)).is_none());
+        for _ in 0..3 {
+            lockout.failed("bob", "::ffff:192.0.2.1".parse().unwrap(), Millis(0));
+        }
+        assert!(lockout.locked("bob", address(1), Millis(0)).is_some());
+    }
+
+    #[test]
+    fn a_flood_of_names_takes_no_more_room_and_does_not_undo_a_lock() {
+        let lockout = lockout();
+        fail(&lockout, 1, 3, 0);
+        for name in 0..10_000 {
+            lockout.failed(&name.to_string(), address(2), Millis(1));
+        }
+        assert!(lockout.locked("alice", address(1), Millis(2)).is_some());
+        assert_eq!(lockout.state().failures.entries.len(), 64);
+    }
+
+    #[test]
+    fn zero_locks_nothing() {
+        let lockout = Lockout::new(Rules { per_address: 0, per_account: 0, ..RULES }, [1, 2]);
+        assert!(fail(&lockout, 1, 100, 0).into_iter().flatten().next().is_none());
+        assert_eq!(lockout.locked("alice", address(1), Millis(0)), None);
+    }
+}
