@@ -4,13 +4,14 @@
 //! of record of the Request-URI, what follows in a dialog by To, which names the presentity (a mark in
 //! the Request-URI, our Contact, stands in where To does not). INVITE, ACK and CANCEL go by the
 //! Request-URI whatever their To, for they are one transaction and have it in common. What names
-//! nobody goes by its Call-ID, and what is for a temporary GRUU by the number that is sealed in it. So a repetition always meets its transaction.
+//! nobody goes by its Call-ID, and a temporary GRUU by the number of its user that is sealed in it. So a
+//! repetition always meets its transaction.
 //!
 //! Responses: by the mark in the branch, which we made. Nobody outside can make one.
 
 use crate::random::Random;
 use tributary_sip::gruu::{Gruu, Temporary};
-use tributary_sip::{Aor, MAGIC_COOKIE, Message, Method, SealingKeys};
+use tributary_sip::{Aor, MAGIC_COOKIE, Message, Method, SealingKeys, Uri};
 
 /// Finds the shard of a message. Looks at no state: any task of the server can ask.
 #[derive(Clone, Debug)]
@@ -46,7 +47,7 @@ impl Router {
         if !message.is_request() {
             return self.marked(message).unwrap_or_else(|| self.among(hash_of(message.call_id())));
         }
-        match self.place_of_gruu(message).unwrap_or_else(|| place(message)) {
+        match self.place(message) {
             Place::Hash(hash) => self.among(hash),
             Place::Shard(index) => index % self.shards(),
         }
@@ -58,12 +59,34 @@ impl Router {
         self.among(hash_of(aor))
     }
 
-    /// What is forwarded to a temporary GRUU goes where its user's bindings are, within a dialog or not.
-    fn place_of_gruu(&self, request: &Message) -> Option<Place> {
-        if matches!(request.method(), Method::Register | Method::Publish | Method::Subscribe) {
-            return None;
+    fn place(&self, request: &Message) -> Place {
+        let to = request.to().ok();
+        let to_key = to.as_ref().and_then(|to| self.key(to.uri));
+        let in_dialog = to.as_ref().is_some_and(|to| to.tag().is_some());
+        match request.method() {
+            Method::Register => to_key,
+            // It is in no dialog, whatever tag its To has.
+            Method::Publish | Method::Invite | Method::Ack | Method::Cancel => self.key(request.uri()),
+            // A device that gave its GRUU as its Contact is where its user's bindings are.
+            method if in_dialog => {
+                let device = || self.place_of_gruu(request.uri()).filter(|_| method != Method::Subscribe);
+                device().or(to_key).or_else(|| {
+                    let user = request.request_uri().ok()?.user?;
+                    contact_shard(user).map(Place::Shard)
+                })
+            }
+            _ => self.key(request.uri()),
         }
-        let (keys, uri) = (self.keys.as_ref()?, request.request_uri().ok()?);
+        .unwrap_or_else(|| Place::Hash(hash_of(request.call_id())))
+    }
+
+    /// Where the user is whom a URI names.
+    fn key(&self, uri: &str) -> Option<Place> {
+        self.place_of_gruu(uri).or_else(|| Some(Place::Hash(hash_of(named(uri)?.as_str()))))
+    }
+
+    fn place_of_gruu(&self, uri: &str) -> Option<Place> {
+        let (keys, uri) = (self.keys.as_ref()?, Uri::parse(uri).ok()?);
         let Some(Gruu::Temporary(sealed)) = Gruu::of(&uri) else { return None };
         Some(Place::Hash(Temporary::open(keys, sealed)?.holder))
     }
@@ -90,22 +113,6 @@ enum Place {
     Shard(u16),
 }
 
-fn place(request: &Message) -> Place {
-    let to = request.to().ok();
-    let to_key = to.as_ref().and_then(|to| key(to.uri));
-    match request.method() {
-        Method::Register => to_key,
-        // It is in no dialog, whatever tag its To has.
-        Method::Publish | Method::Invite | Method::Ack | Method::Cancel => key(request.uri()),
-        _ if to.as_ref().is_some_and(|to| to.tag().is_some()) => to_key.or_else(|| {
-            let user = request.request_uri().ok()?.user?;
-            contact_shard(user).map(Place::Shard)
-        }),
-        _ => key(request.uri()),
-    }
-    .unwrap_or_else(|| Place::Hash(hash_of(request.call_id())))
-}
-
 /// The hash that places an address of record or a Call-ID. Fixed for ever: it is not keyed, because
 /// every node of a cluster must come to the same place.
 pub(crate) fn hash_of(name: &str) -> u64 {
@@ -124,10 +131,6 @@ pub(crate) fn named(uri: &str) -> Option<Aor> {
         Some(without) => Aor::parse(without).ok(),
         None => Some(aor),
     }
-}
-
-fn key(uri: &str) -> Option<Place> {
-    named(uri).map(|aor| Place::Hash(hash_of(aor.as_str())))
 }
 
 /// The user part of our Contact.
@@ -212,6 +215,10 @@ fn push_hex(out: &mut Vec<u8>, value: u32) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn router() -> Router {
+        Router::new([0; 32], 1)
+    }
     use bytes::Bytes;
 
     const SEED: [u8; 32] = [7; 32];
@@ -253,7 +260,7 @@ mod tests {
             ("SUBSCRIBE", "sip:ps-3@example.com", "<sip:alice@example.com>;tag=9"),
             ("SUBSCRIBE", "sip:ps-3@example.com", "<sip:alice@example.com:5060>;tag=9"),
         ] {
-            assert_eq!(place(&request(method, uri, to)), alice, "{method} {uri} {to}");
+            assert_eq!(router().place(&request(method, uri, to)), alice, "{method} {uri} {to}");
         }
         let router = Router::new(SEED, 8);
         let register = request("REGISTER", "sip:example.com", "<sip:alice@example.com>");
@@ -263,7 +270,7 @@ mod tests {
     #[test]
     fn a_mark_stands_in_where_to_names_nobody() {
         let refresh = request("SUBSCRIBE", "sip:ps-3@example.com", "<tel:123>;tag=9");
-        assert_eq!(place(&refresh), Place::Shard(3));
+        assert_eq!(router().place(&refresh), Place::Shard(3));
         assert_eq!(Router::new(SEED, 8).shard(&refresh), 3);
         assert_eq!(Router::new(SEED, 2).shard(&refresh), 1);
     }
@@ -271,9 +278,9 @@ mod tests {
     #[test]
     fn an_ack_and_a_cancel_meet_their_invite_whomever_to_names_and_whether_it_has_a_tag() {
         for uri in ["sip:alice@example.com", "tel:123", "sip:example.com"] {
-            let invite = place(&request("INVITE", uri, "<sip:bob@example.com>"));
-            assert_eq!(place(&request("ACK", uri, "<sip:bob@example.com>;tag=9")), invite);
-            assert_eq!(place(&request("CANCEL", uri, "<sip:bob@example.com>")), invite);
+            let invite = router().place(&request("INVITE", uri, "<sip:bob@example.com>"));
+            assert_eq!(router().place(&request("ACK", uri, "<sip:bob@example.com>;tag=9")), invite);
+            assert_eq!(router().place(&request("CANCEL", uri, "<sip:bob@example.com>")), invite);
         }
     }
 

@@ -39,7 +39,7 @@ impl Shard {
         if let Some(refusal) = respond::unsupported(request, &[]) {
             return Err(refusal);
         }
-        let aor = self.served(request.uri())?;
+        let aor = self.user_of(request.uri())?;
         if *user != *aor.as_str() {
             return Err(Reply::refuse(Status::FORBIDDEN, "third party"));
         }

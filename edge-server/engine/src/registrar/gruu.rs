@@ -21,7 +21,7 @@ use merge_core::uri::same_contact;
 use std::borrow::Cow;
 use std::fmt::Write;
 use std::num::NonZeroU64;
-use tributary_sip::gruu::{Gruu, Temporary};
+use tributary_sip::gruu::{Gruu, Standing, Temporary};
 use tributary_sip::transaction::FlowId;
 use tributary_sip::{Aor, InstanceId, Message, Name, SealingKeys, Status, Uri};
 
@@ -171,6 +171,21 @@ impl Shard {
             return Ok(uri.into());
         };
         self.public_of(sealed).map(Cow::Owned).ok_or(Reply::refuse(Status::NOT_FOUND, "GRUU"))
+    }
+
+    /// The user of ours whom a request is about: by address, or by a GRUU.
+    pub(crate) fn user_of(&self, uri: &str) -> Result<Aor, Reply> {
+        let uri = self.revealed(uri)?;
+        let aor = self.served(&uri)?;
+        let instance = match Uri::parse(&uri).ok().and_then(|uri| Gruu::of(&uri)) {
+            None => return Ok(aor),
+            Some(Gruu::Public { instance, .. }) => Some(instance),
+            Some(Gruu::Temporary(_) | Gruu::Unknown) => None,
+        };
+        // A device that is away is one all the same.
+        let known =
+            instance.is_some_and(|instance| Standing::of_public(&instance, true, false) != Standing::Invalid);
+        if known { Ok(aor) } else { Err(Reply::refuse(Status::NOT_FOUND, "GRUU")) }
     }
 
     /// The Contact that a GRUU stands for on the connection of a dialog: within one the device gets what

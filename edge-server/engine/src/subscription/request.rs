@@ -36,9 +36,13 @@ impl Shard {
         if self.config.require_registration && !self.is_registered(&watcher, flow) {
             return Err(Reply::refuse(Status::FORBIDDEN, NOT_REGISTERED));
         }
-        let aor = self.served(request.uri())?;
+        let aor = self.user_of(request.uri())?;
+        // The document names its user, whom a temporary GRUU is there to hide.
+        if route::named(request.uri()).is_none_or(|named| named != aor) && *watcher != *aor.as_str() {
+            return Err(Reply::refuse(Status::NOT_FOUND, "temporary GRUU of another"));
+        }
         // The requests that follow in the dialog are known by their To.
-        let to = request.to().ok().and_then(|to| route::named(to.uri));
+        let to = request.to().ok().and_then(|to| self.user_of(to.uri).ok().or_else(|| route::named(to.uri)));
         if to.is_some_and(|to| to != aor) {
             let why = "To names another user than the Request-URI";
             return Err(Reply::refuse(Status::BAD_REQUEST, why).warn(respond::agent(&self.config), why));

@@ -503,6 +503,34 @@ fn point_13_one_device_gets_one_copy_and_its_other_flow_only_when_the_first_is_g
 }
 
 #[test]
+fn r14_a_flow_that_is_said_to_be_dead_gives_way_to_the_devices_next_one_and_480_to_the_last() {
+    let mut scene = Scene::new();
+    let alice = Client::new(&mut scene, "alice", None);
+    let old = device(&mut scene, 0, "");
+    let mut new = Client::new(&mut scene, "bob", Some(INSTANCES[0]));
+    let text = new.register_text(&mut scene, ";expires=600").replace("reg-id=1", "reg-id=2");
+    assert_eq!(code(&scene.ask(new.flow, &text)), 200);
+    for ends in [486, 430] {
+        invite(&mut scene, &alice, "");
+        let came = expect(&mut scene, &new, "INVITE");
+        assert!(scene.inbox(old.flow).is_empty());
+        reply(&mut scene, &new, &came, 430);
+        expect(&mut scene, &new, "ACK");
+        let came = expect(&mut scene, &old, "INVITE");
+        reply(&mut scene, &old, &came, ends);
+        expect(&mut scene, &old, "ACK");
+        assert_eq!(answers(&mut scene, &alice), [if ends == 430 { 480 } else { ends }]);
+    }
+    // A refusal is the device's own word, whatever flow it came by (RFC 5626 7).
+    invite(&mut scene, &alice, "");
+    let came = expect(&mut scene, &new, "INVITE");
+    reply(&mut scene, &new, &came, 486);
+    expect(&mut scene, &new, "ACK");
+    assert!(scene.inbox(old.flow).is_empty());
+    assert_eq!(answers(&mut scene, &alice), [486]);
+}
+
+#[test]
 fn r19_a_request_goes_over_the_newest_flow_of_its_device_and_over_no_other() {
     let (mut scene, alice, mut devices) = stage(1);
     let bob = &mut devices[0];

@@ -280,6 +280,53 @@ fn r24_who_takes_a_contact_from_a_notify_and_calls_it_gets_that_device_alone() {
 }
 
 #[test]
+fn what_is_published_and_watched_by_a_gruu_is_its_users() {
+    let mut scene = stage();
+    let mut bob = Client::new(&mut scene, "bob", Some("urn:uuid:b"));
+    let alice = Client::new(&mut scene, "alice", None);
+    let answer = bob.register(&mut scene);
+    let (public, made) = (told(&answer, &bob, "pub-gruu").unwrap(), temporary(&answer, &bob));
+    let by = |text: String, uri: &str| {
+        text.replace(" sip:bob@example.com SIP", &format!(" {uri} SIP"))
+            .replace("To: <sip:bob@example.com>", &format!("To: <{uri}>"))
+    };
+    for (number, uri) in [&public, &made].into_iter().enumerate() {
+        let text =
+            bob.publish_text(&mut scene, &pidf("bob", if number == 0 { "open" } else { "closed" }), "");
+        assert_eq!(code(&scene.ask(bob.flow, &by(text, uri))), 200, "{uri}");
+        assert!(scene.state(BOB).contains(if number == 0 { "open" } else { "closed" }));
+        let text = bob.subscribe_text(&mut scene, "bob", "");
+        let answer = scene.ask(bob.flow, &by(text, uri));
+        assert_eq!(code(&answer), 200, "{uri}");
+        assert_eq!(body(&scene.notified(bob.flow)), scene.state(BOB));
+        let mut watch = Watch {
+            call_id: answer.call_id().to_owned(),
+            from_tag: answer.from().unwrap().tag().unwrap().to_owned(),
+            to: answer.header(Name::To).unwrap().to_owned(),
+            target: answer.contact().unwrap().unwrap().uri.to_owned(),
+            cseq: 1,
+        };
+        assert_eq!(code(&bob.refresh(&mut scene, &mut watch, "Expires: 0\r\n")), 200, "{uri}");
+        scene.notified(bob.flow);
+    }
+    // Whoever has the temporary one is not told whose it is.
+    let mut check = |uri: &str, expect: u16| {
+        let text = alice.subscribe_text(&mut scene, "bob", "Expires: 0\r\n");
+        assert_eq!(code(&scene.ask(alice.flow, &by(text, uri))), expect, "{uri}");
+        while scene.next(alice.flow).is_some() {}
+    };
+    check(&public, 200);
+    check("sip:bob@example.com;gr=urn:uuid:gone", 200);
+    check(&made, 404);
+    check(&made.replacen("tgruu.", "tgruu.A", 1), 404);
+    check("sip:bob@example.com;gr", 404);
+    check("sip:bob@example.com;gr=nonsense", 404);
+    bob.unregister(&mut scene);
+    let text = bob.publish_text(&mut scene, &pidf("bob", "open"), "");
+    assert_eq!(code(&scene.ask(bob.flow, &by(text, &made))), 404, "it is none any more");
+}
+
+#[test]
 fn r6_the_connections_of_one_device_share_its_gruus() {
     let mut scene = stage();
     let alice = Client::new(&mut scene, "alice", None);
