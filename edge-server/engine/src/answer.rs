@@ -119,6 +119,7 @@ impl Shard {
             Some(SubscriptionSummary {
                 presentity: self.presentities.get(subscription.presentity)?.aor.clone(),
                 watcher: subscription.watcher.clone(),
+                event: subscription.package.name(),
                 expires_ms: subscription.expires.0,
                 waiting: subscription.flow.is_none(),
                 in_flight: subscription.in_flight.is_some(),

@@ -26,6 +26,8 @@ pub struct Config {
     pub auth: Auth,
     /// Who exists.
     pub users: Arc<dyn Users>,
+    /// Whether there is presence here: PUBLISH, and SUBSCRIBE to `presence`.
+    pub presence_enabled: bool,
     /// What is shown of a user who has published nothing.
     pub switches: Switches,
     /// How documents are merged where no policy is assigned.
@@ -59,6 +61,7 @@ impl Config {
             egress: Egress::default(),
             auth: Auth::Open,
             users: Arc::new(Everybody),
+            presence_enabled: true,
             switches: Switches {
                 presence_uses_registration_state: true,
                 notify_closed_state_for_non_published_users: true,
@@ -153,6 +156,8 @@ pub struct Registrar {
     pub service_routes: Vec<String>,
     /// The seconds of Flow-Timer (RFC 5626) for clients on connections; 0 says none.
     pub flow_timer: u32,
+    /// Who may watch the registrations of anybody (`Event: reg`), canonical addresses; users may watch their own.
+    pub watchers: Vec<String>,
 }
 
 impl Default for Registrar {
@@ -162,6 +167,7 @@ impl Default for Registrar {
             path_without_support: false,
             service_routes: Vec::new(),
             flow_timer: 120,
+            watchers: Vec::new(),
         }
     }
 }

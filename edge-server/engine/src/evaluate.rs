@@ -5,6 +5,7 @@ use crate::effect::{Effects, Event};
 use crate::policy::{Assignment, PolicyFailure, PolicyHost};
 use crate::presentity::{Change, PresentityId, View, empty_set};
 use crate::shard::{Shard, Timer};
+use crate::subscription::Package;
 use crate::wheel::TimerId;
 use bytes::Bytes;
 use merge_core::compose::{Composed, Composition, compose};
@@ -101,7 +102,8 @@ impl Shard {
         let Some(change) = presentity.change.take() else {
             return;
         };
-        if presentity.subscriptions.is_empty() {
+        let subscriptions = &self.subscriptions;
+        if !presentity.subscriptions.iter().any(|id| subscriptions.is_to(*id, Package::Presence)) {
             // Nobody looks: the state is merged when somebody does.
             self.presentities.drop_if_idle(id);
             return;
@@ -137,7 +139,7 @@ impl Shard {
         }
         fx.event(Event::Merged { aor, publications, changed, policy });
         if changed {
-            self.fan_out(id, fx);
+            self.fan_out(id, Package::Presence, fx);
         }
     }
 }

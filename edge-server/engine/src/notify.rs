@@ -4,10 +4,10 @@
 use crate::effect::{Effects, Event, SubscriptionEnd};
 use crate::input::Flow;
 use crate::presentity::PresentityId;
-use crate::respond::PIDF;
+use crate::registrar::RegDocument;
 use crate::route::{Mark, Of};
 use crate::shard::Shard;
-use crate::subscription::{InFlight, Subscription, SubscriptionId};
+use crate::subscription::{InFlight, Package, Subscription, SubscriptionId};
 use bytes::Bytes;
 use merge_core::time::Millis;
 use tributary_sip::transaction::{Hop, Input, Packet, Transport};
@@ -33,7 +33,7 @@ impl Shard {
         let Some(presentity) = self.presentities.get(subscription.presentity) else {
             return Sent::Nothing;
         };
-        if subscription.ending.is_none() && subscription.sent == presentity.version() {
+        if subscription.ending.is_none() && subscription.sent == presentity.version(subscription.package) {
             return Sent::Nothing;
         }
         let Some(hop) = subscription.hop() else {
@@ -46,11 +46,18 @@ impl Shard {
         if subscription.in_flight.is_some() {
             return Sent::Later;
         }
-        let (version, ending) = (presentity.version(), subscription.ending);
-        let body = match &presentity.view {
+        let (package, ending) = (subscription.package, subscription.ending);
+        let version = presentity.version(package);
+        let (before, body) = match (package, &presentity.view, &presentity.reg_view) {
             // Who is no user any more has nothing to see.
-            Some(view) if ending != Some(SubscriptionEnd::Rejected) => view.body.clone(),
-            _ => Bytes::new(),
+            _ if ending == Some(SubscriptionEnd::Rejected) => Default::default(),
+            (Package::Presence, Some(view), _) => (Bytes::new(), view.body.clone()),
+            (Package::Reg, _, Some(view)) => {
+                let sent = if ending.is_some() { 0 } else { subscription.sent };
+                let RegDocument { before, after } = view.since(sent);
+                (before, after)
+            }
+            _ => Default::default(),
         };
         let cseq = self.next_cseq(id, fx);
         let nonce = self.random.u32();
@@ -67,7 +74,7 @@ impl Shard {
         let host = self.config.sent_by(&hop);
         let of = if lean { Of::Subscription } else { Of::Transaction };
         let branch = Branch { mark: &self.mark, of, subscription: id, nonce };
-        let head = head(subscription, host, branch, cseq, now, body.len());
+        let head = head(subscription, host, branch, cseq, now, (&before, body.len()));
         let packet = Packet { head, body };
         if lean {
             fx.send(hop, packet, None);
@@ -83,7 +90,7 @@ impl Shard {
     }
 
     /// Sends the new state of a presentity to all its watchers.
-    pub(crate) fn fan_out(&mut self, presentity: PresentityId, fx: &mut Effects) {
+    pub(crate) fn fan_out(&mut self, presentity: PresentityId, package: Package, fx: &mut Effects) {
         let Some(state) = self.presentities.get_mut(presentity) else {
             return;
         };
@@ -93,7 +100,8 @@ impl Shard {
         for &id in &watchers {
             // One that is over has its own place in the queue, and ends there: that would change the
             // list that is walked here.
-            if self.subscriptions.get(id).is_none_or(|subscription| subscription.ending.is_some()) {
+            let goes_on = |s: &Subscription| s.package == package && s.ending.is_none();
+            if !self.subscriptions.get(id).is_some_and(goes_on) {
                 continue;
             }
             match self.notify(id, fx) {
@@ -220,7 +228,7 @@ fn head(
     branch: Branch<'_>,
     cseq: u32,
     now: Millis,
-    body: usize,
+    (before, after): (&[u8], usize),
 ) -> Bytes {
     let dialog = &subscription.dialog;
     let mut out = Vec::with_capacity(dialog.target().len() + dialog.headers().len() + host.len() + 256);
@@ -250,13 +258,22 @@ fn head(
             out.extend_from_slice(reason(why).as_bytes());
         }
     }
-    if body > 0 {
+    if after > 0 {
         out.extend_from_slice(b"\r\nContent-Type: ");
-        out.extend_from_slice(PIDF.as_bytes());
+        out.extend_from_slice(subscription.package.content_type().as_bytes());
     }
     out.extend_from_slice(b"\r\nContent-Length: ");
-    push_decimal(&mut out, body as u64);
+    if before.is_empty() {
+        push_decimal(&mut out, after as u64);
+        out.extend_from_slice(b"\r\n\r\n");
+        return out.into();
+    }
+    // What of the document is this watcher's own stands here, before what all share.
+    let version = format!(" version=\"{}\"", cseq.saturating_sub(1));
+    push_decimal(&mut out, (before.len() + version.len() + after) as u64);
     out.extend_from_slice(b"\r\n\r\n");
+    out.extend_from_slice(before);
+    out.extend_from_slice(version.as_bytes());
     out.into()
 }
 

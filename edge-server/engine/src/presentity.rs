@@ -2,8 +2,9 @@
 
 use crate::config::Config;
 use crate::hashing::{Keyed, Table};
+use crate::registrar::RegView;
 use crate::slab::Slab;
-use crate::subscription::SubscriptionId;
+use crate::subscription::{Package, SubscriptionId};
 use crate::wheel::TimerId;
 use bytes::Bytes;
 use merge_core::live::{LiveSet, Presentity as Identity, Publication, Registration, Switches};
@@ -32,6 +33,8 @@ pub(crate) struct Presentity {
     pub(crate) subscriptions: Vec<SubscriptionId>,
     /// The state as it is sent; none while nobody watches.
     pub(crate) view: Option<Box<View>>,
+    /// The same of its registrations.
+    pub(crate) reg_view: Option<Box<RegView>>,
     /// Set while the presentity waits for the end of the call to be merged.
     pub(crate) change: Option<Box<Change>>,
 }
@@ -155,8 +158,11 @@ impl Presentity {
     }
 
     /// The version of the state to send; 0 for none yet.
-    pub(crate) fn version(&self) -> u32 {
-        self.view.as_ref().map_or(0, |view| view.version)
+    pub(crate) fn version(&self, package: Package) -> u32 {
+        match package {
+            Package::Presence => self.view.as_ref().map_or(0, |view| view.version),
+            Package::Reg => self.reg_view.as_ref().map_or(0, |view| view.version),
+        }
     }
 
     fn is_idle(&self) -> bool {
@@ -217,6 +223,7 @@ impl Presentities {
             bindings: Vec::new(),
             subscriptions: Vec::new(),
             view: None,
+            reg_view: None,
             change: None,
         }));
         self.by_aor.insert(name, index);

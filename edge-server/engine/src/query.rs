@@ -139,6 +139,8 @@ pub struct SubscriptionSummary {
     pub presentity: Arc<str>,
     /// Who watches.
     pub watcher: Arc<str>,
+    /// What is watched: `presence` or `reg`.
+    pub event: &'static str,
     /// When it ends, in ms since the epoch.
     pub expires_ms: i64,
     /// The connection died and the watcher may still come back.

@@ -2,6 +2,7 @@
 
 use crate::effect::{Effects, Event, PublicationEnd, SubscriptionEnd};
 use crate::presentity::PresentityId;
+use crate::registrar::ContactEvent;
 use crate::shard::Shard;
 use crate::subscription::SubscriptionId;
 use merge_core::policy::Reason;
@@ -47,7 +48,7 @@ impl Shard {
             && !presentity.bindings.is_empty()
         {
             fx.event(Event::BindingEnded { aor: presentity.aor.clone(), why: "user_removed" });
-            self.unbind(id, 0, fx);
+            self.unbind(id, 0, ContactEvent::Rejected, fx);
         }
     }
 }

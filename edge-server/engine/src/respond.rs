@@ -8,9 +8,14 @@ use tributary_sip::{Message, Name, ResponseBuilder, Status};
 /// What is said in Allow.
 pub(crate) const ALLOW: &str = "OPTIONS, PUBLISH, REGISTER, SUBSCRIBE";
 /// What is said in Allow-Events.
-pub(crate) const ALLOW_EVENTS: &str = "presence";
+pub(crate) fn allow_events(config: &Config) -> &'static str {
+    if config.presence_enabled { "presence, reg" } else { "reg" }
+}
+
 /// The one format of presence documents.
 pub(crate) const PIDF: &str = "application/pidf+xml";
+/// The one format of registrations.
+pub(crate) const REGINFO: &str = "application/reginfo+xml";
 
 /// An answer to a request.
 #[derive(Debug)]
@@ -82,8 +87,8 @@ pub(crate) fn unsupported(request: &Message, supported: &[&str]) -> Option<Reply
 }
 
 /// 489, with what is supported.
-pub(crate) fn bad_event() -> Reply {
-    Reply::refuse(Status::BAD_EVENT, "Event").with(Name::AllowEvents, ALLOW_EVENTS)
+pub(crate) fn bad_event(config: &Config) -> Reply {
+    Reply::refuse(Status::BAD_EVENT, "Event").with(Name::AllowEvents, allow_events(config))
 }
 
 /// The name in our Warning headers: the first domain.

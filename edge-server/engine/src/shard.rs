@@ -57,6 +57,8 @@ pub struct Shard {
     pub(crate) waiting: Table<u64, Vec<SubscriptionId>>,
     /// Presentities to be merged at the end of the call.
     pub(crate) changed: Vec<PresentityId>,
+    /// Those of whose registrations somebody is to be told.
+    pub(crate) reg_due: Vec<PresentityId>,
     /// Subscriptions to be looked at at the end of the call.
     pub(crate) due: Vec<SubscriptionId>,
     pub(crate) serial: u32,
@@ -123,6 +125,7 @@ impl Shard {
             tags,
             waiting: Table::with_hasher(keyed),
             changed: Vec::new(),
+            reg_due: Vec::new(),
             due: Vec::new(),
             serial: 0,
             tally: Tally::default(),
@@ -287,7 +290,7 @@ impl Shard {
             (Method::Cancel, None) => Err(Reply::new(Status::CALL_DOES_NOT_EXIST)),
             (method, _) => match (self.aim(flow, request)?, method) {
                 (Aim::Us, Method::Subscribe) => self.subscribe(flow, request, fx),
-                (Aim::Us, Method::Options) => options(request),
+                (Aim::Us, Method::Options) => options(request, &self.config),
                 (Aim::Us, _) => self.other_method(request),
                 (aim, _) => return self.forward(flow, asked, aim, fx).map(|()| None),
             },
@@ -355,6 +358,9 @@ impl Shard {
         while let Some(id) = self.changed.pop() {
             self.evaluate(id, host, fx);
         }
+        while let Some(id) = self.reg_due.pop() {
+            self.tell_registrations(id, fx);
+        }
         let mut due = std::mem::take(&mut self.due);
         for id in due.drain(..) {
             self.notify(id, fx);
@@ -415,13 +421,13 @@ const NOT_IMPLEMENTED: Status = match Status::new(501) {
     None => Status::SERVER_INTERNAL_ERROR,
 };
 
-fn options(request: &Message) -> Result<Reply, Reply> {
+fn options(request: &Message, config: &Config) -> Result<Reply, Reply> {
     if let Some(refusal) = respond::unsupported(request, &[]) {
         return Err(refusal);
     }
     Ok(Reply::new(Status::OK)
         .with(Name::Allow, respond::ALLOW)
-        .with(Name::AllowEvents, respond::ALLOW_EVENTS)
+        .with(Name::AllowEvents, respond::allow_events(config))
         .with(Name::Accept, respond::PIDF)
         .with(Name::AcceptEncoding, "identity")
         .with(Name::AcceptLanguage, "en")

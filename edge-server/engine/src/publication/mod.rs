@@ -46,8 +46,9 @@ impl Shard {
         if self.config.require_registration && !self.is_registered(&user, flow) {
             return Err(Reply::refuse(Status::FORBIDDEN, NOT_REGISTERED));
         }
-        if !matches!(request.event(), Ok(Some(event)) if event.package == "presence") {
-            return Err(respond::bad_event());
+        let is_presence = matches!(request.event(), Ok(Some(event)) if event.package == "presence");
+        if !is_presence || !self.config.presence_enabled {
+            return Err(respond::bad_event(&self.config));
         }
         let named = match request.sip_if_match() {
             Ok(None) => None,

@@ -1,7 +1,7 @@
 //! One binding: from its Contact to its end.
 
 use super::approach::Approach;
-use super::granted;
+use super::{ContactEvent, granted};
 use crate::effect::{Effect, Effects, Event, StoreOp};
 use crate::input::{Flow, FlowDevice, Notice};
 use crate::presentity::{Binding, Header, NOBODY, Presentity, PresentityId, push_exact};
@@ -133,9 +133,17 @@ impl Shard {
             return;
         };
         let (at, aor) = (wanted.find(presentity), presentity.aor.clone());
+        let before = at.and_then(|at| presentity.bindings.get(at).zip(presentity.live.registrations.get(at)));
+        // What others are told of it (RFC 3680): not that it lives on.
+        let is_elsewhere = before.is_some_and(|(_, its)| its.contact != wanted.contact);
+        let is_as_before = before.is_some_and(|(binding, its)| {
+            *binding.call_id == *approach.request.call_id()
+                && *binding.params == *wanted.params
+                && its.contact == wanted.contact
+        });
         if wanted.seconds == 0 {
             if let Some(at) = at {
-                self.unbind(id, at, fx);
+                self.unbind(id, at, ContactEvent::Unregistered, fx);
                 self.mark(id, Reason::Register, None, false);
             }
             return;
@@ -169,6 +177,10 @@ impl Shard {
             timer,
         };
         let device = Arc::new(FlowDevice { aor, key: key_of(&registration).into() });
+        let moves = at.filter(|_| is_elsewhere);
+        if let Some(at) = moves {
+            self.reg_changed(id, at, ContactEvent::Unregistered);
+        }
         let Some(presentity) = self.presentities.get_mut(id) else {
             return;
         };
@@ -193,6 +205,7 @@ impl Shard {
             }
         };
         presentity.show_gruus();
+        let at_before = at;
         let at = at.unwrap_or(presentity.bindings.len() - 1);
         let stored = stored(presentity, at);
         fx.extend(stored);
@@ -204,6 +217,10 @@ impl Shard {
             if let Some(old_flow) = old.flow {
                 self.flows.untie_owner(old_flow, id);
             }
+        }
+        if !is_as_before {
+            let is_new = at_before.is_none() || is_elsewhere;
+            self.reg_changed(id, at, if is_new { ContactEvent::Registered } else { ContactEvent::Refreshed });
         }
         self.publications_back(id, flow.id(), &device.key, replaces, fx);
         if flow.device.as_deref() != Some(&*device) || replaces.is_some() {
@@ -218,7 +235,8 @@ impl Shard {
     }
 
     /// Takes a binding out of everything that knows of it.
-    pub(crate) fn unbind(&mut self, id: PresentityId, at: usize, fx: &mut Effects) {
+    pub(crate) fn unbind(&mut self, id: PresentityId, at: usize, why: ContactEvent, fx: &mut Effects) {
+        self.reg_changed(id, at, why);
         let Some(presentity) = self.presentities.get_mut(id) else {
             return;
         };
@@ -252,7 +270,7 @@ impl Shard {
         {
             presentity.bindings[at].flow = None;
             fx.event(Event::BindingEnded { aor: presentity.aor.clone(), why: "flow_closed" });
-            self.unbind(id, at, fx);
+            self.unbind(id, at, ContactEvent::Deactivated, fx);
             self.mark(id, Reason::Register, None, false);
         }
     }
@@ -268,7 +286,7 @@ impl Shard {
         let why = if presentity.bindings[at].waits_until.is_some() { "not_back" } else { "expired" };
         presentity.bindings[at].timer = TimerId::NONE;
         fx.event(Event::BindingEnded { aor: presentity.aor.clone(), why });
-        self.unbind(id, at, fx);
+        self.unbind(id, at, ContactEvent::Expired, fx);
         self.mark(id, Reason::Register, None, false);
     }
 

@@ -78,20 +78,31 @@ impl Gruus {
         binding: &Binding,
         registration: &Registration,
     ) {
-        let Some(urn) = &registration.instance else {
-            return;
-        };
-        let Some(public) = Aor::parse(&presentity.aor).ok().and_then(|aor| public(&aor, urn)) else {
+        let Some((public, temporary)) = self.of(presentity, binding, registration) else {
             return;
         };
         // Writing to a String cannot fail.
         let _ = write!(value, ";pub-gruu=\"{public}\"");
-        if let (Some(keys), Some(generation)) = (&self.keys, binding.generation) {
-            let held = Temporary { holder: route::hash_of(&presentity.aor), generation: generation.get() };
-            let entropy = u64::from(binding.cseq) << 32 | u64::from(binding.serial);
-            let made = held.seal(keys, entropy.to_be_bytes(), presentity.domain());
+        if let Some(made) = temporary {
             let _ = write!(value, ";temp-gruu=\"{made}\"");
         }
+    }
+
+    /// The public and the temporary GRUU of a binding's instance.
+    pub(super) fn of(
+        &self,
+        presentity: &Presentity,
+        binding: &Binding,
+        registration: &Registration,
+    ) -> Option<(String, Option<String>)> {
+        let urn = registration.instance.as_deref()?;
+        let public = public(&Aor::parse(&presentity.aor).ok()?, urn)?;
+        let temporary = self.keys.as_ref().zip(binding.generation).map(|(keys, generation)| {
+            let held = Temporary { holder: route::hash_of(&presentity.aor), generation: generation.get() };
+            let entropy = u64::from(binding.cseq) << 32 | u64::from(binding.serial);
+            held.seal(keys, entropy.to_be_bytes(), presentity.domain())
+        });
+        Some((public, temporary))
     }
 }
 

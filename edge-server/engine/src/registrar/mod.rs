@@ -8,6 +8,7 @@ mod approach;
 mod binding;
 mod gruu;
 mod lifetime;
+mod reginfo;
 
 use crate::effect::{Effects, Event};
 use crate::input::Flow;
@@ -24,6 +25,7 @@ use tributary_sip::{Aor, Contacts, Message, Name, Status};
 pub use approach::may_be_kept;
 pub(crate) use gruu::Gruus;
 pub(crate) use lifetime::granted;
+pub(crate) use reginfo::{ContactEvent, RegDocument, RegView};
 
 impl Shard {
     /// Answers a REGISTER.
@@ -95,7 +97,7 @@ impl Shard {
         }
         let Some(wanted) = wanted else {
             while self.presentities.get(id).is_some_and(|presentity| !presentity.bindings.is_empty()) {
-                self.unbind(id, 0, fx);
+                self.unbind(id, 0, ContactEvent::Unregistered, fx);
             }
             self.mark(id, Reason::Register, None, false);
             return Ok(());

@@ -1,6 +1,6 @@
 //! What becomes of a subscription: refreshed, cut off, carried on, over.
 
-use super::{CSEQ_BLOCK, Dialog, Subscription, SubscriptionId, TAG, Tag};
+use super::{CSEQ_BLOCK, Dialog, Package, Subscription, SubscriptionId, TAG, Tag};
 use crate::effect::{Effect, Effects, Event, StoreOp, SubscriptionEnd};
 use crate::input::{Flow, FlowDevice};
 use crate::presentity::{NOBODY, PresentityId};
@@ -314,10 +314,16 @@ impl Shard {
         if why != SubscriptionEnd::Polled {
             fx.event(Event::SubscriptionEnded { aor: presentity.aor.clone(), why });
         }
-        if presentity.subscriptions.is_empty() {
+        let subscriptions = &self.subscriptions;
+        if !presentity.subscriptions.iter().any(|other| subscriptions.is_to(*other, gone.package)) {
             // Nobody looks: the state is merged again when somebody does.
-            if let Some(view) = presentity.view.take() {
-                self.wheel.cancel(view.reevaluate);
+            match gone.package {
+                Package::Reg => presentity.reg_view = None,
+                Package::Presence => {
+                    if let Some(view) = presentity.view.take() {
+                        self.wheel.cancel(view.reevaluate);
+                    }
+                }
             }
         }
         self.presentities.drop_if_idle(gone.presentity);
@@ -364,12 +370,16 @@ impl Shard {
             return false;
         };
         debug_assert_eq!(local_tag.len(), TAG);
+        let Some(package) = dialog.event().and_then(|event| Package::of(event.package)) else {
+            return false;
+        };
         let Last(datagrams) = record.datagrams;
         let watcher = self.subscriptions.intern(&record.watcher);
         let device = record.device.map(|key| Arc::new(FlowDevice { aor: watcher.clone(), key: key.into() }));
         let place = self.presentities.get(presentity).map_or(0, |p| p.subscriptions.len()) as u32;
         let id = self.subscriptions.insert(Subscription {
             presentity,
+            package,
             place,
             flow: datagrams.map(|datagrams| datagrams.flow),
             transport: record::transport(record.transport),
@@ -393,6 +403,9 @@ impl Shard {
         });
         if let Some(presentity) = self.presentities.get_mut(presentity) {
             presentity.subscriptions.push(id);
+        }
+        if package == Package::Reg {
+            self.reg_watched(presentity);
         }
         match datagrams {
             Some(Datagrams { flow, .. }) => {

@@ -1,4 +1,4 @@
-//! Subscriptions to `presence` (RFC 6665, RFC 3856) and the layout that keeps an idle one small.
+//! Subscriptions (RFC 6665) to `presence` (RFC 3856) and `reg` (RFC 3680), and the layout that keeps an idle one small.
 //!
 //! The headers that every NOTIFY of a dialog repeats are written once, when the dialog begins; they
 //! are what the subscription stores, and Call-ID and tags are found inside of them.
@@ -10,12 +10,42 @@ use crate::effect::SubscriptionEnd;
 use crate::hashing::{Keyed, Table};
 use crate::input::FlowDevice;
 use crate::presentity::PresentityId;
+use crate::respond;
 use crate::slab::Slab;
 use crate::wheel::TimerId;
 use merge_core::time::Millis;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use tributary_sip::event::Event;
 use tributary_sip::transaction::{FlowId, Hop, Transport};
+
+/// What is watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Package {
+    Presence,
+    Reg,
+}
+
+impl Package {
+    pub(crate) fn of(name: &str) -> Option<Self> {
+        [Self::Presence, Self::Reg].into_iter().find(|package| package.name() == name)
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Presence => "presence",
+            Self::Reg => "reg",
+        }
+    }
+
+    /// The format of its documents.
+    pub(crate) fn content_type(self) -> &'static str {
+        match self {
+            Self::Presence => respond::PIDF,
+            Self::Reg => respond::REGINFO,
+        }
+    }
+}
 
 /// The place of a subscription in its shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +64,7 @@ pub(crate) const CSEQ_BLOCK: u32 = 256;
 /// One watcher of one presentity.
 pub(crate) struct Subscription {
     pub(crate) presentity: PresentityId,
+    pub(crate) package: Package,
     /// Where it stands in the presentity's list.
     pub(crate) place: u32,
     pub(crate) flow: Option<FlowId>,
@@ -121,6 +152,11 @@ impl Dialog {
         self.text.get(usize::from(self.target)..).unwrap_or_default()
     }
 
+    /// What Event says in them.
+    pub(crate) fn event(&self) -> Option<Event<'_>> {
+        Event::parse(self.headers().lines().find_map(|line| line.strip_prefix("Event: "))?)
+    }
+
     pub(crate) fn call_id(&self) -> &str {
         self.part(self.call_id)
     }
@@ -177,6 +213,10 @@ impl Subscriptions {
 
     pub(crate) fn get(&self, id: SubscriptionId) -> Option<&Subscription> {
         self.slab.get(id.0).map(Box::as_ref)
+    }
+
+    pub(crate) fn is_to(&self, id: SubscriptionId, package: Package) -> bool {
+        self.get(id).is_some_and(|subscription| subscription.package == package)
     }
 
     pub(crate) fn get_mut(&mut self, id: SubscriptionId) -> Option<&mut Subscription> {

@@ -1,10 +1,10 @@
 //! SUBSCRIBE: beginning, refreshing and ending a subscription.
 
-use super::{CSEQ_BLOCK, Dialog, Subscription, SubscriptionId, TAG, Tag};
+use super::{CSEQ_BLOCK, Dialog, Package, Subscription, SubscriptionId, TAG, Tag};
 use crate::auth::NOT_REGISTERED;
 use crate::effect::{Effects, Event as Log, SubscriptionEnd};
 use crate::input::Flow;
-use crate::presentity::PresentityId;
+use crate::presentity::{Presentity, PresentityId};
 use crate::registrar::granted;
 use crate::respond::{self, Reply};
 use crate::route::{self, contact_user};
@@ -32,7 +32,7 @@ impl Shard {
 
     fn first_subscribe(&mut self, flow: &Flow, request: &Message, fx: &mut Effects) -> Result<Reply, Reply> {
         let watcher = self.authenticate(flow, request, fx)?;
-        check_package(request)?;
+        let package = self.package_of(request)?;
         if self.config.require_registration && !self.is_registered(&watcher, flow) {
             return Err(Reply::refuse(Status::FORBIDDEN, NOT_REGISTERED));
         }
@@ -51,6 +51,13 @@ impl Shard {
         if Aor::parse(from.uri).ok().is_none_or(|from| *from.as_str() != *watcher) {
             return Err(Reply::refuse(Status::FORBIDDEN, "From is not the authenticated user"));
         }
+        // A list of devices, with addresses and temporary GRUUs, is for the user whose they are (RFC 3680 4.6).
+        let may_watch = |watcher: &str| {
+            *watcher == *aor.as_str() || self.config.registrar.watchers.iter().any(|known| *known == *watcher)
+        };
+        if package == Package::Reg && !may_watch(&watcher) {
+            return Err(Reply::refuse(Status::FORBIDDEN, "registrations of another"));
+        }
         let remote_tag =
             from.tag().ok_or_else(|| Reply::refuse(Status::BAD_REQUEST, "From without a tag"))?;
         let contact = contact(request)?.ok_or_else(|| Reply::refuse(Status::BAD_REQUEST, "Contact"))?;
@@ -61,7 +68,8 @@ impl Shard {
         let Some(id) = self.presentities.find_or_make(&aor) else {
             return Err(self.full(fx, "presentities_per_shard"));
         };
-        if !self.presentities.get(id).is_some_and(|presentity| presentity.has_state(self.config.switches)) {
+        let has_state = |presentity: &Presentity| presentity.has_state(self.config.switches);
+        if package == Package::Presence && !self.presentities.get(id).is_some_and(has_state) {
             self.presentities.drop_if_idle(id);
             return Err(Reply::refuse(Status::TEMPORARILY_UNAVAILABLE, "nothing is published"));
         }
@@ -82,6 +90,7 @@ impl Shard {
         let poll = seconds == 0;
         let subscription = Subscription {
             presentity: id,
+            package,
             place: 0,
             flow: Some(flow.id()),
             transport: flow.hop.transport,
@@ -134,14 +143,10 @@ impl Shard {
         if self.authenticate(flow, request, fx)? != watcher {
             return Err(Reply::refuse(Status::FORBIDDEN, "another user's dialog"));
         }
-        check_package(request)?;
+        self.package_of(request)?;
         let subscription = self.subscriptions.get(id).ok_or_else(gone)?;
-        let event = request.header(Name::Event).unwrap_or_default();
-        let mine = subscription.dialog.headers().lines().find_map(|line| line.strip_prefix("Event: "));
-        let matches = tributary_sip::event::Event::parse(mine.unwrap_or_default())
-            .zip(tributary_sip::event::Event::parse(event))
-            .is_some_and(|(mine, theirs)| mine.matches(&theirs));
-        if !matches {
+        let theirs = request.event().ok().flatten();
+        if !subscription.dialog.event().zip(theirs).is_some_and(|(mine, theirs)| mine.matches(&theirs)) {
             return Err(gone());
         }
         let cseq = request.cseq().map_err(|_| Reply::refuse(Status::BAD_REQUEST, "CSeq"))?.number;
@@ -221,19 +226,22 @@ impl Shard {
     }
 }
 
-/// 420, 489 and 406: what is asked for must be something that there is.
-fn check_package(request: &Message) -> Result<(), Reply> {
-    if let Some(refusal) = respond::unsupported(request, &[]) {
-        return Err(refusal);
-    }
-    if !matches!(request.event(), Ok(Some(event)) if event.package == "presence") {
-        return Err(respond::bad_event());
-    }
-    match request.accept() {
-        Ok(None) => Ok(()),
-        Ok(Some(accept)) if accept.quality(respond::PIDF) > 0 => Ok(()),
-        Ok(Some(_)) => Err(Reply::refuse(Status::NOT_ACCEPTABLE, "Accept").with(Name::Accept, respond::PIDF)),
-        Err(_) => Err(Reply::refuse(Status::BAD_REQUEST, "Accept")),
+impl Shard {
+    /// What is watched; or 420, 489 and 406: it must be something that there is.
+    fn package_of(&self, request: &Message) -> Result<Package, Reply> {
+        if let Some(refusal) = respond::unsupported(request, &[]) {
+            return Err(refusal);
+        }
+        let package = request.event().ok().flatten().and_then(|event| Package::of(event.package));
+        let package = package.filter(|package| *package != Package::Presence || self.config.presence_enabled);
+        let package = package.ok_or_else(|| respond::bad_event(&self.config))?;
+        let format = package.content_type();
+        match request.accept() {
+            Ok(None) => Ok(package),
+            Ok(Some(accept)) if accept.quality(format) > 0 => Ok(package),
+            Ok(Some(_)) => Err(Reply::refuse(Status::NOT_ACCEPTABLE, "Accept").with(Name::Accept, format)),
+            Err(_) => Err(Reply::refuse(Status::BAD_REQUEST, "Accept")),
+        }
     }
 }
 
@@ -262,16 +270,20 @@ fn contact(request: &Message) -> Result<Option<NameAddr<'_>>, Reply> {
 impl Shard {
     /// Makes a subscription known to everything that has to know of it, but its flow.
     pub(super) fn begin(&mut self, subscription: Subscription, fx: &mut Effects) -> SubscriptionId {
-        let presentity = subscription.presentity;
+        let (presentity_id, package) = (subscription.presentity, subscription.package);
         let id = self.subscriptions.insert(subscription);
-        if let Some(presentity) = self.presentities.get_mut(presentity) {
+        if let Some(presentity) = self.presentities.get_mut(presentity_id) {
             let place = presentity.subscriptions.len() as u32;
             presentity.subscriptions.push(id);
             if let Some(subscription) = self.subscriptions.get_mut(id) {
                 subscription.place = place;
             }
-            if presentity.view.is_none() {
-                self.mark(subscription_presentity(&self.subscriptions, id), Reason::Publish, None, false);
+            match package {
+                Package::Presence if presentity.view.is_none() => {
+                    self.mark(presentity_id, Reason::Publish, None, false);
+                }
+                Package::Presence => {}
+                Package::Reg => self.reg_watched(presentity_id),
             }
         }
         self.store_subscription(id, fx);
@@ -279,8 +291,4 @@ impl Shard {
         self.due.push(id);
         id
     }
-}
-
-fn subscription_presentity(subscriptions: &super::Subscriptions, id: SubscriptionId) -> PresentityId {
-    subscriptions.get(id).map_or(PresentityId(u32::MAX), |subscription| subscription.presentity)
 }

@@ -333,8 +333,8 @@ fn point_23_each_refusal_of_publish_says_what_would_have_been_right() {
             None => assert!(answer.header(header).is_some(), "{status} has no {header}"),
         }
     };
-    check(&|t| t.replace("Event: presence", "Event: dialog"), 489, Name::AllowEvents, Some("presence"));
-    check(&|t| t.replace("Event: presence\r\n", ""), 489, Name::AllowEvents, Some("presence"));
+    check(&|t| t.replace("Event: presence", "Event: dialog"), 489, Name::AllowEvents, Some("presence, reg"));
+    check(&|t| t.replace("Event: presence\r\n", ""), 489, Name::AllowEvents, Some("presence, reg"));
     check(
         &|t| t.replace("application/pidf+xml", "text/plain"),
         415,

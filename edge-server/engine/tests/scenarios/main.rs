@@ -16,6 +16,7 @@ mod overload;
 mod policies;
 mod publish;
 mod races;
+mod reg_event;
 mod register;
 mod removal;
 mod restart;

@@ -25,13 +25,17 @@ fn what_cannot_be_subscribed_to_is_refused_with_what_could() {
     let with = |line: &'static str| {
         move |t: String| t.replace("Event: presence", &format!("Event: presence\r\n{line}"))
     };
-    check(&|t| t.replace("Event: presence", "Event: dialog"), 489, Some((Name::AllowEvents, "presence")));
+    check(
+        &|t| t.replace("Event: presence", "Event: dialog"),
+        489,
+        Some((Name::AllowEvents, "presence, reg")),
+    );
     check(
         &|t| t.replace("Event: presence", "Event: presence.winfo"),
         489,
-        Some((Name::AllowEvents, "presence")),
+        Some((Name::AllowEvents, "presence, reg")),
     );
-    check(&|t| t.replace("Event: presence\r\n", ""), 489, Some((Name::AllowEvents, "presence")));
+    check(&|t| t.replace("Event: presence\r\n", ""), 489, Some((Name::AllowEvents, "presence, reg")));
     check(&with("Accept: text/html"), 406, Some((Name::Accept, "application/pidf+xml")));
     check(&with("Accept: application/*"), 200, None);
     check(&with("Accept: text/html, application/PIDF+xml"), 200, None);
@@ -78,6 +82,17 @@ fn a_user_with_nothing_to_show_is_480_or_closed_or_open_as_the_switches_say() {
         assert_eq!(code(&answer), 200);
         let notify = scene.notified(bob.flow);
         assert!(body(&notify).contains(&format!("<basic>{basic}</basic>")), "{}", body(&notify));
+    }
+}
+
+#[test]
+fn where_presence_is_switched_off_there_is_no_such_event() {
+    let mut scene = Scene::with(tributary_engine::Config { presence_enabled: false, ..config() });
+    let mut alice = Client::new(&mut scene, "alice", None);
+    assert_eq!(code(&alice.register(&mut scene)), 200);
+    let text = alice.subscribe_text(&mut scene, "alice", "");
+    for answer in [scene.ask(alice.flow, &text), alice.publish(&mut scene, &pidf("alice", "open"), "")] {
+        assert_eq!((code(&answer), answer.header(Name::AllowEvents)), (489, Some("reg")));
     }
 }
 

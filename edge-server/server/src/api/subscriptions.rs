@@ -26,6 +26,7 @@ pub(super) async fn list(State(api): State<Arc<Api>>, Parameters(page): Paramete
             json!({
                 "presentity": &*one.presentity,
                 "watcher": &*one.watcher,
+                "event": one.event,
                 "expires_ms": one.expires_ms,
                 "waiting": one.waiting,
                 "in_flight": one.in_flight,

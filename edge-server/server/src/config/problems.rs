@@ -264,6 +264,15 @@ impl Config {
                 "give names of headers that describe a client, such as \"User-Agent\" or \"X-*\"; what carries a request cannot be kept",
             );
         }
+        for watcher in &self.registrar.watchers {
+            if tributary_sip::Aor::parse(watcher).ok().is_none_or(|aor| !self.serves(aor.host())) {
+                find.add(
+                    "registrar.watchers",
+                    format!("{watcher:?} is not the address of a user here"),
+                    "write it as \"sip:name@domain\", with one of server.domains",
+                );
+            }
+        }
         let keeps_supported =
             self.registrar.headers.iter().any(|name| name.eq_ignore_ascii_case("Supported"));
         if self.proxy.fork_support == ForkSupport::MsForking && !keeps_supported {

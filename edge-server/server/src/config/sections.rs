@@ -279,6 +279,8 @@ section! {
 section! {
     /// Presence: lifetimes, times of grace, and what counts as state.
     "presence" Presence {
+        /// Whether there is presence here; without, PUBLISH and SUBSCRIBE to `presence` are answered 489. repro's `EnablePresenceServer`.
+        enabled: bool = true,
         /// Seconds for which a device's publication outlives its connection when that dies without a word.
         grace_seconds: u32 = 10,
         /// Seconds for which a subscription waits, silently, for its watcher to come back over another connection.
@@ -309,9 +311,9 @@ section! {
         require_registration: bool = false,
         /// The built-in merge.
         merge: Merge = Merge::Compose,
-        /// With nothing published, a registered user is open at the registered contacts.
+        /// With nothing published, a registered user is open at the registered contacts. repro's `PresenceUsesRegistrationState`; but what devices publish counts here whether they are registered or not.
         use_registrations: bool = true,
-        /// With nothing published and nobody registered, tell watchers `closed`; otherwise the document is empty.
+        /// With nothing published and nobody registered, watchers are told `closed`; otherwise a SUBSCRIBE is answered 480, and who watches already gets an empty document. repro's `PresenceNotifyClosedStateForNonPublishedUsers`.
         notify_closed: bool = true,
     }
 }
@@ -325,6 +327,8 @@ section! {
         path_without_support: bool = false,
         /// The Service-Route (RFC 3608) in each 200 to a REGISTER, such as `["<sip:out.example.com;lr>"]`: by which proxies clients are to send their requests.
         service_route: Vec<String> = Vec::new(),
+        /// Addresses that may watch the registrations of every user (`Event: reg`, RFC 3680), such as `sip:pbx@example.com`. Users may always watch their own.
+        watchers: Vec<String> = Vec::new(),
         /// The Flow-Timer (RFC 5626) that clients on connections are told: they send keep-alives at least this often, in seconds. 0 says none.
         flow_timer_seconds: u32 = tributary_engine::Registrar::default().flow_timer,
     }

@@ -58,6 +58,7 @@ pub(super) fn engine_config(
         egress: Egress::default(),
         auth,
         users,
+        presence_enabled: presence.enabled,
         switches: merge_core::live::Switches {
             presence_uses_registration_state: presence.use_registrations,
             notify_closed_state_for_non_published_users: presence.notify_closed,
@@ -79,6 +80,10 @@ pub(super) fn engine_config(
             path_without_support: config.registrar.path_without_support,
             service_routes: config.registrar.service_route.clone(),
             flow_timer: config.registrar.flow_timer_seconds,
+            // The check of the configuration has let nothing else in.
+            watchers: (config.registrar.watchers.iter())
+                .filter_map(|watcher| Some(tributary_sip::Aor::parse(watcher).ok()?.as_str().to_owned()))
+                .collect(),
         },
         forking: Forking {
             policy: match config.proxy.fork_policy {

@@ -95,6 +95,10 @@ fn each_mistake_is_named_with_its_line() {
         "[server]\nopen = true\n[proxy]\nno_fork_tag = \"nofork\"\n",
         &["4 proxy.no_fork_tag: \"nofork\" is no feature tag"],
     );
+    check(
+        "[server]\nopen = true\n[registrar]\nwatchers = [\"sip:pbx@elsewhere.org\"]\n",
+        &["4 registrar.watchers: \"sip:pbx@elsewhere.org\" is not the address of a user here"],
+    );
     check("[server]\nopen = true\n[sip]\nt2_ms = 400\n", &["4 sip.t2_ms: 400 is too small"]);
     check(
         "[server]\nopen = true\n[registrar]\nservice_route = [\"sip:out.example.com\"]\n",
