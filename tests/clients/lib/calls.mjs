@@ -3,6 +3,7 @@
 
 import { Inviter, Messager, SessionState, UserAgent } from "sip.js";
 import { JsSipClient } from "./jssip-client.mjs";
+import { document } from "./pidf.mjs";
 import { Queue, within } from "./queue.mjs";
 import { SipJsClient } from "./sipjs-client.mjs";
 
@@ -174,6 +175,32 @@ export async function calls({ url, passwords, kinds, answerer, step }) {
     check(body === "are you there?", `${name} read ${body}`);
   }
   check(finals.join() === "200", `answers: ${finals}`);
+
+  step("R24: the contact of a device in a NOTIFY rings that device, and no other");
+  const aor = "sip:alice@example.com";
+  const etags = new Map();
+  for (const client of clients.filter(({ name }) => name !== "bob")) {
+    const { name } = client;
+    const published = await client.publish(document(aor, { device: name, contact: `sip:${name}@${name}.invalid;transport=ws` }));
+    check(published.code === 200, `${name} published and got ${published.code}`);
+    etags.set(client, published.etag);
+  }
+  const watch = clients.find(({ name }) => name === "bob").subscribe(aor);
+  const rang = () => names.flatMap((name) => hers[name].events.history).filter(kind("rings")).length;
+  const { body } = await watch.notifies.next(() => true, "NOTIFY");
+  for (const name of names) {
+    const contact = new RegExp(`<tuple id="t-${name}">[^]*?<contact[^>]*>([^<]*)<`).exec(body)?.[1];
+    check(/^sip:alice@example\.com;gr=urn:uuid:/.test(contact), `${name} is shown at ${contact}`);
+    const before = rang();
+    bob.call(contact);
+    const { forked, call: alone } = await hers[name].events.next(kind("rings"), "call");
+    check(forked == null, `${name} is told of ${forked} devices`);
+    alone.busy();
+    await bob.events.next((event) => event.kind === "failed" && event.status === 486, "refusal");
+    check(rang() === before + 1, "another device rings as well");
+  }
+  watch.unsubscribe();
+  for (const [client, etag] of etags) await client.publish(null, { etag, expires: 0 });
 
   step("the end");
   for (const client of clients) await client.unregister();
