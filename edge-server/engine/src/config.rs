@@ -5,6 +5,7 @@ use crate::limits::Limits;
 use crate::lockout::Lockout;
 use crate::rate::Rate;
 use crate::reach::Reach;
+use crate::tokens::Tokens;
 use merge_core::compose::Composition;
 use merge_core::live::Switches;
 use std::fmt;
@@ -40,6 +41,8 @@ pub struct Config {
     pub forking: Forking,
     /// Lifetimes and times of grace.
     pub timing: Timing,
+    /// Who reads bearer tokens, where they are taken beside passwords.
+    pub tokens: Option<Arc<dyn Tokens>>,
     /// Who guesses passwords is locked out by this; all shards share one.
     pub lockout: Option<Arc<Lockout>>,
     /// Requests of one user in one shard.
@@ -71,6 +74,7 @@ impl Config {
             registrar: Registrar::default(),
             forking: Forking::default(),
             timing: Timing::default(),
+            tokens: None,
             lockout: None,
             user_rate: Rate::NONE,
             limits: Limits::default(),

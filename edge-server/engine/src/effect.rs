@@ -176,7 +176,8 @@ pub enum Event {
     },
     /// Credentials were refused.
     AuthenticationFailed {
-        /// `missing`, `stale`, `repeated`, `realm`, `malformed`, `password` or `locked_out`.
+        /// `missing`, `stale`, `repeated`, `realm`, `malformed`, `password`, `locked_out`, `token`, `token_expired` or
+        /// `token_scope`.
         why: &'static str,
     },
     /// Somebody has guessed passwords too often.

@@ -64,6 +64,7 @@ mod restore;
 mod shard;
 mod slab;
 mod subscription;
+pub mod tokens;
 mod transaction;
 
 pub use config::{

@@ -78,6 +78,7 @@ metrics! {
     counter responses_sent ["status"] "SIP responses sent, by status code.";
     counter limit_reached ["limit"] "Requests that met a limit of `[limits]`, by its name.";
     counter authentication_failures ["why"] "Credentials that were refused, by reason.";
+    counter bearer_key_reads ["result"] "The keys of bearer tokens read anew: `read`, or `failed`, when those before stayed in use.";
     counter lockouts ["by"] "Accounts that were locked out: at one `address`, or as an `account` everywhere but where it is known.";
     counter turned_away ["why"] "Messages and requests of which there were too many: `user_rate` and `lag` are answered 503, at `connection_rate` and `address_rate` connections are read more slowly and datagrams answered 503 or dropped.";
     counter engine_events ["event"] "Noteworthy events of the state machines, by name.";

@@ -5,6 +5,7 @@
 //! does not help: of datagrams, of what came through another proxy, and of another user's requests.
 
 mod nonces;
+mod token;
 
 use crate::config::{Account, Auth, Config};
 use crate::effect::{Effect, Effects, Event};
@@ -12,6 +13,7 @@ use crate::input::{Flow, Standing};
 use crate::respond::Reply;
 use crate::route;
 use crate::shard::Shard;
+use crate::tokens::TokenFault;
 use merge_core::time::Millis;
 use nonces::Use;
 use std::sync::Arc;
@@ -83,43 +85,63 @@ impl Shard {
         if let Some(aor) = self.standing(flow, request) {
             return Ok(aor);
         }
-        let (mut stale, mut why) = (false, "missing");
+        let (mut stale, mut fault, mut why) = (false, None, "missing");
         for credentials in credentials {
-            let Ok(Credentials::Digest(answer)) = credentials else {
-                why = "malformed";
-                continue;
+            let shown = match credentials {
+                Ok(Credentials::Digest(answer)) => self.shows_password(server, &answer, flow, request, fx)?,
+                Ok(Credentials::Other { scheme, rest }) if scheme.eq_ignore_ascii_case(token::BEARER) => {
+                    self.shows_token(rest, flow, request, fx)
+                }
+                _ => Shown::Wrong("malformed"),
             };
-            let mut attempt = None;
-            let asked = Asked { method: request.method().as_str(), uri: request.uri(), body: request.body() };
-            let verdict = server.verify(&answer, asked, self.now.0, |username| {
-                let made = Attempt::new(&config, username, flow, self.now);
-                let ha1 = made.ha1();
-                attempt = Some(made);
-                ha1
-            });
-            match (verdict, attempt) {
-                (Verdict::Accepted { .. }, Some(Attempt { account: Some(account), .. })) => {
-                    if self.is_first_use(&answer, server.lifetime(), fx) {
-                        self.stands(flow, request, &account.aor, fx);
-                        return Ok(account.aor);
-                    }
-                    (stale, why) = (true, "repeated");
-                }
-                (Verdict::Stale, _) => (stale, why) = (true, "stale"),
-                (Verdict::Refused(Refusal::Password), Some(attempt)) => {
-                    self.guessed(attempt, flow, fx)?;
-                    why = "password";
-                }
-                (Verdict::Refused(Refusal::Realm), _) => why = "realm",
-                (Verdict::Refused(_) | Verdict::Accepted { .. }, _) => why = "malformed",
+            match shown {
+                Shown::User(aor) => return Ok(aor),
+                Shown::Stale(because) => (stale, why) = (true, because),
+                Shown::Token(because) => (fault, why) = (Some(because), because.name()),
+                Shown::Wrong(because) => why = because,
             }
         }
         fx.event(Event::AuthenticationFailed { why });
         let mut reply = Reply::refuse(status, why);
-        for challenge in server.challenges(self.now.0, self.random.u64(), stale) {
+        let bearer = self.token_challenge(flow, fault);
+        for challenge in bearer.into_iter().chain(server.challenges(self.now.0, self.random.u64(), stale)) {
             reply = reply.with(challenges, challenge);
         }
         Err(reply)
+    }
+
+    fn shows_password(
+        &mut self,
+        server: &DigestServer,
+        answer: &DigestCredentials<'_>,
+        flow: &Flow,
+        request: &Message,
+        fx: &mut Effects,
+    ) -> Result<Shown, Reply> {
+        let mut attempt = None;
+        let asked = Asked { method: request.method().as_str(), uri: request.uri(), body: request.body() };
+        let verdict = server.verify(answer, asked, self.now.0, |username| {
+            let made = Attempt::new(&self.config, username, flow, self.now);
+            let ha1 = made.ha1();
+            attempt = Some(made);
+            ha1
+        });
+        Ok(match (verdict, attempt) {
+            (Verdict::Accepted { .. }, Some(Attempt { account: Some(account), .. })) => {
+                if !self.is_first_use(answer, server.lifetime(), fx) {
+                    return Ok(Shown::Stale("repeated"));
+                }
+                self.stands(flow, request, &account.aor, Millis(i64::MAX), fx);
+                Shown::User(account.aor)
+            }
+            (Verdict::Stale, _) => Shown::Stale("stale"),
+            (Verdict::Refused(Refusal::Password), Some(attempt)) => {
+                self.guessed(attempt, flow, fx)?;
+                Shown::Wrong("password")
+            }
+            (Verdict::Refused(Refusal::Realm), _) => Shown::Wrong("realm"),
+            (Verdict::Refused(_) | Verdict::Accepted { .. }, _) => Shown::Wrong("malformed"),
+        })
     }
 
     /// Whom a flow has shown the password of, if that is whom the request is from, was not too long ago, and
@@ -151,15 +173,15 @@ impl Shard {
         Ok(())
     }
 
-    /// From here on the flow need not show this password again for a while.
-    fn stands(&self, flow: &Flow, request: &Message, aor: &Arc<str>, fx: &mut Effects) {
+    /// From here on the flow need not show this again for a while, at most until `end`.
+    fn stands(&self, flow: &Flow, request: &Message, aor: &Arc<str>, end: Millis, fx: &mut Effects) {
         if let Some(lockout) = &self.config.lockout {
             lockout.succeeded(aor, flow.hop.peer.ip(), self.now);
         }
         // Whoever writes a datagram chooses its sender's address.
         if flow.hop.transport.is_reliable() && is_direct(request) {
             let until = Millis(self.now.0.saturating_add(self.config.timing.auth_lifetime_ms.into()));
-            let standing = Standing { aor: aor.clone(), until };
+            let standing = Standing { aor: aor.clone(), until: until.min(end) };
             fx.push(Effect::FlowAuthenticated { flow: flow.id(), standing });
         }
     }
@@ -183,6 +205,16 @@ impl Shard {
         let nc = answer.nc.unwrap_or_default();
         self.nonces.put_down(answer.nonce, nc, issued, lifetime, self.now) == Use::First
     }
+}
+
+/// What credentials have shown.
+enum Shown {
+    /// Who it is.
+    User(Arc<str>),
+    /// The password is right, and the nonce is not good any more.
+    Stale(&'static str),
+    Token(TokenFault),
+    Wrong(&'static str),
 }
 
 /// Somebody who tries to be somebody.

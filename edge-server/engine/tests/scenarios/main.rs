@@ -25,3 +25,4 @@ mod scene;
 mod shutdown;
 mod simulation;
 mod subscribe;
+mod tokens;

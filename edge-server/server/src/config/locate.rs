@@ -12,7 +12,10 @@ impl Lines {
     pub(crate) fn of(text: &str) -> Self {
         let mut lines = Self::default();
         if let Ok(table) = DeTable::parse(text) {
-            lines.table(text, "", table.get_ref());
+            // Counted once: a file with all users of a site has a hundred thousand keys.
+            let ends: Vec<usize> =
+                text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at).collect();
+            lines.table(&ends, "", table.get_ref());
         }
         lines
     }
@@ -34,22 +37,22 @@ impl Lines {
     }
 
     /// The configuration is two levels deep (`section.key`), so this ends after the third.
-    fn table(&mut self, text: &str, prefix: &str, table: &DeTable<'_>) {
+    fn table(&mut self, ends: &[usize], prefix: &str, table: &DeTable<'_>) {
         for (key, value) in table {
             let name = if prefix.is_empty() {
                 key.get_ref().to_string()
             } else {
                 format!("{prefix}.{}", key.get_ref())
             };
-            self.0.insert(name.clone(), line_at(text, key.span().start));
+            self.0.insert(name.clone(), line_of(ends, key.span().start));
             match value.get_ref() {
-                DeValue::Table(inner) if prefix.matches('.').count() < 2 => self.table(text, &name, inner),
+                DeValue::Table(inner) if prefix.matches('.').count() < 2 => self.table(ends, &name, inner),
                 DeValue::Array(items) if prefix.is_empty() => {
                     for (index, item) in items.iter().enumerate() {
                         let name = format!("{name}[{index}]");
-                        self.0.insert(name.clone(), line_at(text, item.span().start));
+                        self.0.insert(name.clone(), line_of(ends, item.span().start));
                         if let DeValue::Table(inner) = item.get_ref() {
-                            self.table(text, &name, inner);
+                            self.table(ends, &name, inner);
                         }
                     }
                 }
@@ -57,6 +60,11 @@ impl Lines {
             }
         }
     }
+}
+
+/// The line, counted from 1, of the byte at `offset`, where lines end at `ends`.
+fn line_of(ends: &[usize], offset: usize) -> usize {
+    ends.partition_point(|end| *end < offset) + 1
 }
 
 /// The line, counted from 1, that the byte at `offset` is on.
@@ -73,5 +81,20 @@ pub(crate) fn advice(message: &str) -> String {
             .to_owned()
     } else {
         String::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_of_a_hundred_thousand_users_is_found_on_its_line() {
+        let text: String =
+            (0..100_000).map(|n| format!("[[users]]\nname = \"u{n}\"\npassword = \"secret\"\n")).collect();
+        let lines = Lines::of(&text);
+        assert_eq!(lines.line("users[0].name"), Some(2));
+        assert_eq!(lines.line("users[99999].password"), Some(300_000));
+        assert_eq!(lines.line("users[99999].ha1_md5"), Some(299_998), "the table's");
     }
 }

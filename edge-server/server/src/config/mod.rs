@@ -17,8 +17,8 @@ mod sections;
 pub use self::definition::{Key, Section};
 pub use self::document::documentation;
 pub use self::sections::{
-    Api, Certificate, Durability, ForkPolicy, ForkSupport, Http, Lockout, Log, LogFormat, Merge, Overload,
-    Policies, Presence, Proxy, Registrar, Server, Sip, Store, Tls, UnknownEpid, User, WebSocket,
+    Api, Bearer, Certificate, Durability, ForkPolicy, ForkSupport, Http, Lockout, Log, LogFormat, Merge,
+    Overload, Policies, Presence, Proxy, Registrar, Server, Sip, Store, Tls, UnknownEpid, User, WebSocket,
 };
 
 use self::locate::Lines;
@@ -53,6 +53,8 @@ pub struct Config {
     pub registrar: Registrar,
     /// `[proxy]`
     pub proxy: Proxy,
+    /// `[bearer]`
+    pub bearer: Bearer,
     /// `[lockout]`
     pub lockout: Lockout,
     /// `[overload]`
@@ -182,6 +184,7 @@ impl Config {
             Http::section(),
             Registrar::section(),
             Proxy::section(),
+            Bearer::section(),
             Lockout::section(),
             Overload::section(),
             Presence::section(),

@@ -64,6 +64,7 @@ impl Config {
         self.names(&mut find);
         self.logins(&mut find);
         self.registrar(&mut find);
+        self.bearer(&mut find);
         self.limits(&mut find);
         self.files(&mut find);
         find.found
@@ -302,6 +303,32 @@ impl Config {
                 "write it as \"<sip:proxy.example.com;lr>\"",
             );
         }
+    }
+
+    /// Tokens are only worth what is checked of them.
+    fn bearer(&self, find: &mut Finder<'_>) {
+        let bearer = &self.bearer;
+        for (key, value) in [("bearer.issuer", &bearer.issuer), ("bearer.audience", &bearer.audience)] {
+            match (&bearer.keys, value) {
+                (Some(_), None) => find.add(
+                    key,
+                    "not set, so that tokens made for others would be good here",
+                    "give what the authorization server puts into the tokens that are for this server",
+                ),
+                (None, Some(_)) => {
+                    find.add(key, "tokens are not taken without bearer.keys", "set bearer.keys")
+                }
+                _ => {}
+            }
+        }
+        if bearer.keys.is_some() && self.server.open {
+            find.add("bearer.keys", "open mode asks nobody for a token", "remove server.open or bearer.keys");
+        }
+        if bearer.authz_server.as_ref().is_some_and(|url| !url.starts_with("https://")) {
+            find.add("bearer.authz_server", "not an https: URL", "RFC 8898 allows no other");
+        }
+        find.readable("bearer.keys", bearer.keys.as_ref().filter(|keys| !keys.contains("://")));
+        find.readable("bearer.authorities", bearer.authorities.as_ref());
     }
 
     fn limits(&self, find: &mut Finder<'_>) {

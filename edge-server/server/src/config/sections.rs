@@ -233,6 +233,28 @@ section! {
 }
 
 section! {
+    /// Bearer tokens beside passwords (RFC 8898): JWTs of an authorization server. They are taken over TLS, and from this machine, where another program may do the encryption. Without `keys` there are none.
+    "bearer" Bearer {
+        /// The authorization server's public keys (a JWK Set, RFC 7517): a file, or the `https:` URL where it shows them. RSA, P-256, P-384 and Ed25519 are known.
+        keys: Option<String> = None,
+        /// A file with the certificate authorities to trust for that URL, PEM; those of the system when not set.
+        authorities: Option<String> = None,
+        /// The keys are read anew every so many seconds, and 10 s after the last time when a token names one that is not known.
+        reload_seconds: u32 = 300,
+        /// What a token must say in `iss`.
+        issuer: Option<String> = None,
+        /// What a token must say in `aud`, alone or among others.
+        audience: Option<String> = None,
+        /// The scopes that a token must have, all of them, with blanks between.
+        scope: Option<String> = None,
+        /// The claim that names the user: an address such as `alice@example.com`, or a name in the first of `server.domains`. It must be one of the users.
+        claim: String = "sub".to_owned(),
+        /// The authorization server that clients without a token are sent to (`authz_server`), an `https:` URL.
+        authz_server: Option<String> = None,
+    }
+}
+
+section! {
     /// Who guesses passwords is locked out. The owner is not: no lock reaches a connection that has shown the password, nor an address from which the owner has lately logged in. A locked account is answered 403 with Retry-After, whether the password is right or not.
     "lockout" Lockout {
         /// Wrong passwords for one account from one address that lock it for this address; 0 is never.

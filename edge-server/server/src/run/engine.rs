@@ -7,11 +7,13 @@ use crate::local_time::Wall;
 use crate::policies::{Host, Library};
 use crate::shards::{Inbox, Performer, ShardSetup, Shards};
 use crate::store::{Store, StoreError, Table};
+use crate::tokens::Reader;
 use crate::users::Directory;
 use merge_core::compose::Composition;
 use sha2::{Digest as _, Sha256};
 use std::sync::Arc;
 use tokio::task::JoinSet;
+use tributary_engine::tokens::Tokens;
 use tributary_engine::{
     Auth, Effects, Egress, Everybody, Forking, Input, Lifetime, Limits, Lockout, Rate, Reach, Record,
     SaysForking, Shard, Timing, Users, lockout,
@@ -23,6 +25,7 @@ pub(super) fn engine_config(
     config: &Config,
     secret: [u8; 32],
     directory: Arc<Directory>,
+    tokens: Option<Arc<Reader>>,
     reach: Reach,
 ) -> tributary_engine::Config {
     let presence = &config.presence;
@@ -69,6 +72,7 @@ pub(super) fn engine_config(
             Merge::Newest => Composition::Newest,
             Merge::MostAvailable => Composition::MostAvailable,
         },
+        tokens: tokens.map(|tokens| tokens as Arc<dyn Tokens>),
         lockout: Some(Arc::new(Lockout::new(rules, lockout_seed(&secret)))),
         user_rate: Rate {
             per_second: config.overload.requests_per_user,

@@ -2,6 +2,7 @@
 
 use crate::policies::LibraryError;
 use crate::store::StoreError;
+use crate::tokens::KeysError;
 use crate::transport::TlsError;
 use crate::users::DirectoryError;
 use std::net::SocketAddr;
@@ -19,6 +20,9 @@ pub enum StartError {
     /// Users.
     #[error(transparent)]
     Users(#[from] DirectoryError),
+    /// Bearer tokens.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
     /// Policies.
     #[error(transparent)]
     Policies(#[from] LibraryError),

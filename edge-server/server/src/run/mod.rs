@@ -28,6 +28,7 @@ use crate::policies::{Library, LibraryError};
 use crate::shards::{Performer, Shards};
 use crate::site::Site;
 use crate::store::{RedbStore, Store, StoreError, Writer};
+use crate::tokens::Reader;
 use crate::transport::{
     Admission, Certificates, Door, Flows, OriginPolicy, OutboxLimits, Rates, Services, Sockets,
     StreamSettings, WebSocketSettings,
@@ -151,7 +152,8 @@ pub async fn start(config: Config, surroundings: Surroundings) -> Result<Running
     let library = Arc::new(library);
     let wall = Wall::new(&config.server, Arc::clone(&directory));
     let reach = reach::reach(&config, address, &sip);
-    let engine = engine_config(&config, secret, Arc::clone(&directory), reach);
+    let tokens = Reader::open(&config)?;
+    let engine = engine_config(&config, secret, Arc::clone(&directory), tokens.clone(), reach);
 
     let flows = Arc::new(Flows::new(
         starts << IDS_PER_START,
@@ -199,6 +201,9 @@ pub async fn start(config: Config, surroundings: Surroundings) -> Result<Running
         certificates.measure(&metrics);
         let every = (config.tls.reload_seconds > 0).then(|| seconds(config.tls.reload_seconds));
         tokio::spawn(Arc::clone(certificates).keep_current(every, metrics.clone(), stopping.clone()));
+    }
+    if let Some(tokens) = tokens {
+        tokio::spawn(tokens.keep_current(metrics.clone(), stopping.clone()));
     }
     let rates = Arc::new(Rates::new(&config.overload, clock, metrics.clone()));
     let services = Arc::new(Services {

@@ -22,5 +22,6 @@ mod program;
 mod reading;
 mod streams;
 mod tls;
+mod tokens;
 mod users;
 mod websocket;
