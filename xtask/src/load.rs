@@ -8,6 +8,9 @@ pub(crate) struct Options {
     /// Measure another server in the same run, and print the ratio: `kamailio` (from the system's packages)
     #[arg(long)]
     against: Option<String>,
+    /// What one of these costs, in place of the phases: `register`, `message`, `invite`, `publish`
+    #[arg(long)]
+    scenario: Option<String>,
     /// What is passed on to the generator (`-- --help` lists it)
     #[arg(last = true)]
     rest: Vec<String>,
@@ -35,6 +38,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         .env("TEST_SERVER", paths::program("release", "tributary"));
     if let Some(other) = &options.against {
         run = run.args(["--against", other]);
+    }
+    if let Some(scenario) = &options.scenario {
+        run = run.args(["--scenario", scenario]);
     }
     run.args(&options.rest).run()
 }

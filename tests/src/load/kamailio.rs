@@ -1,4 +1,5 @@
-//! Debian's Kamailio as a presence server over WebSocket, everything in memory.
+//! Debian's Kamailio as a presence server over WebSocket, and as a registrar and proxy over WebSocket and
+//! UDP, everything in memory.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -11,15 +12,28 @@ const TABLES: &str = "/usr/share/kamailio/dbtext/kamailio";
 
 /// The command that runs it in the foreground, with a configuration of our own.
 pub(crate) fn command(address: SocketAddr, folder: &TempDir) -> Result<Command, String> {
+    let tables = folder.path().join("tables");
+    copy_tables(&tables)?;
+    start(&configuration(address, &tables), folder)
+}
+
+/// The same for a registrar and forking proxy; `passwords`: a REGISTER shows the password `secret`.
+pub(crate) fn proxy(
+    address: SocketAddr,
+    udp: SocketAddr,
+    passwords: bool,
+    folder: &TempDir,
+) -> Result<Command, String> {
+    start(&proxy_configuration(address, udp, passwords), folder)
+}
+
+fn start(text: &str, folder: &TempDir) -> Result<Command, String> {
     if !Path::new(PROGRAM).is_file() {
         return Err("kamailio is not installed: `apt-get install kamailio kamailio-presence-modules \
                     kamailio-websocket-modules`"
             .into());
     }
-    let tables = folder.path().join("tables");
-    copy_tables(&tables)?;
     let file = folder.path().join("kamailio.cfg");
-    let text = configuration(address, &tables);
     std::fs::write(&file, text).map_err(|e| format!("{}: {e}", file.display()))?;
     let mut command = Command::new(PROGRAM);
     // 1.5 GB of shared memory for the large phases; only pages that are used count as memory.
@@ -90,6 +104,119 @@ request_route {{
     exit;
   }}
   sl_send_reply("405", "Method Not Allowed");
+}}
+
+event_route[xhttp:request] {{
+  set_reply_close();
+  set_reply_no_connect();
+  if ($hdr(Upgrade) =~ "websocket" && $hdr(Connection) =~ "Upgrade" && $rm =~ "GET") {{
+    if (ws_handle_handshake()) {{
+      exit;
+    }}
+  }}
+  xhttp_reply("404", "Not Found", "", "");
+}}
+"#
+    )
+}
+
+/// As Kamailio's own documentation has it: bindings in memory, dialogs by Record-Route, browsers by the
+/// alias of their connection.
+fn proxy_configuration(address: SocketAddr, udp: SocketAddr, passwords: bool) -> String {
+    let challenge = if passwords {
+        r#"if (!pv_www_authenticate("example.com", "secret", "0")) {
+      www_challenge("example.com", "1");
+      exit;
+    }"#
+    } else {
+        ""
+    };
+    format!(
+        r#"#!KAMAILIO
+debug=0
+log_stderror=yes
+fork=yes
+children=1
+tcp_children=1
+auto_aliases=no
+alias="example.com"
+listen=tcp:{address}
+listen=udp:{udp}
+tcp_accept_no_cl=yes
+tcp_max_connections=20000
+tcp_connection_lifetime=3605
+
+loadmodule "tm.so"
+loadmodule "sl.so"
+loadmodule "rr.so"
+loadmodule "pv.so"
+loadmodule "maxfwd.so"
+loadmodule "textops.so"
+loadmodule "siputils.so"
+loadmodule "usrloc.so"
+loadmodule "registrar.so"
+loadmodule "auth.so"
+loadmodule "xhttp.so"
+loadmodule "nathelper.so"
+loadmodule "websocket.so"
+
+modparam("usrloc", "db_mode", 0)
+modparam("registrar", "received_avp", "$avp(RECEIVED)")
+modparam("nathelper", "received_avp", "$avp(RECEIVED)")
+modparam("websocket", "keepalive_mechanism", 0)
+
+request_route {{
+  if (!mf_process_maxfwd_header("10")) {{
+    sl_send_reply("483", "Too Many Hops");
+    exit;
+  }}
+  force_rport();
+  if (proto == WS) {{
+    if (is_method("REGISTER")) {{
+      fix_nated_register();
+    }} else if (is_method("INVITE")) {{
+      add_contact_alias();
+    }}
+  }}
+  if (is_method("CANCEL")) {{
+    if (t_check_trans()) {{
+      t_relay();
+    }}
+    exit;
+  }}
+  if (has_totag()) {{
+    if (loose_route()) {{
+      handle_ruri_alias();
+      t_on_reply("BROWSER");
+      t_relay();
+      exit;
+    }}
+    if (is_method("ACK") && t_check_trans()) {{
+      t_relay();
+    }}
+    exit;
+  }}
+  t_check_trans();
+  if (is_method("REGISTER")) {{
+    {challenge}
+    save("location");
+    exit;
+  }}
+  if (is_method("INVITE")) {{
+    record_route();
+  }}
+  if (!lookup("location")) {{
+    sl_send_reply("480", "Temporarily Unavailable");
+    exit;
+  }}
+  t_on_reply("BROWSER");
+  t_relay();
+}}
+
+onreply_route[BROWSER] {{
+  if (proto == WS && is_method("INVITE")) {{
+    add_contact_alias();
+  }}
 }}
 
 event_route[xhttp:request] {{

@@ -8,6 +8,7 @@
 //! avalanche  all clients register at once, with passwords, after the server was killed (only when asked for)
 //! fan-out  one PUBLISH to N watchers: until the last NOTIFY is here
 //! ```
+//! `--scenario` measures what one registration, message or call costs instead: see `scenario.rs`.
 //! The generator is one thread and speaks the least of SIP and WebSocket that the work needs, since
 //! it shares the machine with what it measures.
 
@@ -15,6 +16,7 @@ mod avalanche;
 mod figures;
 mod kamailio;
 mod phases;
+mod scenario;
 mod sip;
 mod target;
 mod targets;
@@ -24,6 +26,7 @@ mod wire;
 use std::time::Duration;
 
 pub use phases::Figures;
+pub use scenario::Scenario;
 use target::Target;
 
 /// What to measure.
@@ -36,6 +39,12 @@ pub struct Options {
     /// Run only that other server
     #[arg(long, requires = "against")]
     pub alone: bool,
+    /// What one registration, message or call costs, over UDP and over WebSocket, in place of the phases
+    #[arg(long, value_enum)]
+    pub scenario: Option<Scenario>,
+    /// Clients of a scenario, each of which does one thing after another
+    #[arg(long, default_value_t = 20)]
+    pub callers: usize,
     /// Only these phases (memory, rate, latency, fan-out, avalanche)
     #[arg(long, value_delimiter = ',')]
     pub only: Vec<String>,
@@ -90,7 +99,18 @@ pub fn run(options: &Options) -> Result<(), String> {
         Some("kamailio") => Some(Target::Kamailio),
         Some(other) => return Err(format!("no other server is called `{other}`; known: kamailio")),
     };
+    let mut options = options.clone();
+    if options.scenario == Some(Scenario::Publish) {
+        // What that costs is a phase of its own.
+        (options.scenario, options.only) = (None, vec!["rate".to_owned()]);
+    }
+    let options = &options;
     local.block_on(&runtime, async {
+        if let Some(scenario) = options.scenario {
+            let ours = (!options.alone).then_some(Target::Tributary);
+            let targets: Vec<Target> = ours.into_iter().chain(against).collect();
+            return scenario::run(scenario, &targets, options).await;
+        }
         let (mut ours, mut theirs) = (None, None);
         if options.only.iter().any(|name| name == "avalanche") {
             avalanche::avalanche(options).await?;

@@ -1,8 +1,26 @@
 //! What the state machines tell, as log lines and numbers.
 
 use crate::metrics::{Metrics, count as add};
+use tracing::Level;
 use tributary_engine::lockout::Locked;
 use tributary_engine::{Effect, Event};
+
+/// Whether [`trace`] has something to say of this effect that is logged.
+pub(super) fn is_news(effect: &&Effect) -> bool {
+    let Effect::Event(event) = effect else { return false };
+    match event {
+        Event::Request { status, detail: Some(detail), .. } if !is_challenge(*status, detail) => {
+            tracing::enabled!(Level::INFO)
+        }
+        Event::Request { .. } | Event::AuthenticationFailed { .. } => tracing::enabled!(Level::DEBUG),
+        _ => false,
+    }
+}
+
+/// The first half of every login is no news.
+fn is_challenge(status: u16, detail: &str) -> bool {
+    detail == "missing" && matches!(status, 401 | 407)
+}
 
 /// Notes what a request came to in its span, and logs what is worth a line.
 pub(super) fn trace(effect: &Effect) {
@@ -12,8 +30,7 @@ pub(super) fn trace(effect: &Effect) {
             let span = tracing::Span::current();
             span.record("status", status);
             match detail {
-                // The first half of every login is no news.
-                Some("missing") if matches!(status, 401 | 407) => tracing::debug!("{method} challenged"),
+                Some(detail) if is_challenge(*status, detail) => tracing::debug!("{method} challenged"),
                 Some(detail) => tracing::info!(detail, "{method} answered {status}"),
                 None => tracing::debug!("{method} answered {status}"),
             }

@@ -1,16 +1,17 @@
 //! The task that owns one shard.
 
 use super::effects::Performer;
-use super::{Inbox, Task};
+use super::{Inbox, Task, events};
 use crate::clock::Clock;
+use bytes::Bytes;
 use std::collections::HashMap;
 use std::future::pending;
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::sleep_until;
-use tracing::Instrument as _;
-use tributary_engine::{Answer, Effects, Input, PolicyHost, Query, Shard};
-use tributary_sip::Aor;
+use tracing::{Instrument as _, Level};
+use tributary_engine::{Answer, Effects, FlowId, Input, PolicyHost, Query, Shard};
+use tributary_sip::{Aor, Message};
 
 /// Inputs taken at once; their changes share a commit.
 const BATCH: usize = 256;
@@ -118,16 +119,19 @@ struct Owner<P> {
 impl<P: PolicyHost + Send> Owner<P> {
     fn handle(&mut self, input: Input) {
         self.performer.metrics.shard_inputs.inc();
-        let now = self.clock.now();
-        match span(&input) {
-            Some(span) => span.in_scope(|| {
-                let first = self.effects.as_slice().len();
-                self.shard.handle(now, input, &mut self.policies, &mut self.effects);
-                for effect in self.effects.as_slice().iter().skip(first) {
-                    super::events::trace(effect);
-                }
-            }),
-            None => self.shard.handle(now, input, &mut self.policies, &mut self.effects),
+        let (now, first) = (self.clock.now(), self.effects.as_slice().len());
+        let request = request(&input);
+        // A span costs more than most requests. Only what is logged amid a request needs it beforehand.
+        let early = request.as_ref().filter(|_| tracing::enabled!(Level::DEBUG)).and_then(span);
+        let _within = early.as_ref().map(tracing::Span::enter);
+        self.shard.handle(now, input, &mut self.policies, &mut self.effects);
+        let Some(request) = request else { return };
+        let mut news = self.effects.as_slice().iter().skip(first).filter(events::is_news);
+        if let Some(effect) = news.next() {
+            let late = if early.is_some() { None } else { span(&request) };
+            let _within = late.as_ref().map(tracing::Span::enter);
+            events::trace(effect);
+            news.for_each(events::trace);
         }
     }
 
@@ -175,19 +179,22 @@ impl<P: PolicyHost + Send> Owner<P> {
     }
 }
 
-/// The span of one request; none for responses, which are many and say little.
-fn span(input: &Input) -> Option<tracing::Span> {
+/// What the span of a request is made from; none for responses, which are many and say little.
+fn request(input: &Input) -> Option<(FlowId, Bytes)> {
     let Input::Message { flow, message } = input else { return None };
-    if !message.is_request() {
-        return None;
-    }
+    message.is_request().then(|| (flow.id(), message.raw().clone()))
+}
+
+/// The span of one request.
+fn span((flow, raw): &(FlowId, Bytes)) -> Option<tracing::Span> {
+    let message = Message::parse(raw.clone()).ok()?;
     // The canonical address: a URI as it came may carry a password.
     let aor = message.to().ok().and_then(|to| Aor::parse(to.uri).ok());
     let span = tracing::info_span!(
         "request",
         method = %message.method(),
         call_id = message.call_id(),
-        flow = flow.id().0,
+        flow = flow.0,
         aor = aor.as_ref().map(Aor::as_str).unwrap_or_default(),
         status = tracing::field::Empty,
     );
