@@ -202,6 +202,24 @@ impl<'a> SipUri<'a> {
     }
 }
 
+/// The public GRUU of an instance (RFC 5627 appendix A.1): the address with the instance as `gr`.
+#[must_use]
+pub fn public_gruu(aor: &str, instance: &str) -> String {
+    let mut gruu = String::with_capacity(aor.len() + instance.len() + 4);
+    gruu.push_str(aor);
+    gruu.push_str(";gr=");
+    for byte in instance.bytes() {
+        // `paramchar` of RFC 3261 25.1.
+        if byte.is_ascii_alphanumeric() || b"-_.!~*'()[]/:&+$".contains(&byte) {
+            gruu.push(char::from(byte));
+        } else {
+            // Writing to a String cannot fail.
+            let _ = fmt::Write::write_fmt(&mut gruu, format_args!("%{byte:02X}"));
+        }
+    }
+    gruu
+}
+
 /// Whether a contact is a GRUU (RFC 5627): it has the parameter `gr` and leads to one device.
 pub(crate) fn is_gruu(contact: &str) -> bool {
     sip(contact).is_some_and(|uri| uri.parameters.split(';').any(|parameter| named(parameter, "gr")))

@@ -14,17 +14,20 @@ pub(super) fn compose(composed: &mut Composed<'_>) {
     if set.switches.presence_uses_registration_state {
         let mut live: Vec<&Registration> =
             set.registrations.iter().filter(|registration| registration.expires > composed.now).collect();
+        // Of several flows of one device the one that it prefers.
         crate::order::sort_by(&mut live, |a, b| {
-            a.contact.cmp(&b.contact).then_with(|| a.instance.cmp(&b.instance))
+            a.key()
+                .cmp(b.key())
+                .then_with(|| b.q_milli.cmp(&a.q_milli))
+                .then_with(|| a.contact.cmp(&b.contact))
         });
-        live.dedup_by(|a, b| a.contact == b.contact);
+        live.dedup_by(|a, b| a.key() == b.key());
         if !live.is_empty() {
             composed.basis = Basis::Registered;
             for registration in live {
                 // One device keeps its id when its address changes.
-                let key = registration.instance.as_deref().unwrap_or(&registration.contact);
                 let mut id = String::from("r-");
-                ids::push_digits(&mut id, ids::digest(&[key.as_bytes()]));
+                ids::push_digits(&mut id, ids::digest(&[registration.key().as_bytes()]));
                 composed.tuples.push(TupleOut {
                     contact: ContactOut::Registered(registration),
                     priority: registration.q_milli,

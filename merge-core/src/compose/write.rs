@@ -104,7 +104,7 @@ fn write_tuple<'a>(composed: &'a Composed<'_>, tuple: &'a TupleOut<'_>, out: &mu
         ContactOut::Registered(registration) => {
             out.start(PIDF, "contact");
             out.attribute("priority", thousandths(registration.q_milli, &mut [0; 5]));
-            out.text(&registration.contact);
+            out.text(&registration.shown_contact(&composed.set.presentity.aor));
             out.end();
         }
     }

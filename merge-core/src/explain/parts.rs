@@ -185,7 +185,8 @@ fn made_up(composed: &Composed<'_>, tuple: &TupleOut<'_>, path: &str, entries: &
     let basic = tuple.basic.map_or("", |basic| basic.as_str()).to_string();
     entries.push(entry(composed, format!("{path}/basic"), basic, None, rule));
     if let ContactOut::Registered(registration) = &tuple.contact {
-        entries.push(entry(composed, format!("{path}/contact"), short(&registration.contact), None, rule));
+        let contact = short(&registration.shown_contact(&composed.set.presentity.aor));
+        entries.push(entry(composed, format!("{path}/contact"), contact, None, rule));
         entries.push(entry(composed, format!("{path}/priority"), priority(tuple.priority), None, rule));
     }
 }

@@ -6,12 +6,14 @@
 mod device;
 pub(crate) mod snapshot;
 
+use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::model::Document;
 use crate::time::Millis;
+use crate::uri::public_gruu;
 
 pub use device::{DeviceIdentity, DeviceKind};
 pub use snapshot::{Snapshot, SnapshotError};
@@ -137,10 +139,27 @@ impl Dialog {
     }
 }
 
+impl Registration {
+    /// What tells its device from the user's others, and stays when its address changes.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        self.instance.as_deref().unwrap_or(&self.contact)
+    }
+
+    /// Where watchers reach its device: at its public GRUU (RFC 5627), if it has an instance.
+    pub(crate) fn shown_contact<'r>(&'r self, aor: &str) -> Cow<'r, str> {
+        match &self.instance {
+            Some(instance) => Cow::Owned(public_gruu(aor, instance)),
+            None => Cow::Borrowed(&self.contact),
+        }
+    }
+}
+
 /// What watchers see where nothing is published. Both are off by default: then there is nothing to see.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Switches {
-    /// A registered user without a publication is open at the registered contacts.
+    /// A registered user without a publication is open at the registered contacts, each device with an instance
+    /// at its GRUU.
     pub presence_uses_registration_state: bool,
     /// A user without a publication (and, with the other switch, without a registration) is closed.
     pub notify_closed_state_for_non_published_users: bool,

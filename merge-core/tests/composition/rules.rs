@@ -384,6 +384,22 @@ fn with_nothing_published_the_switches_decide() {
     check(&list, false, false, Basis::Nothing, 0);
     check(&[], true, true, Basis::Closed, 1);
     check(&[Registration { expires: NOW, ..registered }], true, false, Basis::Nothing, 0);
+    // One device, by two flows, is shown once, and where it is reached.
+    let device = |contact: &str, q_milli| Registration {
+        contact: contact.into(),
+        instance: Some("urn:uuid:1".into()),
+        q_milli,
+        ..list[0].clone()
+    };
+    let mut set = devices(&[]);
+    set.registrations = [device("sip:alice@x.invalid", 300), device("sip:alice@y.invalid", 400)].into();
+    set.switches.presence_uses_registration_state = true;
+    let text = pidf(&set, Composition::Compose);
+    assert!(
+        text.contains("<contact priority=\"0.4\">sip:alice@example.com;gr=urn:uuid:1</contact>"),
+        "{text}"
+    );
+    assert_eq!(text.matches("<tuple ").count(), 1);
     // A publication outweighs both switches: repro called such a user closed.
     let mut set = devices(&[document(&tuple("t", "open", "sip:a@a", ""))]);
     set.switches.notify_closed_state_for_non_published_users = true;

@@ -176,7 +176,7 @@ impl Shard {
             serial,
             timer,
         };
-        let device = Arc::new(FlowDevice { aor, key: key_of(&registration).into() });
+        let device = Arc::new(FlowDevice { aor, key: registration.key().into() });
         let moves = at.filter(|_| is_elsewhere);
         if let Some(at) = moves {
             self.reg_changed(id, at, ContactEvent::Unregistered);
@@ -184,7 +184,7 @@ impl Shard {
         let Some(presentity) = self.presentities.get_mut(id) else {
             return;
         };
-        let old_key = at.and_then(|at| presentity.live.registrations.get(at)).map(key_of);
+        let old_key = at.and_then(|at| presentity.live.registrations.get(at)).map(|its| its.key().to_owned());
         let (old, same_set) = match at {
             Some(at) => {
                 let old = std::mem::replace(&mut presentity.bindings[at], binding);
@@ -343,11 +343,6 @@ impl Shard {
         }
         self.gruus.restored(generation, id);
     }
-}
-
-/// What tells the device of a registration from the user's others.
-fn key_of(registration: &Registration) -> String {
-    registration.instance.as_ref().unwrap_or(&registration.contact).clone()
 }
 
 /// A binding, to be stored.

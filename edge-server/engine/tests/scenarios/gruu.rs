@@ -280,6 +280,21 @@ fn r24_who_takes_a_contact_from_a_notify_and_calls_it_gets_that_device_alone() {
 }
 
 #[test]
+fn r24_a_device_that_has_only_registered_is_shown_with_its_gruu_as_well() {
+    for instance in ["urn:uuid:b", "urn:x:a;b=c%20d", "urn:x:(*)/&+$[1]~!'_-.", "urn:x:?@,^`{|}#"] {
+        let mut scene = stage();
+        let alice = Client::new(&mut scene, "alice", None);
+        let mut bob = Client::new(&mut scene, "bob", Some(instance));
+        let public = told(&bob.register(&mut scene), &bob, "pub-gruu").unwrap();
+        let (_, notify) = alice.watch(&mut scene, "bob");
+        let document = merge_core::model::Document::read(notify.body()).unwrap();
+        let contact = document.tuples().next().unwrap().contact().unwrap().uri().into_owned();
+        assert_eq!(contact, public);
+        assert_eq!(call(&mut scene, &alice, &contact, &[&bob]), Ok(0), "{contact}");
+    }
+}
+
+#[test]
 fn what_is_published_and_watched_by_a_gruu_is_its_users() {
     let mut scene = stage();
     let mut bob = Client::new(&mut scene, "bob", Some("urn:uuid:b"));

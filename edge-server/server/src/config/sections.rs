@@ -333,7 +333,7 @@ section! {
         require_registration: bool = false,
         /// The built-in merge.
         merge: Merge = Merge::Compose,
-        /// With nothing published, a registered user is open at the registered contacts. repro's `PresenceUsesRegistrationState`; but what devices publish counts here whether they are registered or not.
+        /// With nothing published, a registered user is open at the registered contacts, each device with an instance at its GRUU. repro's `PresenceUsesRegistrationState`; but what devices publish counts here whether they are registered or not.
         use_registrations: bool = true,
         /// With nothing published and nobody registered, watchers are told `closed`; otherwise a SUBSCRIBE is answered 480, and who watches already gets an empty document. repro's `PresenceNotifyClosedStateForNonPublishedUsers`.
         notify_closed: bool = true,
