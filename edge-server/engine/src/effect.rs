@@ -10,6 +10,7 @@ use crate::record::{Record, Table};
 use bytes::Bytes;
 use std::net::IpAddr;
 use std::sync::Arc;
+use tributary_sip::locate::{NextHop, Way};
 use tributary_sip::transaction::{FlowId, Hop, Packet, TransactionId};
 
 /// One change of the store.
@@ -45,6 +46,25 @@ pub enum Effect {
         packet: Packet,
         /// Who may be told with [`Input::SendFailed`](crate::Input::SendFailed) when it was dropped.
         transaction: Option<TransactionId>,
+    },
+    /// Find a way to a next hop (RFC 3263), open it if there is none, and say so with
+    /// [`Input::Reached`](crate::Input::Reached), within the time of a transaction.
+    Reach {
+        /// Comes back.
+        errand: u64,
+        /// Where.
+        next: NextHop,
+        /// Whether it may be an address of a private network, or of this machine.
+        private: bool,
+        /// Ways that have come to nothing.
+        tried: Vec<Way>,
+    },
+    /// A session begins or ends over this connection: one to another server is kept meanwhile.
+    Session {
+        /// The connection.
+        flow: FlowId,
+        /// Whether it begins.
+        begun: bool,
     },
     /// Change the store.
     Store(StoreOp),

@@ -59,6 +59,8 @@ pub struct Permitted {
     pub next: NextHop,
     /// Whether it may be in a private network: it was named itself, and not by a pattern.
     pub private: bool,
+    /// Whether it is a trusted server.
+    pub trusted: bool,
 }
 
 impl Egress {
@@ -68,7 +70,7 @@ impl Egress {
         let domain = next.at.host();
         let peer = self.peers.iter().find(|peer| peer.domains.iter().any(|its| its == domain));
         if let Some(route) = peer.and_then(|peer| peer.route.as_ref()) {
-            return Some(Permitted { next: route.clone(), private: true });
+            return Some(Permitted { next: route.clone(), private: true, trusted: true });
         }
         let at_route =
             self.peers.iter().filter_map(|peer| peer.route.as_ref()).any(|route| route.at == next.at);
@@ -79,7 +81,7 @@ impl Egress {
             return None;
         }
         let next = self.proxy.clone().unwrap_or(next);
-        Some(Permitted { private: private || self.proxy.is_some(), next })
+        Some(Permitted { private: private || self.proxy.is_some(), next, trusted: named })
     }
 }
 

@@ -1,5 +1,6 @@
 //! What comes into a shard.
 
+use crate::egress::Peer;
 use crate::query::Query;
 use crate::record::Record;
 use merge_core::time::Millis;
@@ -21,9 +22,17 @@ pub struct Flow {
     pub authenticated: Option<Standing>,
     /// The device that [`Effect::FlowRegistered`](crate::Effect::FlowRegistered) last named for this flow.
     pub device: Option<Arc<FlowDevice>>,
+    /// The server at the other end that is trusted: by its certificate, or by its address.
+    pub peer: Option<Arc<Peer>>,
 }
 
 impl Flow {
+    /// A flow of which nothing is known.
+    #[must_use]
+    pub const fn new(hop: Hop) -> Self {
+        Self { hop, authenticated: None, device: None, peer: None }
+    }
+
     /// Which connection, or what stands for it.
     #[must_use]
     pub const fn id(&self) -> FlowId {
@@ -69,6 +78,13 @@ pub enum Input {
     SendFailed {
         /// From that effect.
         transaction: TransactionId,
+    },
+    /// The answer to [`Effect::Reach`](crate::Effect::Reach).
+    Reached {
+        /// From that effect.
+        errand: u64,
+        /// The way; none where there is none that was not tried.
+        found: Option<Hop>,
     },
     /// The time that [`Shard::poll_timeout`](crate::Shard::poll_timeout) named has come.
     Tick,

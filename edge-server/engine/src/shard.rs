@@ -176,6 +176,7 @@ impl Shard {
             Input::SendFailed { transaction } => {
                 self.transact(layer::Input::SendFailed { transaction }, fx);
             }
+            Input::Reached { errand, found } => self.reached(errand, found, fx),
             Input::FlowClosed { flow } => self.flow_closed(flow, fx),
             Input::UserRemoved { aor } => self.user_removed(&aor, fx),
             Input::Tick | Input::Shutdown => {}
@@ -273,6 +274,10 @@ impl Shard {
         let Asked { message: request, cancels, merged, .. } = asked;
         if *merged && !self.came_through_us(request) {
             return Err(Reply::refuse(Status::LOOP_DETECTED, "merged"));
+        }
+        let registers = matches!(request.method(), Method::Register | Method::Publish | Method::Subscribe);
+        if registers && flow.peer.is_some() {
+            return Err(Reply::refuse(Status::FORBIDDEN, "a trusted server has no devices"));
         }
         if self.is_too_much(request) {
             fx.event(Event::TurnedAway { why: "lag" });

@@ -63,11 +63,8 @@ fn shard() -> Shard {
 
 /// Gives a message to the shard and answers every NOTIFY that comes of it.
 fn play(shard: &mut Shard, effects: &mut Effects, flow: u64, text: String) {
-    let flow = Flow {
-        hop: Hop { flow: FlowId(flow), transport: Transport::Ws, peer: ([127, 0, 0, 1], 9).into() },
-        authenticated: None,
-        device: None,
-    };
+    let peer = ([127, 0, 0, 1], 9).into();
+    let flow = Flow::new(Hop { flow: FlowId(flow), transport: Transport::Ws, peer });
     let message = Message::parse(Bytes::from(text)).unwrap();
     shard.handle(Millis(START), Input::Message { flow: flow.clone(), message }, &mut NoPolicies, effects);
     let sent: Vec<Bytes> = effects

@@ -18,6 +18,8 @@
 //!           +-> store -- group commit before an answer leaves
 //! ```
 //!
+//! Ways to other servers are found by `onward`: names, connections, certificates.
+//!
 //! * [`config`] defines every key once: struct, default, documentation.
 //! * [`run`] puts the parts together and takes them down in order.
 //! * [`commands`] and [`cli`] are the program's face.
@@ -38,6 +40,7 @@ pub mod local_time;
 pub mod log;
 pub mod metrics;
 mod network;
+mod onward;
 pub mod policies;
 pub mod run;
 pub mod shards;

@@ -63,6 +63,9 @@ metrics! {
     gauge websockets [] "Open SIP over WebSocket connections.";
     gauge streams [] "Open SIP connections over TCP and TLS.";
     counter connections_opened [] "Connections accepted.";
+    counter connections_made [] "Connections that were opened to other servers.";
+    counter connections_failed ["transport"] "Connections to other servers that could not be opened.";
+    counter ways_sought ["result"] "Ways to other servers that were sought for a request: `found`, or `none`.";
     counter connections_refused ["reason"] "Connections and WebSocket handshakes refused.";
     counter accept_errors ["kind"] "Failures to accept: `connection`, one that was gone already; `resources`, such as files, after which the listener pauses.";
     counter tls_reloads ["result"] "Certificates read anew: `loaded`, or `failed`, when the one before stayed in use.";

@@ -26,14 +26,19 @@ pub struct FlowToken {
     pub run: u64,
     /// The flow and its other end.
     pub hop: Hop,
+    /// Whether we have opened the way there ourselves, and so can open it again when it is gone.
+    pub opened: bool,
 }
+
+/// Beside the transport: that we have opened the way.
+const OPENED: u8 = 1 << 7;
 
 impl FlowToken {
     /// The user part.
     pub fn seal(&self, keys: &SealingKeys) -> String {
         let Hop { flow, transport, peer } = self.hop;
         let mut plain = Vec::with_capacity(35);
-        plain.push(transport as u8);
+        plain.push(transport as u8 | if self.opened { OPENED } else { 0 });
         plain.extend(self.run.to_be_bytes());
         plain.extend(flow.0.to_be_bytes());
         plain.extend(peer.port().to_be_bytes());
@@ -47,7 +52,8 @@ impl FlowToken {
     /// Opens a user part; `None`: 403.
     pub fn open(keys: &SealingKeys, token: &str) -> Option<FlowToken> {
         let plain = keys.open(Purpose::FlowToken, token)?;
-        let (&[transport], rest) = plain.split_first_chunk::<1>()?;
+        let (&[first], rest) = plain.split_first_chunk::<1>()?;
+        let (opened, transport) = (first & OPENED != 0, first & !OPENED);
         let (run, rest) = rest.split_first_chunk::<8>()?;
         let (flow, rest) = rest.split_first_chunk::<8>()?;
         let (port, address) = rest.split_first_chunk::<2>()?;
@@ -61,7 +67,7 @@ impl FlowToken {
             transport: all.into_iter().find(|known| *known as u8 == transport)?,
             peer: SocketAddr::new(ip, u16::from_be_bytes(*port)),
         };
-        Some(FlowToken { run: u64::from_be_bytes(*run), hop })
+        Some(FlowToken { run: u64::from_be_bytes(*run), hop, opened })
     }
 
     /// Whether a request came by this very flow: then it goes out into the world, and else in to the

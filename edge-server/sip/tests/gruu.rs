@@ -64,7 +64,7 @@ fn r6_a_temporary_gruu_names_its_device_without_a_word_of_its_user() {
     }
     // A flow token is no GRUU.
     let hop = Hop { flow: FlowId(1), transport: Transport::Tcp, peer: ([192, 0, 2, 1], 1).into() };
-    assert_eq!(Temporary::open(&keys(), &FlowToken { run: 1, hop }.seal(&keys())), None);
+    assert_eq!(Temporary::open(&keys(), &FlowToken { run: 1, hop, opened: false }.seal(&keys())), None);
 }
 
 #[test]
@@ -109,11 +109,12 @@ proptest! {
         transport in 0usize..5,
         ip in prop_oneof![any::<[u8; 4]>().prop_map(std::net::IpAddr::from), any::<[u8; 16]>().prop_map(std::net::IpAddr::from)],
         port in any::<u16>(),
+        opened in any::<bool>(),
         change in any::<prop::sample::Index>(),
     ) {
         let transport = [Transport::Udp, Transport::Tcp, Transport::Tls, Transport::Ws, Transport::Wss][transport];
         let hop = Hop { flow: FlowId(flow), transport, peer: (ip, port).into() };
-        let token = FlowToken { run, hop };
+        let token = FlowToken { run, hop, opened };
         let text = token.seal(&keys());
         let uri = format!("sip:{text}@edge.example;lr;ob");
         prop_assert_eq!(Uri::parse(&uri).unwrap().user, Some(text.as_str()));
@@ -135,7 +136,7 @@ proptest! {
 #[test]
 fn r19_a_request_is_outgoing_by_its_own_flow_only() {
     let hop = Hop { flow: FlowId(3), transport: Transport::Wss, peer: ([192, 0, 2, 1], 4000).into() };
-    let token = FlowToken { run: 9, hop };
+    let token = FlowToken { run: 9, hop, opened: false };
     assert!(token.is_source(9, &hop));
     assert!(!token.is_source(8, &hop), "the name of a flow of another run says nothing");
     assert!(!token.is_source(9, &Hop { flow: FlowId(4), ..hop }));

@@ -87,11 +87,8 @@ impl Stage {
     }
 
     fn give(&mut self, flow: u64, bytes: Bytes) {
-        let flow = Flow {
-            hop: Hop { flow: FlowId(flow), transport: Transport::Ws, peer: ([127, 0, 0, 1], 9).into() },
-            authenticated: None,
-            device: None,
-        };
+        let peer = ([127, 0, 0, 1], 9).into();
+        let flow = Flow::new(Hop { flow: FlowId(flow), transport: Transport::Ws, peer });
         if let Ok(message) = Message::parse(bytes) {
             self.shard.handle(NOW, Input::Message { flow, message }, &mut NoPolicies, &mut self.effects);
         }

@@ -2,6 +2,7 @@
 
 use super::Proxy;
 use crate::config::Config;
+use crate::egress::Permitted;
 use crate::input::Flow;
 use crate::respond::Reply;
 use crate::route;
@@ -9,6 +10,7 @@ use crate::shard::Shard;
 use std::cell::Cell;
 use tributary_sip::error::HeaderError;
 use tributary_sip::flow_token::FlowToken;
+use tributary_sip::locate::NextHop;
 use tributary_sip::proxy::Path;
 use tributary_sip::transaction::Hop;
 use tributary_sip::{Message, Method, Status, Uri};
@@ -22,13 +24,15 @@ pub(crate) enum Aim {
     User,
     /// Over this flow, by what its Route says.
     Flow(Hop),
+    /// To another server.
+    Out,
 }
 
 /// The path of a request behind us.
 pub(super) struct Way<'m> {
     pub(super) path: Path<'m>,
     /// The last of our tokens that it had on top, and how many there were.
-    token: Option<(FlowToken, u32)>,
+    pub(super) token: Option<(FlowToken, u32)>,
 }
 
 impl Proxy {
@@ -57,8 +61,8 @@ impl Proxy {
     }
 
     /// The URI that brings what follows in a dialog back to us and over this flow.
-    pub(super) fn record_route(&self, hop: Hop, host: &str) -> String {
-        let token = FlowToken { run: self.run, hop }.seal(&self.keys);
+    pub(super) fn record_route(&self, hop: Hop, opened: bool, host: &str) -> String {
+        let token = FlowToken { run: self.run, hop, opened }.seal(&self.keys);
         format!("sip:{token}@{host};transport={};lr", hop.transport.uri())
     }
 }
@@ -68,19 +72,39 @@ impl Shard {
     pub(crate) fn aim(&self, flow: &Flow, request: &Message) -> Result<Aim, Reply> {
         let way = self.proxy.way(&self.config, request);
         let way = way.map_err(|_| Reply::refuse(Status::BAD_REQUEST, "Route"))?;
-        if let Some(token) = self.other_side(&way, &flow.hop) {
-            return self.open(token).map(Aim::Flow).ok_or(Reply::refuse(Status::FLOW_FAILED, "flow"));
+        match self.other_side(&way, &flow.hop) {
+            Some(token) if token.opened => return Ok(Aim::Out),
+            Some(token) => {
+                return self.open(token).map(Aim::Flow).ok_or(Reply::refuse(Status::FLOW_FAILED, "flow"));
+            }
+            None => {}
         }
-        let path = way.path;
-        if !path.routes.is_empty() {
-            return Err(elsewhere());
+        if !way.path.routes.is_empty() {
+            return self.onward(&way).map(|_| Aim::Out).ok_or(elsewhere());
         }
-        self.aim_at(request.method(), path.uri)
+        match self.aim_at(request.method(), way.path.uri)? {
+            Aim::Out if self.onward(&way).is_none() => Err(elsewhere()),
+            aim => Ok(aim),
+        }
     }
 
-    /// The flow that the path of a request leads over.
+    /// Where a request goes that is for nobody here: to where its Route or Request-URI leads, if the
+    /// operator has nothing against it, or in a dialog to where that has begun (RFC 3261 16.6 item 7).
+    pub(super) fn onward(&self, way: &Way<'_>) -> Option<Permitted> {
+        let next = Uri::parse(way.path.next_hop()).ok().and_then(|uri| NextHop::of(&uri));
+        let next = next.filter(|next| !self.config.is_us(next.at.host(), next.at.port()));
+        if let Some(permitted) = next.and_then(|next| self.config.egress.permit(next)) {
+            return Some(permitted);
+        }
+        let (token, _) = way.token.filter(|(token, _)| token.opened)?;
+        let next = NextHop { at: token.hop.peer.into(), transport: Some(token.hop.transport), secure: false };
+        Some(Permitted { next, private: true, trusted: false })
+    }
+
+    /// The flow of a client that the path of a request leads over.
     pub(super) fn ahead(&self, way: &Way<'_>, came_by: &Hop) -> Option<Hop> {
-        self.open(self.other_side(way, came_by)?)
+        let token = self.other_side(way, came_by).filter(|token| !token.opened);
+        self.open(token?)
     }
 
     /// The token at the end is the other side's. Where it is the sender's own there was no other, and
@@ -106,14 +130,14 @@ impl Shard {
         match (parsed.is_sip() || aor.is_some(), ours) {
             _ if method == Method::Subscribe => Ok(Aim::Us),
             (false, _) => Err(Reply::refuse(Status::UNSUPPORTED_URI_SCHEME, "scheme")),
-            (true, false) => Err(elsewhere()),
+            (true, false) => Ok(Aim::Out),
             (true, true) if us && parsed.is_sip() => Ok(Aim::Us),
             (true, true) => Ok(Aim::User),
         }
     }
 }
 
-/// Nothing goes to hosts that are not ours.
+/// Nothing goes to hosts that are neither ours nor named in `[egress]`.
 fn elsewhere() -> Reply {
     Reply::refuse(Status::FORBIDDEN, "another domain")
 }

@@ -1,12 +1,14 @@
 //! What a call does: starts and cancels branches, and answers its caller.
 
-use super::{Branch, Call, user_of};
+use super::onward::{Errand, Size};
+use super::{Branch, Call, Next, user_of};
 use crate::config::Auth;
 use crate::effect::{Effect, Effects, Event};
 use crate::route::Of;
 use crate::shard::{Shard, Timer, known};
 use merge_core::time::Millis;
 use std::collections::VecDeque;
+use std::sync::Arc;
 use tributary_sip::proxy::context::{Action, Input as Turn};
 use tributary_sip::proxy::{Backward, Forward, ForwardError, Path, max_forwards};
 use tributary_sip::transaction::{self as layer, ClientVia, Hop, Packet, TransactionId};
@@ -14,6 +16,14 @@ use tributary_sip::{Credentials, Message, Method, Name, ResponseBuilder, Status}
 
 /// Says how many devices an INVITE was forked to, so that none of several answers by itself.
 const FORKED: &str = "X-Forked";
+
+/// What goes on with a request beyond what its path says.
+#[derive(Default)]
+pub(super) struct Onward {
+    pub(super) max_breadth: u32,
+    pub(super) record_routes: Vec<String>,
+    pub(super) with: Vec<(&'static str, String)>,
+}
 
 impl Shard {
     /// Does what a context says, in its order.
@@ -42,8 +52,11 @@ impl Shard {
                 }
                 Action::Refuse(status) => self.refuse(call, status, fx),
                 Action::Cancel { branch, reason } => {
-                    let client = call.branches.get(branch as usize).and_then(|branch| branch.client);
-                    if let Some(transaction) = client {
+                    let Some(state) = call.branches.get_mut(branch as usize) else {
+                        continue;
+                    };
+                    state.cancelled = true;
+                    if let Some(transaction) = state.client {
                         self.transact(layer::Input::Cancel { transaction, reason }, fx);
                     }
                 }
@@ -59,7 +72,7 @@ impl Shard {
         }
     }
 
-    /// Forwards the request to one target.
+    /// Forwards the request to one target, at once or when there is a way.
     fn start(
         &mut self,
         index: u32,
@@ -70,53 +83,94 @@ impl Shard {
         let Some(target) = call.targets.get(contact) else {
             return Err(Status::SERVER_INTERNAL_ERROR);
         };
-        let reliable = target.hop.transport.is_reliable();
-        call.branches.push(Branch { client: None, binding: target.binding, reliable });
-        if self.flows.is_closed(target.hop.flow) {
+        call.branches.push(Branch {
+            client: None,
+            binding: target.binding,
+            reliable: false,
+            contact,
+            breadth,
+            heard: false,
+            cancelled: false,
+            size: Size::default(),
+            hop: None,
+            tried: Vec::new(),
+            failed: Status::SERVICE_UNAVAILABLE,
+        });
+        let Next::Flow(hop) = target.next else {
+            self.reach_branch(index, call, branch, fx);
+            return Ok(());
+        };
+        if let Some(state) = call.branches.last_mut() {
+            state.reliable = hop.transport.is_reliable();
+        }
+        if self.flows.is_closed(hop.flow) {
             return Err(Status::FLOW_FAILED);
         }
-        let way = self.proxy.way(&self.config, &call.request);
+        let packet = self.branch_packet(call, branch, hop)?;
+        self.send_branch(index, call, branch, (hop, packet), fx);
+        Ok(())
+    }
+
+    /// The request of a branch as it goes over a hop.
+    pub(super) fn branch_packet(&mut self, call: &Call, branch: u32, hop: Hop) -> Result<Packet, Status> {
+        let state = call.branches.get(branch as usize).ok_or(Status::SERVER_INTERNAL_ERROR)?;
+        let target = call.targets.get(state.contact).ok_or(Status::SERVER_INTERNAL_ERROR)?;
+        let config = Arc::clone(&self.config);
+        let way = self.proxy.way(&config, &call.request);
         let path = way.map_err(|_| Status::BAD_REQUEST)?.path.towards(target.uri.as_deref());
-        let records = if makes_dialog(&call.request) {
-            [target.hop, call.hop].map(|hop| self.proxy.record_route(hop, self.config.sent_by(&hop))).to_vec()
-        } else {
-            Vec::new()
+        let (opened, trusted) = match &target.next {
+            Next::Flow(_) => (false, false),
+            Next::Host(permitted) => (true, permitted.trusted),
         };
-        let records: Vec<&str> = records.iter().map(String::as_str).collect();
-        let devices = call.devices.to_string();
-        let mut with = Vec::new();
+        let mut onward = Onward { max_breadth: state.breadth, ..Onward::default() };
+        if makes_dialog(&call.request) {
+            let ends = [(hop, opened), (call.hop, call.peer.is_some())];
+            onward.record_routes =
+                ends.map(|(hop, opened)| self.proxy.record_route(hop, opened, config.sent_by(&hop))).to_vec();
+        }
         let invite = call.request.method() == Method::Invite;
         if (invite && call.devices > 1) || call.request.header_named(FORKED).is_some() {
-            with.push((FORKED, devices.as_str()));
+            onward.with.push((FORKED, call.devices.to_string()));
         }
-        let hop = target.hop;
-        let written = self.written(&call.request, &path, hop, (breadth, &records, with));
-        let packet = written.map_err(|error| error.status())?;
+        onward.with.extend(call.asserted(trusted).map(|who| (Name::PAssertedIdentity.as_str(), who)));
+        self.written(&call.request, &path, hop, onward).map_err(|error| error.status())
+    }
+
+    /// Hands the request of a branch to the table.
+    pub(super) fn send_branch(
+        &mut self,
+        index: u32,
+        call: &mut Call,
+        branch: u32,
+        (hop, packet): (Hop, Packet),
+        fx: &mut Effects,
+    ) {
         let client = self.ask(user_of(index, branch), hop, packet, fx);
         call.open += 1;
-        if let Some(state) = call.branches.last_mut() {
+        if let Some(state) = call.branches.get_mut(branch as usize) {
             state.client = client;
             if let Some(binding) = state.binding {
                 self.proxy.by_binding.insert((binding, index, branch));
             }
         }
-        Ok(())
     }
 
     /// A request as it goes on.
-    fn written(
+    pub(super) fn written(
         &mut self,
         request: &Message,
         path: &Path<'_>,
         hop: Hop,
-        (max_breadth, record_routes, mut with): (u32, &[&str], Vec<(&str, &str)>),
+        onward: Onward,
     ) -> Result<Packet, ForwardError> {
         let mut branch = Vec::new();
         let (serial, nonce) = (self.next_serial(), self.random.u32());
         self.mark.push_branch(&mut branch, Of::Proxy, serial, nonce);
         let branch = format!("{}.{}", String::from_utf8_lossy(&branch), self.hops().mark(request));
-        // Nobody is trusted to say who others are, and our challenge concerns nobody else.
+        // Who is asserted to be somebody is said anew, and our challenge concerns nobody else.
         let mut without = vec![Name::PAssertedIdentity, Name::PPreferredIdentity];
+        let mut with: Vec<(&str, &str)> =
+            onward.with.iter().map(|(name, value)| (*name, value.as_str())).collect();
         if let Auth::Digest(server) = &self.config.auth {
             without.push(Name::ProxyAuthorization);
             let others = request.headers(Name::ProxyAuthorization).filter(|text| {
@@ -124,13 +178,14 @@ impl Shard {
             });
             with.extend(others.map(|text| (Name::ProxyAuthorization.as_str(), text)));
         }
+        let record_routes: Vec<&str> = onward.record_routes.iter().map(String::as_str).collect();
         Forward {
             path,
             via: ClientVia { transport: hop.transport, sent_by: self.config.sent_by(&hop), branch: &branch },
             // Whoever may go no further was refused.
             max_forwards: max_forwards(request).unwrap_or(0),
-            max_breadth,
-            record_routes,
+            max_breadth: onward.max_breadth,
+            record_routes: &record_routes,
             without: &without,
             with: &with,
         }
@@ -197,23 +252,38 @@ impl Shard {
         let Ok(way) = self.proxy.way(&self.config, ack) else {
             return fx.event(dropped);
         };
-        let Some(hop) = self.ahead(&way, &came_by) else {
-            return fx.event(dropped);
-        };
-        let contact = self.contact_of(way.path.uri, hop.flow);
-        let path = way.path.towards(contact.as_deref());
-        if max_forwards(ack).is_err() {
-            return fx.event(dropped);
+        if let Some(hop) = self.ahead(&way, &came_by) {
+            return self.send_ack(ack, hop, fx);
         }
-        match self.written(ack, &path, hop, (tributary_sip::proxy::MOST_BREADTH, &[], Vec::new())) {
-            Ok(packet) => fx.send(hop, packet, None),
-            Err(_) => fx.event(Event::Dropped { why: "cannot be forwarded" }),
+        // Nobody sends an ACK into the world but who has shown a token of ours.
+        let out = way.token.is_some().then(|| self.onward(&way)).flatten();
+        match out {
+            Some(permitted) if self.proxy.has_room_for_errand(&self.config.limits) => {
+                self.reach(Errand::Ack(Box::new(ack.clone())), &permitted, Vec::new(), fx);
+            }
+            _ => fx.event(dropped),
         }
     }
 }
 
+impl Call {
+    /// Who the caller is, as far as we or a server that we trust know it (RFC 3325 5, 7): for our users'
+    /// devices what a trusted server has said, unless the caller wants to be nobody; for a trusted server
+    /// that, or which user of ours it is.
+    fn asserted(&self, to_trusted: bool) -> impl Iterator<Item = String> {
+        let headers = self.request.headers(Name::PAssertedIdentity);
+        let mut privacy = self.request.headers(Name::Privacy).flat_map(|value| value.split([';', ',']));
+        let hidden = privacy.any(|value| value.trim().eq_ignore_ascii_case("id"));
+        let leaves =
+            self.targets.iter().any(|target| matches!(&target.next, Next::Host(host) if !host.trusted));
+        let theirs = headers.filter(move |_| self.peer.is_some() && (to_trusted || !(hidden || leaves)));
+        let ours = self.user.iter().filter(move |_| to_trusted).map(|user| format!("<{user}>"));
+        theirs.map(str::to_owned).chain(ours)
+    }
+}
+
 /// Whether a request begins a dialog, whose requests are to come through us.
-fn makes_dialog(request: &Message) -> bool {
+pub(super) fn makes_dialog(request: &Message) -> bool {
     let begins =
         matches!(request.method(), Method::Invite | Method::Subscribe | Method::Refer | Method::Notify);
     begins && request.to().is_ok_and(|to| to.tag().is_none())

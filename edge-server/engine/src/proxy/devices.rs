@@ -1,6 +1,6 @@
 //! A user's devices, in the order in which a request is for them.
 
-use super::Target;
+use super::{Next, Target};
 use crate::config::SaysForking;
 use crate::presentity::{Presentity, PresentityId};
 use crate::respond::Reply;
@@ -151,7 +151,7 @@ impl Shard {
         let (binding, registration) = (presentity.bindings.get(at)?, presentity.live.registrations.get(at)?);
         Some(Target {
             uri: Some(registration.contact.as_str().into()),
-            hop: binding.hop()?,
+            next: Next::Flow(binding.hop()?),
             binding: Some(Self::binding_name(self.keyed, &presentity.aor, &binding.id)),
         })
     }

@@ -1,6 +1,6 @@
 //! The beginning of a call: what a request must be to be forwarded, and to whom it is.
 
-use super::{Aim, Call, Target};
+use super::{Aim, Call, Next, Target};
 use crate::effect::{Effects, Event};
 use crate::input::Flow;
 use crate::respond::Reply;
@@ -8,6 +8,7 @@ use crate::route;
 use crate::shard::Shard;
 use crate::transaction::Asked;
 use crate::wheel::TimerId;
+use std::sync::Arc;
 use tributary_sip::proxy::context::Rules;
 use tributary_sip::proxy::{Context, Device, Disposition, Hops, max_breadth, max_forwards};
 use tributary_sip::{Message, Method, Name, Status};
@@ -34,15 +35,23 @@ impl Shard {
         }
         // Who shows a token of ours in a dialog was let in when that began, and nobody else has one.
         let in_dialog = request.to().is_ok_and(|to| to.tag().is_some());
-        if !(in_dialog && matches!(aim, Aim::Flow(_))) {
-            self.check_caller(flow, request, fx)?;
-        }
+        let shown = match aim {
+            Aim::Flow(_) => true,
+            Aim::Out => self.proxy.way(&self.config, request).is_ok_and(|way| way.token.is_some()),
+            Aim::Us | Aim::User => false,
+        };
+        let user = if in_dialog && shown { None } else { self.check_caller(flow, request, fx)? };
         let (targets, groups) = match aim {
             Aim::Flow(hop) => {
                 let way = self.proxy.way(&self.config, request);
                 let uri = way.ok().and_then(|way| self.contact_of(way.path.uri, hop.flow));
-                let target = Target { uri, hop, binding: None };
-                (vec![target], vec![vec![Device { contacts: vec![0] }]])
+                one_target(Target { uri, next: Next::Flow(hop), binding: None })
+            }
+            Aim::Out => {
+                let way = self.proxy.way(&self.config, request);
+                let permitted = way.ok().and_then(|way| self.onward(&way));
+                let permitted = permitted.ok_or(Reply::refuse(Status::FORBIDDEN, "another domain"))?;
+                one_target(Target { uri: None, next: Next::Host(permitted), binding: None })
             }
             Aim::Us | Aim::User => self.devices_of(request, fx)?,
         };
@@ -71,6 +80,8 @@ impl Shard {
             context,
             request: request.clone(),
             hop: flow.hop,
+            peer: flow.peer.clone(),
+            user,
             caller: Some(asked.transaction),
             targets,
             branches: Vec::new(),
@@ -115,13 +126,27 @@ impl Shard {
     }
 
     /// Only users of ours may send through us, and only as themselves (R20, R22).
-    fn check_caller(&mut self, flow: &Flow, request: &Message, fx: &mut Effects) -> Result<(), Reply> {
+    fn check_caller(
+        &mut self,
+        flow: &Flow,
+        request: &Message,
+        fx: &mut Effects,
+    ) -> Result<Option<Arc<str>>, Reply> {
         let from = request.from().map_err(|_| Reply::refuse(Status::BAD_REQUEST, "From"))?;
         let from = route::named(from.uri);
+        if let Some(peer) = &flow.peer {
+            let its = from.is_some_and(|from| peer.domains.iter().any(|domain| domain == from.host()));
+            let refusal = Reply::refuse(Status::FORBIDDEN, "From is of none of the trusted server's domains");
+            return if its { Ok(None) } else { Err(refusal) };
+        }
         let user = self.authenticate_caller(flow, request, fx)?;
         match from {
-            Some(from) if *from.as_str() == *user => Ok(()),
+            Some(from) if *from.as_str() == *user => Ok(Some(user)),
             _ => Err(Reply::refuse(Status::FORBIDDEN, "From is not the authenticated user")),
         }
     }
+}
+
+fn one_target(target: Target) -> (Vec<Target>, Vec<Vec<Device>>) {
+    (vec![target], vec![vec![Device { contacts: vec![0] }]])
 }

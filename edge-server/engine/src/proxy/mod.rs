@@ -3,7 +3,8 @@
 //! ```text
 //!   Shard::request ─▶ aim ─┬─▶ Us: answered by registrar, presence agent, ...
 //!                          ├─▶ User: its devices, by preference ─┐
-//!                          └─▶ Flow: what a token of ours names ─┤
+//!                          ├─▶ Flow: what a token of ours names ─┤
+//!                          └─▶ Out: another server ──────────────┤
 //!                                                                ▼
 //!     the caller ◀─ Relay, Answer, Refuse ── Context ── Start, Cancel ─▶ a client transaction a device
 //!                                               ▲
@@ -20,20 +21,26 @@ mod aim;
 mod branch;
 mod devices;
 mod forward;
+mod onward;
 
 use crate::effect::Effects;
+use crate::egress::{Peer, Permitted};
 use crate::hashing::Keyed;
+use crate::limits::Limits;
 use crate::random::Random;
 use crate::shard::Shard;
 use crate::slab::Slab;
 use crate::wheel::TimerId;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use tributary_sip::locate::Way;
 use tributary_sip::proxy::Context;
 use tributary_sip::proxy::context::Input as Turn;
 use tributary_sip::transaction::{Effect, Failure, Hop, TransactionId};
 use tributary_sip::{Message, SealingKeys, Status};
 
 pub(crate) use aim::Aim;
+use onward::{Errand, Size};
 
 /// The stream of the seed that no shard and no mark draws from.
 const SHARED: u32 = 1 << 20;
@@ -54,6 +61,9 @@ pub(crate) struct Proxy {
     /// Who rings because of which binding: its [name](Shard::binding_name), call and branch.
     by_binding: BTreeSet<(u64, u32, u32)>,
     news: VecDeque<News>,
+    /// Who waits for a way to somewhere, by the number that was asked with.
+    errands: BTreeMap<u64, Errand>,
+    next_errand: u64,
 }
 
 /// One request that is forwarded, until its last transaction is over.
@@ -62,11 +72,15 @@ struct Call {
     request: Message,
     /// The way that it came.
     hop: Hop,
+    /// The trusted server that sent it, and with it the caller.
+    peer: Option<Arc<Peer>>,
+    /// The user of ours that has shown to be the caller.
+    user: Option<Arc<str>>,
     /// Gone when that transaction is over.
     caller: Option<TransactionId>,
     targets: Vec<Target>,
     branches: Vec<Branch>,
-    /// Client transactions that are not over.
+    /// Client transactions that are not over, and ways that are waited for.
     open: u32,
     /// The number of devices that the request was forked to: at the same time, or one after the other.
     devices: usize,
@@ -81,17 +95,38 @@ struct Call {
 struct Target {
     /// The Request-URI; `None` where the path alone decides.
     uri: Option<Box<str>>,
-    hop: Hop,
+    next: Next,
     /// The [name](Shard::binding_name) of its binding.
     binding: Option<u64>,
 }
 
-#[derive(Clone, Copy)]
+/// Where it is.
+#[derive(Clone)]
+enum Next {
+    /// At the other end of this flow.
+    Flow(Hop),
+    /// Where this host is.
+    Host(Permitted),
+}
+
 struct Branch {
     client: Option<TransactionId>,
     binding: Option<u64>,
     /// Whether it goes over a connection.
     reliable: bool,
+    /// The place of its target.
+    contact: usize,
+    breadth: u32,
+    /// Whether any answer came.
+    heard: bool,
+    /// Whether the caller, or another answer, wants it to end.
+    cancelled: bool,
+    size: Size,
+    /// The way that it is on, and those that have come to nothing.
+    hop: Option<Hop>,
+    tried: Vec<Way>,
+    /// How the last of them failed.
+    failed: Status,
 }
 
 /// What a call hears of.
@@ -165,6 +200,8 @@ impl Proxy {
             by_caller: BTreeMap::new(),
             by_binding: BTreeSet::new(),
             news: VecDeque::new(),
+            errands: BTreeMap::new(),
+            next_errand: 0,
         }
     }
 
@@ -213,6 +250,19 @@ impl Proxy {
         self.by_binding.range(all).map(|&(_, call, branch)| (call, branch))
     }
 
+    /// Whether one more ACK may wait for a way.
+    fn has_room_for_errand(&self, limits: &Limits) -> bool {
+        self.errands.len() < limits.proxied_per_shard as usize
+    }
+
+    /// Notes that an answer came on a branch.
+    fn heard(&mut self, call: u32, branch: u32) {
+        let call = self.calls.get_mut(call).and_then(Option::as_mut);
+        if let Some(branch) = call.and_then(|call| call.branches.get_mut(branch as usize)) {
+            branch.heard = true;
+        }
+    }
+
     fn take(&mut self, call: u32) -> Option<Box<Call>> {
         self.calls.get_mut(call)?.take()
     }
@@ -235,14 +285,20 @@ impl Shard {
         match news {
             News::Response { user, message } => {
                 let (call, branch) = named(user);
-                if let Some(status) = message.status() {
+                if let Some(status) = message.status()
+                    && !(status == Status::SERVICE_UNAVAILABLE && self.try_elsewhere(user, status, fx))
+                {
+                    self.proxy.heard(call, branch);
+                    self.note_session(call, branch, status, fx);
                     self.turn_call(call, Turn::Response { branch, status, response: *message }, fx);
                 }
             }
             News::Failed { user, why } => {
                 let (call, branch) = named(user);
                 let status = self.failure(call, branch, why);
-                self.turn_call(call, Turn::Failed { branch, status }, fx);
+                if !self.try_elsewhere(user, status, fx) {
+                    self.turn_call(call, Turn::Failed { branch, status }, fx);
+                }
             }
             News::Refused { user } => {
                 let (call, branch) = named(user);

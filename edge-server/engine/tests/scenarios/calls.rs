@@ -27,7 +27,7 @@ fn device(scene: &mut Scene, at: usize, more: &str) -> Client {
     bob
 }
 
-fn register(scene: &mut Scene, client: &mut Client, more: &str) {
+pub(crate) fn register(scene: &mut Scene, client: &mut Client, more: &str) {
     let text = client.register_text(scene, &format!("{more};expires=600"));
     assert_eq!(code(&scene.ask(client.flow, &text)), 200);
 }
@@ -75,7 +75,7 @@ pub(crate) fn answer_of(scene: &mut Scene, client: &Client) -> Message {
 }
 
 #[track_caller]
-fn answers(scene: &mut Scene, client: &Client) -> Vec<u16> {
+pub(crate) fn answers(scene: &mut Scene, client: &Client) -> Vec<u16> {
     let mut all = Vec::new();
     while !scene.inbox(client.flow).is_empty() {
         all.push(code(&answer_of(scene, client)));
@@ -105,7 +105,7 @@ pub(crate) fn within(scene: &mut Scene, from: &Client, method: &str, accepted: &
 }
 
 /// A request inside the dialog that a device has accepted, from the device.
-fn back(scene: &mut Scene, device: &Client, method: &str, invite: &Message) -> String {
+pub(crate) fn back(scene: &mut Scene, device: &Client, method: &str, invite: &Message) -> String {
     let n = scene.number();
     let routes: String =
         invite.record_routes().map(|route| format!("Route: {}\r\n", route.unwrap())).collect();

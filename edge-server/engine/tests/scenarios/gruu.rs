@@ -35,7 +35,7 @@ fn call(scene: &mut Scene, caller: &Client, uri: &str, devices: &[&Client]) -> R
     let asked: Vec<usize> =
         (0..devices.len()).filter(|&at| !scene.inbox(devices[at].flow).is_empty()).collect();
     let [only] = *asked else {
-        assert_eq!(asked, []);
+        assert_eq!(asked, [0; 0]);
         return Err(code(&answer_of(scene, caller)));
     };
     let came = expect(scene, devices[only], "MESSAGE");

@@ -12,6 +12,7 @@ mod forking;
 mod gruu;
 mod lockout;
 mod mutated;
+mod onward;
 mod overload;
 mod policies;
 mod publish;

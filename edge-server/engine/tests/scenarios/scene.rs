@@ -6,10 +6,11 @@ use merge_core::time::Millis;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use tributary_engine::{
-    Answer, Assignment, Config, Effect, Effects, Event, Flow, FlowDevice, FlowId, Hop, Input, Notice,
+    Answer, Assignment, Config, Effect, Effects, Event, Flow, FlowDevice, FlowId, Hop, Input, Notice, Peer,
     PolicyFailure, PolicyHost, Query, Record, Router, Shard, Standing, StoreOp, Table, TransactionId,
     Transport,
 };
+use tributary_sip::locate::NextHop;
 use tributary_sip::{Message, Name, ResponseBuilder, SealingKeys, Status};
 
 pub(crate) const START: i64 = 1_795_225_680_000;
@@ -54,7 +55,17 @@ struct Link {
     hop: Hop,
     device: Option<Arc<FlowDevice>>,
     authenticated: Option<Standing>,
+    peer: Option<Arc<Peer>>,
     inbox: VecDeque<Message>,
+}
+
+/// A way that a shard asks for.
+pub(crate) struct Sought {
+    shard: u16,
+    errand: u64,
+    pub(crate) next: NextHop,
+    pub(crate) private: bool,
+    pub(crate) tried: Vec<String>,
 }
 
 /// Shards, connections and a store.
@@ -68,6 +79,10 @@ pub(crate) struct Scene {
     shards: Vec<Shard>,
     links: BTreeMap<FlowId, Link>,
     answers: Vec<(u64, Answer)>,
+    /// Ways that were asked for and not given.
+    pub(crate) sought: VecDeque<Sought>,
+    /// Sessions that began and ended over connections.
+    pub(crate) sessions: Vec<(FlowId, bool)>,
     /// The transactions of what was sent.
     pub(crate) sent: Vec<(u16, TransactionId)>,
     starts: u8,
@@ -92,6 +107,8 @@ impl Scene {
             shards: Vec::new(),
             links: BTreeMap::new(),
             answers: Vec::new(),
+            sought: VecDeque::new(),
+            sessions: Vec::new(),
             sent: Vec::new(),
             starts: 0,
             numbers: 0,
@@ -141,9 +158,38 @@ impl Scene {
     }
 
     fn link(&mut self, hop: Hop) -> FlowId {
-        let link = Link { open: true, hop, device: None, authenticated: None, inbox: VecDeque::new() };
+        let link =
+            Link { open: true, hop, device: None, authenticated: None, peer: None, inbox: VecDeque::new() };
         self.links.insert(hop.flow, link);
         hop.flow
+    }
+
+    /// Another server, and whom we take it for.
+    pub(crate) fn server(&mut self, transport: Transport, at: &str, peer: Option<Arc<Peer>>) -> Client {
+        let number = self.number();
+        let peer_at = at.parse().unwrap();
+        let flow = match transport {
+            Transport::Udp => FlowId::of_datagrams(0, peer_at, [1, 2]).unwrap(),
+            _ => FlowId(number),
+        };
+        self.link(Hop { flow, transport, peer: peer_at });
+        self.links.get_mut(&flow).unwrap().peer = peer;
+        Client {
+            user: "carol",
+            flow,
+            via: format!("SIP/2.0/{} {at}", transport.via()),
+            contact: format!("sip:carol@{at};transport={}", transport.uri()),
+            instance: None,
+            cseq: 0,
+            register_call: 0,
+        }
+    }
+
+    /// Gives the way that was asked for first.
+    pub(crate) fn found(&mut self, at: Option<FlowId>) {
+        let sought = self.sought.pop_front().expect("a way is sought");
+        let found = at.map(|flow| self.links[&flow].hop);
+        self.input(sought.shard, Input::Reached { errand: sought.errand, found });
     }
 
     pub(crate) fn disconnect(&mut self, flow: FlowId) {
@@ -180,8 +226,12 @@ impl Scene {
 
     fn deliver(&mut self, flow: FlowId, message: Message) -> (u16, Vec<Notice>) {
         let link = &self.links[&flow];
-        let flow =
-            Flow { hop: link.hop, authenticated: link.authenticated.clone(), device: link.device.clone() };
+        let flow = Flow {
+            hop: link.hop,
+            authenticated: link.authenticated.clone(),
+            device: link.device.clone(),
+            peer: link.peer.clone(),
+        };
         let shard = self.router.shard(&message);
         (shard, self.put(shard, Input::Message { flow, message }))
     }
@@ -189,7 +239,7 @@ impl Scene {
     /// Something arrives, and what comes of it is for the caller to carry out.
     pub(crate) fn collect(&mut self, flow: FlowId, text: &str, effects: &mut Effects) {
         let message = Message::parse(Bytes::copy_from_slice(text.as_bytes())).unwrap();
-        let flow = Flow { hop: self.links[&flow].hop, authenticated: None, device: None };
+        let flow = Flow::new(self.links[&flow].hop);
         let shard = usize::from(self.router.shard(&message));
         let input = Input::Message { flow, message };
         self.shards[shard].handle(Millis(self.now), input, &mut self.host, effects);
@@ -323,6 +373,10 @@ impl Scene {
                         failed.extend(transaction);
                     }
                 }
+                Effect::Reach { errand, next, private, tried } => {
+                    let tried = tried.into_iter().map(|way| way.address.to_string()).collect();
+                    self.sought.push_back(Sought { shard, errand, next, private, tried });
+                }
                 Effect::Store(StoreOp::Put { table, key, value }) => {
                     self.store.insert((table, key), value);
                 }
@@ -335,6 +389,7 @@ impl Scene {
                 Effect::FlowRegistered { flow, device } => {
                     self.links.get_mut(&flow).unwrap().device = Some(device);
                 }
+                Effect::Session { flow, begun } => self.sessions.push((flow, begun)),
                 Effect::Broadcast(notice) => notices.push(notice),
                 Effect::Close { flow, .. } => self.links.get_mut(&flow).unwrap().open = false,
                 Effect::Answer { id, answer } => self.answers.push((id, *answer)),

@@ -13,12 +13,14 @@ mod environment;
 mod locate;
 mod problems;
 mod sections;
+mod servers;
 
 pub use self::definition::{Key, Section};
 pub use self::document::documentation;
 pub use self::sections::{
-    Api, Bearer, Certificate, Durability, ForkPolicy, ForkSupport, Http, Lockout, Log, LogFormat, Merge,
-    Overload, Policies, Presence, Proxy, Registrar, Server, Sip, Store, Tls, UnknownEpid, User, WebSocket,
+    Api, Bearer, Certificate, Durability, Egress, ForkPolicy, ForkSupport, Http, Lockout, Log, LogFormat,
+    Merge, Overload, Peer, Policies, Presence, Proxy, Registrar, Server, Sip, Store, Tls, UnknownEpid, User,
+    WebSocket,
 };
 
 use self::locate::Lines;
@@ -47,6 +49,10 @@ pub struct Config {
     pub websocket: WebSocket,
     /// `[sip]`
     pub sip: Sip,
+    /// `[egress]`
+    pub egress: Egress,
+    /// `[[peers]]`
+    pub peers: Vec<Peer>,
     /// `[http]`
     pub http: Http,
     /// `[registrar]`
@@ -181,6 +187,8 @@ impl Config {
             Api::section(),
             WebSocket::section(),
             Sip::section(),
+            Egress::section(),
+            Peer::section(),
             Http::section(),
             Registrar::section(),
             Proxy::section(),

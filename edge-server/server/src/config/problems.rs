@@ -8,13 +8,13 @@ use std::path::Path;
 use tributary_sip::HostPort;
 
 /// Collects problems with their lines.
-struct Finder<'a> {
+pub(super) struct Finder<'a> {
     lines: &'a Lines,
     found: Vec<Problem>,
 }
 
 impl Finder<'_> {
-    fn add(&mut self, key: &str, message: impl Into<String>, fix: impl Into<String>) {
+    pub(super) fn add(&mut self, key: &str, message: impl Into<String>, fix: impl Into<String>) {
         self.found.push(Problem {
             line: self.lines.line(key),
             key: key.to_owned(),
@@ -43,7 +43,7 @@ impl Finder<'_> {
         }
     }
 
-    fn readable(&mut self, key: &str, file: Option<&String>) {
+    pub(super) fn readable(&mut self, key: &str, file: Option<&String>) {
         let Some(file) = file else { return };
         if let Err(error) = std::fs::File::open(Path::new(file)) {
             self.add(
@@ -67,6 +67,7 @@ impl Config {
         self.bearer(&mut find);
         self.limits(&mut find);
         self.files(&mut find);
+        self.servers(&mut find);
         find.found
     }
 

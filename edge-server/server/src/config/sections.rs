@@ -107,6 +107,8 @@ section! {
         certificate: Option<String> = None,
         /// The private key, PEM (PKCS#8, PKCS#1 or SEC1).
         key: Option<String> = None,
+        /// The authorities, PEM, that the certificates of other servers must come from: of those that we connect to, and of `[[peers]]` that connect to us. Not set: those of the system for the former, and nobody who connects is asked for a certificate.
+        authorities: Option<String> = None,
         /// The files are looked at every so many seconds and loaded when one has changed; 0 is never. SIGHUP loads them at any time. Open connections stay, and so does the certificate in use when the new one is not good.
         reload_seconds: u32 = 5,
     }
@@ -217,6 +219,43 @@ section! {
         message_seconds: u32 = 10,
         /// A connection that is silent for this many seconds is closed. More than a registration, so that a phone without keep-alives is not cut off between two.
         idle_seconds: u32 = 3_900,
+    }
+}
+
+section! {
+    /// Where requests may go beyond our own users, and how. As it stands, nowhere: whoever may send through this server could else have it talk to any host and port.
+    "egress" Egress {
+        /// Hosts that requests may go to: `partner.example`, `192.0.2.7:5070;transport=tcp`, all below a domain by `*.partner.example`, all by `*`. A host that is named itself may be in a private network; one that matches a pattern may not.
+        allow: Vec<String> = Vec::new(),
+        /// Where all goes that is not for a user or a peer, such as `sip:proxy.example.com;transport=tls`; what is allowed stays the same.
+        proxy: Option<String> = None,
+        /// The name servers to ask, such as `192.0.2.53:53`; those of the system when none is named. RFC 3263.
+        nameservers: Vec<String> = Vec::new(),
+        /// Seconds for a connection to another server to open, TLS included; then the next of its addresses is tried.
+        connect_seconds: u32 = 4,
+        /// A connection that was opened to another server is closed when nothing was said over it for this many seconds.
+        idle_seconds: u32 = 60,
+        /// The same while a session lasts that began over it; the next request within it opens another.
+        session_idle_seconds: u32 = 1_800,
+        /// Connections to other servers that may be open at a time; beyond, the request is answered as if the server could not be reached.
+        max_connections: usize = 1_024,
+    }
+}
+
+section! {
+    /// Another server that is trusted: it need not register or show a password, it may speak for its domains, and who it says the caller is, is believed (RFC 3325). It may send calls and messages, and asks for no registration, subscription or publication.
+    #[repeated = true]
+    "peers" Peer {
+        /// Its name in the log.
+        name: String = String::new(),
+        /// The domains that it may speak for: From must be of one of them.
+        domains: Vec<String> = Vec::new(),
+        /// The names of its certificate, one of which must be in it word for word (RFC 5922); needs `tls.authorities`.
+        certificates: Vec<String> = Vec::new(),
+        /// Its addresses, with or without a port. Loopback only, for nothing shows there who is speaking.
+        addresses: Vec<String> = Vec::new(),
+        /// Where requests for its domains go, such as `sip:rooms.example.com:5061;transport=tls`. Not set: where their URI says.
+        route: Option<String> = None,
     }
 }
 

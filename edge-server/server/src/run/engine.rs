@@ -26,7 +26,7 @@ pub(super) fn engine_config(
     secret: [u8; 32],
     directory: Arc<Directory>,
     tokens: Option<Arc<Reader>>,
-    reach: Reach,
+    (reach, egress): (Reach, Egress),
 ) -> tributary_engine::Config {
     let presence = &config.presence;
     let users: Arc<dyn Users> = if config.server.open { Arc::new(Everybody) } else { directory };
@@ -58,7 +58,7 @@ pub(super) fn engine_config(
     tributary_engine::Config {
         domains: config.server.domains.iter().map(|domain| domain.to_ascii_lowercase()).collect(),
         reach,
-        egress: Egress::default(),
+        egress,
         auth,
         users,
         presence_enabled: presence.enabled,

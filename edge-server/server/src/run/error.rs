@@ -1,5 +1,6 @@
 //! Why the server does not start.
 
+use crate::onward::TrustError;
 use crate::policies::LibraryError;
 use crate::store::StoreError;
 use crate::tokens::KeysError;
@@ -17,6 +18,9 @@ pub enum StartError {
     /// TLS.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// Other servers.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
     /// Users.
     #[error(transparent)]
     Users(#[from] DirectoryError),

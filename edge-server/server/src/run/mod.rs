@@ -24,6 +24,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::local_time::Wall;
 use crate::metrics::{Exposition, Metrics};
+use crate::onward::{Connections, Onward, PeerCertificates, Trust};
 use crate::policies::{Library, LibraryError};
 use crate::shards::{Performer, Shards};
 use crate::site::Site;
@@ -40,8 +41,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
+use tokio_rustls::rustls::server::danger::ClientCertVerifier;
 use tributary_engine::Router;
 use tributary_sip::Limits as SipLimits;
 
@@ -104,9 +106,17 @@ pub async fn start(config: Config, surroundings: Surroundings) -> Result<Running
     let metrics = exposition.metrics.clone();
     let clock = Clock::default();
     let certificates = Certificates::open(&config)?;
-    let tls = certificates.as_ref().map(|certificates| certificates.acceptor(&[b"http/1.1"])).transpose()?;
+    let tls =
+        certificates.as_ref().map(|certificates| certificates.acceptor(&[b"http/1.1"], None)).transpose()?;
     // A list would turn away who offers something else, and phones offer `sip`, `sip/2` and more.
-    let sip_tls = certificates.as_ref().map(|certificates| certificates.acceptor(&[])).transpose()?;
+    let egress = config.egress();
+    let trust = Arc::new(Trust::new(&config, &egress.peers));
+    let asked = PeerCertificates::new(&config, &trust)?;
+    let sip_tls = certificates.as_ref().map(|certificates| {
+        certificates.acceptor(&[], asked.map(|asked| asked as Arc<dyn ClientCertVerifier>))
+    });
+    let sip_tls = sip_tls.transpose()?;
+    let connections = Connections::new(&config, certificates.as_ref(), Arc::clone(&trust))?;
 
     let mut opened = open_store(&config)?;
     let (secret, starts) = identity(opened.as_deref_mut())?;
@@ -153,7 +163,8 @@ pub async fn start(config: Config, surroundings: Surroundings) -> Result<Running
     let wall = Wall::new(&config.server, Arc::clone(&directory));
     let reach = reach::reach(&config, address, &sip);
     let tokens = Reader::open(&config)?;
-    let engine = engine_config(&config, secret, Arc::clone(&directory), tokens.clone(), reach);
+    let engine = engine_config(&config, secret, Arc::clone(&directory), tokens.clone(), (reach, egress));
+    let (ways, wanted) = mpsc::unbounded_channel();
 
     let flows = Arc::new(Flows::new(
         starts << IDS_PER_START,
@@ -167,6 +178,7 @@ pub async fn start(config: Config, surroundings: Surroundings) -> Result<Running
         store: writer.clone(),
         flows: Arc::clone(&flows),
         datagrams: Arc::clone(ports.sip.datagrams()),
+        ways: ways.clone(),
         shards: shards.clone(),
         metrics: metrics.clone(),
     };
@@ -227,9 +239,13 @@ pub async fn start(config: Config, surroundings: Surroundings) -> Result<Running
             idle: seconds(config.sip.idle_seconds),
             patience: seconds(config.sip.message_seconds),
         },
+        trust,
         sockets: Sockets::default(),
         stop: stopping.clone(),
     });
+    let datagrams = Arc::clone(ports.sip.datagrams());
+    let onward = Onward::new(Arc::clone(&services), datagrams, connections, &config.egress.nameservers);
+    tokio::spawn(Arc::new(onward).run(wanted, stopping.clone()));
     let door = Door {
         router,
         tls,

@@ -2,9 +2,11 @@
 
 use super::{Shards, events};
 use crate::metrics::Metrics;
+use crate::onward::Wanted;
 use crate::store::{Op, StoreFailed, Table, Writer};
 use crate::transport::{Datagrams, End, FlowHandle, Flows, Letter};
 use std::sync::Arc;
+use tokio::sync::mpsc;
 use tributary_engine::{Answer, Effect, Effects, Event, Hop, StoreOp};
 use tributary_sip::transaction::TransactionId;
 
@@ -22,6 +24,8 @@ pub struct Performer {
     pub flows: Arc<Flows>,
     /// Where they leave as datagrams.
     pub datagrams: Arc<Datagrams>,
+    /// Where ways to other servers are found.
+    pub(crate) ways: mpsc::UnboundedSender<Wanted>,
     /// Where notices go.
     pub shards: Shards,
     /// The numbers.
@@ -99,6 +103,13 @@ impl Performer {
                 }
                 Effect::FlowAuthenticated { flow, standing } => self.flows.authenticated(flow, standing),
                 Effect::FlowRegistered { flow, device } => self.flows.registered(flow, device),
+                Effect::Reach { errand, next, private, tried } => {
+                    // It ends only with the server.
+                    let _ = self.ways.send(Wanted { shard: self.index, errand, next, private, tried });
+                }
+                Effect::Session { flow, begun } => {
+                    self.flows.find(flow).iter().for_each(|handle| handle.note_session(begun));
+                }
                 Effect::Broadcast(notice) => self.shards.notify(self.index, &notice),
                 Effect::Close { flow, reason } => {
                     if let Some(handle) = self.flows.find(flow) {

@@ -20,7 +20,7 @@ pub(crate) use self::task::run;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
-use tributary_engine::{Answer, Flow, FlowId, Input, Notice, Query, Router, Scope};
+use tributary_engine::{Answer, Flow, FlowId, Hop, Input, Notice, Query, Router, Scope};
 use tributary_sip::Message;
 
 /// Inputs that may wait for one shard. Connections whose messages find it full wait to read more,
@@ -141,6 +141,11 @@ impl Shards {
         for index in 0..self.count() {
             self.give(index, Task::Input(Input::UserRemoved { aor: aor.to_owned() })).await;
         }
+    }
+
+    /// Tells a shard of the way that it wanted.
+    pub(crate) async fn reached(&self, index: u16, errand: u64, found: Option<Hop>) {
+        self.give(index, Task::Input(Input::Reached { errand, found })).await;
     }
 
     /// Asks the shard that keeps `aor`.

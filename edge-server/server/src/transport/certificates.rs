@@ -10,10 +10,12 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::client::ResolvesClientCert;
 use tokio_rustls::rustls::crypto::aws_lc_rs;
+use tokio_rustls::rustls::server::danger::ClientCertVerifier;
 use tokio_rustls::rustls::server::{ClientHello, ResolvesServerCert};
 use tokio_rustls::rustls::sign::CertifiedKey;
+use tokio_rustls::rustls::{ServerConfig, SignatureScheme};
 
 /// At least one certificate.
 #[derive(Debug)]
@@ -52,15 +54,23 @@ impl Certificates {
         Ok((!slots.is_empty()).then(|| Arc::new(Self { slots, asked: Notify::new() })))
     }
 
-    /// TLS for a listener that speaks these protocols (ALPN, RFC 7301).
+    /// TLS for a listener that speaks these protocols (ALPN, RFC 7301), and looks at certificates of
+    /// clients if there is somebody who does.
     ///
     /// # Errors
     /// [`TlsError::Setup`].
-    pub fn acceptor(self: &Arc<Self>, protocols: &[&[u8]]) -> Result<TlsAcceptor, TlsError> {
-        let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-            .with_safe_default_protocol_versions()?
-            .with_no_client_auth()
-            .with_cert_resolver(Arc::clone(self) as Arc<dyn ResolvesServerCert>);
+    pub fn acceptor(
+        self: &Arc<Self>,
+        protocols: &[&[u8]],
+        clients: Option<Arc<dyn ClientCertVerifier>>,
+    ) -> Result<TlsAcceptor, TlsError> {
+        let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()?;
+        let config = match clients {
+            Some(clients) => config.with_client_cert_verifier(clients),
+            None => config.with_no_client_auth(),
+        };
+        let mut config = config.with_cert_resolver(Arc::clone(self) as Arc<dyn ResolvesServerCert>);
         config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
         Ok(TlsAcceptor::from(Arc::new(config)))
     }
@@ -127,6 +137,17 @@ impl Certificates {
         metrics
             .tls_certificate_not_after_seconds
             .set(first.and_then(|at| i64::try_from(at).ok()).unwrap_or(i64::MAX));
+    }
+}
+
+impl ResolvesClientCert for Certificates {
+    /// To other servers we are who we are to clients that ask for no name.
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        self.slots.first().map(|slot| Arc::clone(&slot.current.load().certificate.certified))
+    }
+
+    fn has_certs(&self) -> bool {
+        !self.slots.is_empty()
     }
 }
 

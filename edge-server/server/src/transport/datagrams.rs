@@ -82,6 +82,15 @@ impl Datagrams {
         self.sockets.iter().filter_map(|socket| socket.local_addr().ok()).collect()
     }
 
+    /// The way to a peer that has sent nothing: from the first socket of its address family.
+    pub(crate) fn hop_to(&self, peer: SocketAddr) -> Option<Hop> {
+        let of_family =
+            |socket: &UdpSocket| socket.local_addr().is_ok_and(|own| own.is_ipv4() == peer.is_ipv4());
+        let socket = u8::try_from(self.sockets.iter().position(of_family)?).ok()?;
+        let flow = FlowId::of_datagrams(socket, peer, self.secret)?;
+        Some(Hop { flow, transport: Transport::Udp, peer })
+    }
+
     /// Sends messages, as many as the system takes.
     pub(crate) fn send(&self, letters: &[Letter]) -> Posted {
         let mut posted = Posted::default();
@@ -163,7 +172,7 @@ impl Datagrams {
         match Message::parse_with(Bytes::copy_from_slice(octets), &services.streams.message) {
             Ok(message) => {
                 let hop = Hop { flow, transport: Transport::Udp, peer };
-                let flow = Flow { hop, authenticated: None, device: None };
+                let flow = Flow { peer: services.trust.at(peer), ..Flow::new(hop) };
                 if services.shards.try_message(flow, message).is_err() {
                     crate::metrics::count(&metrics.datagrams_lost, "where", "queue");
                 }

@@ -10,12 +10,12 @@ use bytes::Bytes;
 use std::collections::HashMap;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::task::{Context, Poll, ready};
 use tokio::net::tcp::OwnedWriteHalf;
 use tokio::sync::Notify;
-use tributary_engine::{Flow, FlowDevice, FlowId, Hop, Packet, Standing, Transport};
+use tributary_engine::{Flow, FlowDevice, FlowId, Hop, Packet, Peer, Standing, Transport};
 
 /// Locks that guard a map or a queue for a few instructions each.
 const STRIPES: usize = 64;
@@ -27,6 +27,8 @@ pub enum End {
     Gone,
     /// It answered no ping.
     Silent,
+    /// We have opened it, and there is nothing more to say.
+    Idle,
     /// It did not read what was sent.
     Slow,
     /// It sent too large a message or frame.
@@ -49,6 +51,7 @@ impl End {
         match self {
             Self::Gone => "gone",
             Self::Silent => "silent",
+            Self::Idle => "idle",
             Self::Slow => "slow",
             Self::TooLarge => "too_large",
             Self::Protocol => "protocol",
@@ -82,6 +85,7 @@ struct Outbox {
 struct Identity {
     authenticated: Option<Standing>,
     device: Option<Arc<FlowDevice>>,
+    peer: Option<Arc<Peer>>,
 }
 
 /// One open connection, shared by its task and the shards.
@@ -93,6 +97,8 @@ pub struct FlowHandle {
     limits: OutboxLimits,
     outbox: Mutex<Outbox>,
     identity: Mutex<Identity>,
+    /// Whether we have opened it; sessions that are held over it then.
+    opened: Option<AtomicU32>,
     /// Woken when the outbox has news.
     pub(crate) news: Notify,
 }
@@ -115,6 +121,7 @@ impl FlowHandle {
             hop: Hop { flow: self.id, transport: self.transport, peer: self.peer },
             authenticated: identity.authenticated.clone(),
             device: identity.device.clone(),
+            peer: identity.peer.clone(),
         }
     }
 
@@ -158,9 +165,37 @@ impl FlowHandle {
         let _ = socket.as_ref().map(|socket| waiting.write(|slices| socket.try_write_vectored(slices)));
         let rest = !waiting.is_empty();
         drop(outbox);
-        if rest {
+        // Whoever counts the silence on a connection of ours has to hear of what is said.
+        if rest || self.opened.is_some() {
             self.news.notify_one();
         }
+    }
+
+    /// Whether it was opened by us.
+    pub(crate) fn is_opened(&self) -> bool {
+        self.opened.is_some()
+    }
+
+    /// Whether a session is held over it, as far as anybody said so.
+    pub(crate) fn is_in_session(&self) -> bool {
+        self.opened.as_ref().is_some_and(|sessions| sessions.load(Ordering::Relaxed) > 0)
+    }
+
+    /// A session begins or ends over it.
+    pub(crate) fn note_session(&self, begun: bool) {
+        if let Some(sessions) = &self.opened {
+            let change =
+                |count: u32| Some(if begun { count.saturating_add(1) } else { count.saturating_sub(1) });
+            // The change is always one.
+            let _ = sessions.fetch_update(Ordering::Relaxed, Ordering::Relaxed, change);
+            self.news.notify_one();
+        }
+    }
+
+    /// Whether messages can still be sent over it.
+    pub(crate) fn is_open(&self) -> bool {
+        let outbox = lock(&self.outbox);
+        !outbox.closed && outbox.end.is_none()
     }
 
     /// Puts bytes into the outbox that are a whole frame already. A peer that asks for pongs and does
@@ -250,6 +285,17 @@ impl Flows {
         transport: Transport,
         socket: Option<OwnedWriteHalf>,
     ) -> Arc<FlowHandle> {
+        self.enter(peer, transport, socket, (None, None))
+    }
+
+    /// Enters a new connection, which we have opened or not, to a server that is trusted or not.
+    pub(crate) fn enter(
+        &self,
+        peer: SocketAddr,
+        transport: Transport,
+        socket: Option<OwnedWriteHalf>,
+        (opened, trusted): (Option<AtomicU32>, Option<Arc<Peer>>),
+    ) -> Arc<FlowHandle> {
         let id = FlowId(self.next.fetch_add(1, Ordering::Relaxed));
         let handle = Arc::new(FlowHandle {
             id,
@@ -257,7 +303,8 @@ impl Flows {
             transport,
             limits: self.limits,
             outbox: Mutex::new(Outbox { socket, ..Outbox::default() }),
-            identity: Mutex::default(),
+            identity: Mutex::new(Identity { peer: trusted, ..Identity::default() }),
+            opened,
             news: Notify::new(),
         });
         let mut stripe = self.stripe(id).write().unwrap_or_else(PoisonError::into_inner);

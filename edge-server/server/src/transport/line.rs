@@ -11,7 +11,7 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio_rustls::server::TlsStream;
+use tokio_rustls::{TlsStream, server};
 
 /// What a connection is read from and, where it encrypts, written to.
 #[derive(Debug)]
@@ -30,6 +30,12 @@ impl Wire for TcpStream {
     fn split(self) -> (Stream, Option<OwnedWriteHalf>) {
         let (read, write) = self.into_split();
         (Stream::Plain(read), Some(write))
+    }
+}
+
+impl Wire for server::TlsStream<TcpStream> {
+    fn split(self) -> (Stream, Option<OwnedWriteHalf>) {
+        TlsStream::from(self).split()
     }
 }
 

@@ -175,7 +175,7 @@ async fn http<S>(
             // A copy: what is left of hyper's buffer would keep all of it alive as long as the socket.
             let early = parts.read_buf.to_vec();
             let (stream, writer) = parts.io.into_inner().split();
-            let handle = services.open_flow(peer, websocket::transport(tls), writer);
+            let handle = services.open_flow(peer, websocket::transport(tls), writer, (None, None));
             let metrics = services.metrics.connections.clone();
             let socket = websocket::serve(stream, early, handle, Arc::clone(&services));
             services.sockets.spawn(async move {

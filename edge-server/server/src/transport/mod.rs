@@ -33,9 +33,11 @@ pub use self::tls::TlsError;
 pub use self::websocket::Settings as WebSocketSettings;
 
 use crate::metrics::Metrics;
+use crate::onward::Trust;
 use crate::shards::Shards;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::net::tcp::OwnedWriteHalf;
@@ -43,7 +45,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
-use tributary_engine::Transport;
+use tributary_engine::{Peer, Transport};
 
 /// What every connection shares.
 #[derive(Debug)]
@@ -64,6 +66,8 @@ pub struct Services {
     pub websocket: WebSocketSettings,
     /// Lengths and times of a TCP or TLS connection.
     pub streams: StreamSettings,
+    /// Which servers are trusted.
+    pub(crate) trust: Arc<Trust>,
     /// The tasks of the connections, so that a shutdown can wait for them.
     pub sockets: Sockets,
     /// True once the server stops.
@@ -97,14 +101,15 @@ impl Services {
         None
     }
 
-    /// Enters a new connection. One that opens while the server stops is told so like the others.
+    /// Enters a new connection, which we have opened or not, of a server that is trusted or not. One that opens while the server stops is told so like the others.
     fn open_flow(
         &self,
         peer: SocketAddr,
         transport: Transport,
         socket: Option<OwnedWriteHalf>,
+        known: (Option<AtomicU32>, Option<Arc<Peer>>),
     ) -> Arc<FlowHandle> {
-        let handle = self.flows.open(peer, transport, socket);
+        let handle = self.flows.enter(peer, transport, socket, known);
         if *self.stop.borrow() {
             handle.end(End::Shutdown);
         }

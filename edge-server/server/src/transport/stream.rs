@@ -21,6 +21,7 @@ use socket2::{SockRef, TcpKeepalive};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 use std::task::Context;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -28,7 +29,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_rustls::TlsAcceptor;
-use tributary_engine::Transport;
+use tributary_engine::{Peer as Trusted, Transport};
 use tributary_sip::Limits;
 use tributary_sip::stream::{Stream, Unit};
 
@@ -47,6 +48,15 @@ pub struct Settings {
     pub idle: Duration,
     /// For a message to come to its end, and for the peer to read what was written.
     pub patience: Duration,
+}
+
+/// How long nothing may be said over a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Keep {
+    /// As a rule.
+    pub(crate) idle: Duration,
+    /// While a session is held over one that we have opened.
+    pub(crate) in_session: Duration,
 }
 
 /// Accepts connections until `stop` says so; those that are open end by their flows.
@@ -76,14 +86,22 @@ async fn connection(
     tls: Option<TlsAcceptor>,
     services: Arc<Services>,
 ) {
-    if let Err(error) = stream.set_nodelay(true).and_then(|()| notice_the_dead(&stream)) {
-        tracing::debug!(%peer, %error, "a socket option could not be set");
-    }
+    prepare(&stream, peer);
     let Some(tls) = tls else {
-        return Box::pin(serve(stream, peer, Transport::Tcp, place, services)).await;
+        let trusted = services.trust.at(peer);
+        return Box::pin(serve(stream, (peer, Transport::Tcp, trusted), place, services)).await;
     };
     if let Some(stream) = services.secure(stream, peer, &tls, services.streams.patience).await {
-        Box::pin(serve(stream, peer, Transport::Tls, place, services)).await;
+        let certificate = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
+        let trusted = certificate.and_then(|certificate| services.trust.of(certificate));
+        Box::pin(serve(stream, (peer, Transport::Tls, trusted), place, services)).await;
+    }
+}
+
+/// Sets what every connection for SIP has.
+pub(crate) fn prepare(stream: &TcpStream, peer: SocketAddr) {
+    if let Err(error) = stream.set_nodelay(true).and_then(|()| notice_the_dead(stream)) {
+        tracing::debug!(%peer, %error, "a socket option could not be set");
     }
 }
 
@@ -100,22 +118,35 @@ fn notice_the_dead(stream: &TcpStream) -> io::Result<()> {
 /// Serves a connection until it ends.
 async fn serve(
     stream: impl Wire,
-    peer: SocketAddr,
-    transport: Transport,
+    (peer, transport, trusted): (SocketAddr, Transport, Option<Arc<Trusted>>),
     place: Place,
     services: Arc<Services>,
 ) {
     let (stream, writer) = stream.split();
-    let handle = services.open_flow(peer, transport, writer);
-    services.metrics.connections.inc();
-    let connections = services.metrics.connections.clone();
-    talk(stream, handle, services).await;
-    connections.dec();
+    let handle = services.open_flow(peer, transport, writer, (None, trusted));
+    let idle = services.streams.idle;
+    talk(stream, handle, services, Keep { idle, in_session: idle }).await;
     drop(place);
 }
 
-async fn talk(stream: line::Stream, handle: Arc<FlowHandle>, services: Arc<Services>) {
+/// Serves a connection that we have opened, in a task of its own.
+pub(crate) fn serve_opened(
+    stream: impl Wire,
+    peer: SocketAddr,
+    transport: Transport,
+    (keep, trusted): (Keep, Option<Arc<Trusted>>),
+    services: &Arc<Services>,
+) -> Arc<FlowHandle> {
+    let (stream, writer) = stream.split();
+    let handle = services.open_flow(peer, transport, writer, (Some(AtomicU32::new(0)), trusted));
+    services.sockets.spawn(Box::pin(talk(stream, Arc::clone(&handle), Arc::clone(services), keep)));
+    handle
+}
+
+async fn talk(stream: line::Stream, handle: Arc<FlowHandle>, services: Arc<Services>, keep: Keep) {
     let settings = services.streams;
+    let connections = services.metrics.connections.clone();
+    connections.inc();
     let line = Line { stream, handle: Arc::clone(&handle) };
     services.metrics.streams.inc();
     let mut connection = Connection {
@@ -123,9 +154,11 @@ async fn talk(stream: line::Stream, handle: Arc<FlowHandle>, services: Arc<Servi
         peer: Peer::new(handle, services),
         stream: Stream::new(settings.message),
         settings,
+        keep,
     };
     let end = connection.run().await;
     Box::pin(close(connection, end)).await;
+    connections.dec();
 }
 
 struct Connection {
@@ -133,12 +166,14 @@ struct Connection {
     peer: Peer,
     stream: Stream,
     settings: Settings,
+    keep: Keep,
 }
 
 impl Connection {
     async fn run(&mut self) -> End {
-        let Settings { idle, patience, .. } = self.settings;
-        let timer = sleep_until(Instant::now() + idle);
+        let patience = self.settings.patience;
+        let opened = self.peer.handle.is_opened();
+        let timer = sleep_until(Instant::now() + self.keep.idle);
         tokio::pin!(timer);
         let mut heard = Instant::now();
         // When the message began that has not ended yet.
@@ -147,7 +182,13 @@ impl Connection {
             self.stream.buffer().reserve(READ);
             let end = tokio::select! {
                 biased;
-                () = self.peer.handle.news.notified() => self.peer.write(patience, |cx| self.line.poll_flush_unpin(cx)).await,
+                () = self.peer.handle.news.notified() => {
+                    // What we say keeps open what we have opened.
+                    if opened {
+                        heard = Instant::now();
+                    }
+                    self.peer.write(patience, |cx| self.line.poll_flush_unpin(cx)).await
+                }
                 read = self.line.read_buf(self.stream.buffer()) => match read {
                     Ok(0) | Err(_) => Some(End::Gone),
                     Ok(_) => {
@@ -161,9 +202,15 @@ impl Connection {
                 return end;
             }
             begun = if self.stream.is_idle() { None } else { begun.or(Some(heard)) };
-            let due = begun.map_or(heard + idle, |begun| begun + patience);
+            let Keep { idle, in_session } = self.keep;
+            let silence = if self.peer.handle.is_in_session() { in_session } else { idle };
+            let due = begun.map_or(heard + silence, |begun| begun + patience);
             if due <= Instant::now() {
-                return if begun.is_some() { End::Slow } else { End::Silent };
+                return match begun {
+                    Some(_) => End::Slow,
+                    None if opened => End::Idle,
+                    None => End::Silent,
+                };
             }
             timer.as_mut().reset(due);
         }

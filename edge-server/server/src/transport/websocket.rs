@@ -192,7 +192,8 @@ impl Connection {
 /// Says why, and waits a little for the peer to say that it has heard.
 async fn farewell(mut socket: WebSocketStream<Line>, end: End) {
     let (code, reason) = match end {
-        End::Silent => return,
+        // Nobody is there; and no WebSocket is opened by us.
+        End::Silent | End::Idle => return,
         End::Gone => {
             // After the peer's close frame was answered: over TLS an end without close_notify is an error.
             let _ = timeout(CLOSE_PATIENCE, socket.get_mut().shutdown()).await;

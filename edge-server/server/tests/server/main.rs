@@ -16,6 +16,7 @@ mod handshake;
 mod harness;
 mod hostile;
 mod hours;
+mod onward;
 mod openapi;
 mod policies;
 mod program;

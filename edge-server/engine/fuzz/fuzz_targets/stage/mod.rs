@@ -354,7 +354,7 @@ impl Stage {
     fn arrive(&mut self, id: FlowId, message: Message) {
         let transport = if id.socket().is_some() { Transport::Udp } else { Transport::Ws };
         let hop = Hop { flow: id, transport, peer: peer() };
-        let flow = Flow { hop, authenticated: None, device: self.devices.get(&id).cloned() };
+        let flow = Flow { device: self.devices.get(&id).cloned(), ..Flow::new(hop) };
         self.give(self.router.shard(&message), Input::Message { flow, message });
     }
 

@@ -443,7 +443,7 @@ impl World {
     ) {
         let message = Message::parse(bytes).expect("the client's message");
         self.note(|| format!("{id:?} -> {message:?}"));
-        let flow = Flow { hop: hop(id), authenticated, device };
+        let flow = Flow { authenticated, device, ..Flow::new(hop(id)) };
         let shard = self.router.shard(&message);
         let dies = self.faults && self.dice.once_in(2_000);
         self.input(shard, Input::Message { flow, message }, dies);
@@ -484,6 +484,8 @@ impl World {
                         None => self.sent(hop.flow, packet.to_bytes()),
                     }
                 }
+                Effect::Session { .. } => {}
+                Effect::Reach { next, .. } => panic!("{next:?} is named by nobody"),
                 Effect::FlowAuthenticated { flow, standing } => {
                     if let Some(side) = self.open.get_mut(&flow) {
                         side.authenticated = Some(standing);
