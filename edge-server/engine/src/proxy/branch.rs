@@ -12,7 +12,7 @@ use std::sync::Arc;
 use tributary_sip::proxy::context::{Action, Input as Turn};
 use tributary_sip::proxy::{Backward, Forward, ForwardError, Path, max_forwards};
 use tributary_sip::transaction::{self as layer, ClientVia, Hop, Packet, TransactionId};
-use tributary_sip::{Credentials, Message, Method, Name, ResponseBuilder, Status};
+use tributary_sip::{Credentials, Message, Method, Name, NameAddr, ResponseBuilder, Status};
 
 /// Says how many devices an INVITE was forked to, so that none of several answers by itself.
 const FORKED: &str = "X-Forked";
@@ -117,7 +117,10 @@ impl Shard {
         let target = call.targets.get(state.contact).ok_or(Status::SERVER_INTERNAL_ERROR)?;
         let config = Arc::clone(&self.config);
         let way = self.proxy.way(&config, &call.request);
-        let path = way.map_err(|_| Status::BAD_REQUEST)?.path.towards(target.uri.as_deref());
+        // What cannot be read is no hop of ours to write: the registrar has read them all.
+        let vector: Vec<_> = target.path.iter().filter_map(|hop| NameAddr::parse(hop)).collect();
+        let path = way.map_err(|_| Status::BAD_REQUEST)?.path.through(&vector);
+        let path = path.towards(target.uri.as_deref());
         let (opened, trusted) = match &target.next {
             Next::Flow(_) => (false, false),
             Next::Host(permitted) => (true, permitted.trusted),

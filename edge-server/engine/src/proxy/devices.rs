@@ -2,7 +2,8 @@
 
 use super::{Next, Target};
 use crate::config::SaysForking;
-use crate::presentity::{Presentity, PresentityId};
+use crate::egress::Permitted;
+use crate::presentity::{Binding, Presentity, PresentityId};
 use crate::respond::Reply;
 use crate::route;
 use crate::shard::Shard;
@@ -11,9 +12,10 @@ use merge_core::live::{Publication, Registration};
 use merge_core::model::Basic;
 use std::cmp::Reverse;
 use tributary_sip::gruu::{Gruu, Standing};
+use tributary_sip::locate::NextHop;
 use tributary_sip::preferences::{Candidate, Choice, Features, Preferences};
 use tributary_sip::proxy::{Device, Disposition, Order};
-use tributary_sip::{Message, Params, Status, Uri};
+use tributary_sip::{Message, NameAddr, Params, Status, Uri};
 
 /// Whom a request goes to, and the groups in which they are asked.
 pub(super) struct Chosen {
@@ -93,8 +95,7 @@ impl Shard {
     /// presence, and then the newest (R8).
     fn reachable(&self, presentity: &Presentity) -> Vec<Ways> {
         let mut bindings: Vec<usize> = (0..presentity.bindings.len()).collect();
-        bindings
-            .retain(|&at| presentity.bindings[at].hop().is_some_and(|hop| !self.flows.is_closed(hop.flow)));
+        bindings.retain(|&at| self.next(&presentity.bindings[at]).is_some());
         bindings.sort_by_key(|&at| Reverse(presentity.bindings[at].serial));
         let registrations = &presentity.live.registrations;
         let mut devices: Vec<Ways> = Vec::new();
@@ -147,11 +148,26 @@ impl Shard {
         })
     }
 
+    /// Where the device of a binding is: at the end of the flow that it registered over, or, when that is
+    /// gone, behind the proxy that it registered through (RFC 3327 5.3).
+    fn next(&self, binding: &Binding) -> Option<Next> {
+        let open = binding.hop().filter(|hop| !self.flows.is_closed(hop.flow)).map(Next::Flow);
+        open.or_else(|| self.behind(&binding.path).map(Next::Host))
+    }
+
+    /// The first proxy of a Path, if requests may go there: anybody can write one.
+    pub(crate) fn behind(&self, path: &[Box<str>]) -> Option<Permitted> {
+        let first = NameAddr::parse(path.first()?)?.parse_uri().ok()?;
+        let next = NextHop::of(&first).filter(|next| !self.config.is_us(next.at.host(), next.at.port()))?;
+        self.config.egress.permit(next)
+    }
+
     fn target(&self, presentity: &Presentity, at: usize) -> Option<Target> {
         let (binding, registration) = (presentity.bindings.get(at)?, presentity.live.registrations.get(at)?);
         Some(Target {
             uri: Some(registration.contact.as_str().into()),
-            next: Next::Flow(binding.hop()?),
+            next: self.next(binding)?,
+            path: binding.path.clone(),
             binding: Some(Self::binding_name(self.keyed, &presentity.aor, &binding.id)),
         })
     }

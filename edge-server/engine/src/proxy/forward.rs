@@ -45,13 +45,18 @@ impl Shard {
             Aim::Flow(hop) => {
                 let way = self.proxy.way(&self.config, request);
                 let uri = way.ok().and_then(|way| self.contact_of(way.path.uri, hop.flow));
-                one_target(Target { uri, next: Next::Flow(hop), binding: None })
+                one_target(Target { uri, next: Next::Flow(hop), path: Box::default(), binding: None })
             }
             Aim::Out => {
                 let way = self.proxy.way(&self.config, request);
                 let permitted = way.ok().and_then(|way| self.onward(&way));
                 let permitted = permitted.ok_or(Reply::refuse(Status::FORBIDDEN, "another domain"))?;
-                one_target(Target { uri: None, next: Next::Host(permitted), binding: None })
+                one_target(Target {
+                    uri: None,
+                    next: Next::Host(permitted),
+                    path: Box::default(),
+                    binding: None,
+                })
             }
             Aim::Us | Aim::User => self.devices_of(request, fx)?,
         };

@@ -96,6 +96,8 @@ struct Target {
     /// The Request-URI; `None` where the path alone decides.
     uri: Option<Box<str>>,
     next: Next,
+    /// The proxies between us and it, next first (RFC 3327 5.3).
+    path: Box<[Box<str>]>,
     /// The [name](Shard::binding_name) of its binding.
     binding: Option<u64>,
 }

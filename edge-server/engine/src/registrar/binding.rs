@@ -262,13 +262,19 @@ impl Shard {
         }
     }
 
-    /// The connection died: the bindings that it carried lead nowhere.
+    /// The connection died: the bindings that it carried lead nowhere, unless it was a proxy's that
+    /// another can be opened to.
     pub(crate) fn bindings_cut_off(&mut self, id: PresentityId, flow: FlowId, fx: &mut Effects) {
         let find = |presentity: &Presentity| presentity.bindings.iter().position(|b| b.flow == Some(flow));
-        while let Some(presentity) = self.presentities.get_mut(id)
+        while let Some(presentity) = self.presentities.get(id)
             && let Some(at) = find(presentity)
         {
+            let kept = self.behind(&presentity.bindings[at].path).is_some();
+            let Some(presentity) = self.presentities.get_mut(id) else { return };
             presentity.bindings[at].flow = None;
+            if kept {
+                continue;
+            }
             fx.event(Event::BindingEnded { aor: presentity.aor.clone(), why: "flow_closed" });
             self.unbind(id, at, ContactEvent::Deactivated, fx);
             self.mark(id, Reason::Register, None, false);

@@ -289,3 +289,42 @@ fn r16_a_trusted_server_is_reached_by_its_route_by_our_users_and_by_another_serv
         assert_eq!(answers(&mut scene, from), [200]);
     }
 }
+
+#[test]
+fn rfc_3327_5_3_a_device_behind_a_proxy_is_reached_through_it_and_over_another_connection_when_the_first_is_gone()
+ {
+    let (mut scene, alice, proxy) = outside(Transport::Tcp);
+    let mut bob = Client { user: "bob", instance: Some("urn:uuid:d0"), ..proxy.clone() };
+    for (first, kept) in [("partner.example", true), ("elsewhere.example", false)] {
+        let path = format!("<sip:{first};lr>, <sip:in.example;lr>");
+        let text = bob.register_text(&mut scene, ";expires=600");
+        let text = text.replacen("\r\nCSeq", &format!("\r\nPath: {path}\r\nSupported: path\r\nCSeq"), 1);
+        assert_eq!(code(&scene.ask(bob.flow, &text)), 200);
+        invite(&mut scene, &alice, "");
+        let came = expect(&mut scene, &bob, "INVITE");
+        let routes: Vec<_> = came.routes().map(|route| route.unwrap().to_string()).collect();
+        assert_eq!((came.uri(), routes.join(", ")), (bob.contact.as_str(), path));
+        reply(&mut scene, &bob, &came, 486);
+        expect(&mut scene, &bob, "ACK");
+        assert_eq!(answers(&mut scene, &alice), [486]);
+
+        scene.disconnect(bob.flow);
+        invite(&mut scene, &alice, "");
+        if kept {
+            assert_eq!(scene.sought[0].next, next("sip:partner.example"));
+            bob.flow = scene.server(Transport::Tcp, "192.0.2.50:5060", None).flow;
+            scene.found(Some(bob.flow));
+            let came = expect(&mut scene, &bob, "INVITE");
+            assert_eq!(came.routes().count(), 2);
+            reply(&mut scene, &bob, &came, 486);
+            expect(&mut scene, &bob, "ACK");
+            assert_eq!(answers(&mut scene, &alice), [486]);
+        } else {
+            assert_eq!(
+                answers(&mut scene, &alice),
+                [480],
+                "nobody may have us open connections to where they say"
+            );
+        }
+    }
+}
