@@ -3,6 +3,7 @@
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { createSocket } from "node:dgram";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -18,13 +19,23 @@ function program() {
   return path;
 }
 
-/** A port that nobody listens on now. */
+/** Ports that were given out: whoever has one may not have bound it yet. */
+const given = new Set();
+
+/** A port that nobody has now, neither for connections nor for datagrams. */
 export async function freePort() {
-  const probe = createServer();
-  await new Promise((resolve) => probe.listen(0, "127.0.0.1", resolve));
-  const { port } = probe.address();
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
+  for (;;) {
+    const probe = createServer();
+    await new Promise((resolve) => probe.listen(0, "127.0.0.1", resolve));
+    const { port } = probe.address();
+    const socket = createSocket("udp4");
+    const free = await new Promise((resolve) => socket.once("error", () => resolve(false)).bind(port, "127.0.0.1", () => resolve(true)));
+    if (free) await new Promise((resolve) => socket.close(resolve));
+    await new Promise((resolve) => probe.close(resolve));
+    if (!free || given.has(port)) continue;
+    given.add(port);
+    return port;
+  }
 }
 
 /** A running server. */

@@ -127,7 +127,8 @@ impl Shard {
         };
         let mut onward = Onward { max_breadth: state.breadth, ..Onward::default() };
         if makes_dialog(&call.request) {
-            let ends = [(hop, opened), (call.hop, call.peer.is_some())];
+            // A way that came to us cannot be opened by us: where it came from is no place to connect to.
+            let ends = [(hop, opened), (call.hop, false)];
             onward.record_routes =
                 ends.map(|(hop, opened)| self.proxy.record_route(hop, opened, config.sent_by(&hop))).to_vec();
         }

@@ -225,6 +225,17 @@ fn r15_a_trusted_server_calls_and_writes_without_a_password_and_asks_for_nothing
         reply(&mut scene, &bob, &came, expected);
         assert_eq!(answers(&mut scene, &peer), [expected], "{method}");
     }
+    // What follows in the dialog goes back over the connection that the call came by.
+    let text = from_rooms(&request_text(&mut scene, &peer, "INVITE", BOB, ""));
+    scene.send(peer.flow, &text);
+    let came = expect(&mut scene, &bob, "INVITE");
+    reply(&mut scene, &bob, &came, 200);
+    assert_eq!(answers(&mut scene, &peer), [200]);
+    let text = back(&mut scene, &bob, "BYE", &came);
+    scene.send(bob.flow, &text);
+    let bye = expect(&mut scene, &peer, "BYE");
+    reply(&mut scene, &peer, &bye, 200);
+    assert_eq!(answers(&mut scene, &bob), [200]);
     for method in ["REGISTER", "SUBSCRIBE", "PUBLISH"] {
         let text = from_rooms(&request_text(&mut scene, &peer, method, BOB, "Event: presence\r\n"));
         assert_eq!(code(&scene.ask(peer.flow, &text)), 403, "{method}");
