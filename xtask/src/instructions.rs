@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn the_table_names_each_benchmark_with_its_limit() {
-        assert!(limits(LIMITS).is_ok_and(|table| table.len() == 2));
+        assert!(limits(LIMITS).is_ok_and(|table| table.len() == 3));
         assert!(limits("merge-core read/desk").is_err());
         assert!(limits("merge-core read/desk many").is_err());
     }

@@ -6,6 +6,7 @@
 use bytes::Bytes;
 use gungraun::{library_benchmark, library_benchmark_group, main};
 use stage::Stage;
+use stage::calls::{Calls, invite};
 use std::hint::black_box;
 
 mod stage;
@@ -26,5 +27,28 @@ fn publish(given: (Stage, Bytes)) -> usize {
     black_box(stage.publish(black_box(bytes)))
 }
 
-library_benchmark_group!(name = engine; benchmarks = publish);
+#[library_benchmark]
+#[bench::to_one(Calls::new(1), invite())]
+#[bench::to_three(Calls::new(3), invite())]
+fn fork(mut calls: Calls, invite: Bytes) -> (Calls, usize) {
+    let sent = calls.fork(black_box(invite));
+    (calls, sent)
+}
+
+fn ringing() -> Calls {
+    let mut calls = Calls::new(3);
+    assert_eq!(calls.fork(invite()), 3);
+    calls
+}
+
+#[library_benchmark]
+#[bench::by_one_of_three(ringing())]
+fn answered(mut calls: Calls) -> (Calls, usize) {
+    let sent = calls.answered();
+    // Three INVITEs, two CANCELs, two ACKs.
+    assert_eq!(sent, 7);
+    (calls, sent)
+}
+
+library_benchmark_group!(name = engine; benchmarks = publish, fork, answered);
 main!(library_benchmark_groups = engine);

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256, Sha512_256};
 use subtle::ConstantTimeEq;
 
 use crate::auth::{DigestChallenge, DigestCredentials};
-use crate::hash::{Hex, hmac_sha256};
+use crate::hash::{Hex, HmacSha256};
 use crate::params;
 use crate::uri::Uri;
 
@@ -148,7 +148,7 @@ impl fmt::Debug for Ha1 {
 #[derive(Clone)]
 pub struct DigestServer {
     realm: String,
-    key: [u8; 32],
+    key: HmacSha256,
     /// In ms.
     lifetime: i64,
     offered: Vec<Algorithm>,
@@ -195,6 +195,7 @@ impl DigestServer {
         let nobody = Ha1::new("", "", "");
         let offered = vec![Algorithm::Sha256, Algorithm::Md5];
         let lifetime = i64::from(lifetime) * 1000;
+        let key = HmacSha256::new(&key);
         DigestServer { realm: realm.into(), key, lifetime, offered, integrity: false, nobody }
     }
 
@@ -317,7 +318,7 @@ impl DigestServer {
     }
 
     fn sign(&self, said: &str) -> Hex {
-        Hex::new(&hmac_sha256(&self.key, &[said.as_bytes(), b":", self.realm.as_bytes()]))
+        Hex::new(&self.key.sign(&[said.as_bytes(), b":", self.realm.as_bytes()]))
     }
 }
 

@@ -2,24 +2,34 @@
 
 use sha2::{Digest, Sha256};
 
-/// RFC 2104 over SHA-256.
-pub(crate) fn hmac_sha256(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
-    let pad = |with: u8| {
-        let mut block = [with; 64];
-        for (b, k) in block.iter_mut().zip(key) {
-            *b ^= k;
-        }
-        block
-    };
-    let mut inner = Sha256::new();
-    inner.update(pad(0x36));
-    for part in parts {
-        inner.update(part);
+/// RFC 2104 over SHA-256, with the two blocks that only depend on the key done already: half of the work
+/// for what is as short as a name or a nonce.
+#[derive(Clone)]
+pub(crate) struct HmacSha256 {
+    inner: Sha256,
+    outer: Sha256,
+}
+
+impl HmacSha256 {
+    pub(crate) fn new(key: &[u8; 32]) -> HmacSha256 {
+        let padded = |with: u8| {
+            let mut block = [with; 64];
+            for (b, k) in block.iter_mut().zip(key) {
+                *b ^= k;
+            }
+            Sha256::new_with_prefix(block)
+        };
+        HmacSha256 { inner: padded(0x36), outer: padded(0x5c) }
     }
-    let mut outer = Sha256::new();
-    outer.update(pad(0x5c));
-    outer.update(inner.finalize());
-    outer.finalize().into()
+
+    pub(crate) fn sign(&self, parts: &[&[u8]]) -> [u8; 32] {
+        let (mut inner, mut outer) = (self.inner.clone(), self.outer.clone());
+        for part in parts {
+            inner.update(part);
+        }
+        outer.update(inner.finalize());
+        outer.finalize().into()
+    }
 }
 
 /// Up to 64 lower-case hex digits, without an allocation.
@@ -65,14 +75,14 @@ mod tests {
     fn the_signature_of_nonces_is_hmac_sha256() {
         let mut key = [0u8; 32];
         key[..20].fill(0x0b);
-        let tag = hmac_sha256(&key, &[b"Hi ", b"There"]);
+        let tag = HmacSha256::new(&key).sign(&[b"Hi ", b"There"]);
         assert_eq!(
             Hex::new(&tag).as_str(),
             "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"
         );
         let mut key = [0u8; 32];
         key[..4].copy_from_slice(b"Jefe");
-        let tag = hmac_sha256(&key, &[b"what do ya want for nothing?"]);
+        let tag = HmacSha256::new(&key).sign(&[b"what do ya want for nothing?"]);
         assert_eq!(
             Hex::new(&tag).as_str(),
             "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"

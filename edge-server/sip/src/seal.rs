@@ -17,7 +17,7 @@ use core::fmt;
 
 use subtle::ConstantTimeEq;
 
-use crate::hash::hmac_sha256;
+use crate::hash::HmacSha256;
 
 /// Keys in use at the same time; beyond, the oldest are forgotten.
 pub const MOST_SEALING_KEYS: usize = 4;
@@ -37,21 +37,22 @@ pub(crate) enum Purpose {
 /// The secrets that names are sealed with, newest first: the first seals, all of them open.
 #[derive(Clone)]
 pub struct SealingKeys {
-    secrets: Vec<[u8; 32]>,
+    newest: HmacSha256,
+    older: Vec<HmacSha256>,
 }
 
 impl SealingKeys {
     /// Secrets must be random, and equal on all nodes that share a domain. To change them, put the
     /// new one first, and drop the old when nothing sealed with it is in use any more.
     pub fn new(newest: [u8; 32], older: &[[u8; 32]]) -> SealingKeys {
-        let all = std::iter::once(&newest).chain(older);
-        SealingKeys { secrets: all.take(MOST_SEALING_KEYS).copied().collect() }
+        let older = older.iter().take(MOST_SEALING_KEYS - 1).map(HmacSha256::new).collect();
+        SealingKeys { newest: HmacSha256::new(&newest), older }
     }
 
     /// `plain` has at most [`MOST_PLAIN`] octets.
     pub(crate) fn seal(&self, purpose: Purpose, plain: &[u8]) -> String {
         debug_assert!(plain.len() <= MOST_PLAIN);
-        let secret = self.secrets.first().unwrap_or(&[0; 32]);
+        let secret = &self.newest;
         let tag = tag(secret, purpose, plain);
         let mut sealed = tag.to_vec();
         sealed.extend_from_slice(plain);
@@ -66,7 +67,7 @@ impl SealingKeys {
         }
         let sealed = decode(sealed)?;
         let (claimed, hidden) = sealed.split_at_checked(TAG)?;
-        self.secrets.iter().find_map(|secret| {
+        std::iter::once(&self.newest).chain(&self.older).find_map(|secret| {
             let mut plain = hidden.to_vec();
             hide(secret, purpose, claimed, &mut plain);
             bool::from(tag(secret, purpose, &plain).ct_eq(claimed)).then_some(plain)
@@ -76,21 +77,21 @@ impl SealingKeys {
 
 impl fmt::Debug for SealingKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SealingKeys({})", self.secrets.len())
+        write!(f, "SealingKeys({})", self.older.len() + 1)
     }
 }
 
-fn tag(secret: &[u8; 32], purpose: Purpose, plain: &[u8]) -> [u8; TAG] {
-    let whole = hmac_sha256(secret, &[&[purpose as u8, b't'], plain]);
+fn tag(secret: &HmacSha256, purpose: Purpose, plain: &[u8]) -> [u8; TAG] {
+    let whole = secret.sign(&[&[purpose as u8, b't'], plain]);
     let mut tag = [0; TAG];
     tag.iter_mut().zip(whole).for_each(|(octet, from)| *octet = from);
     tag
 }
 
 /// Hides what is plain, and the other way round.
-fn hide(secret: &[u8; 32], purpose: Purpose, tag: &[u8], octets: &mut [u8]) {
+fn hide(secret: &HmacSha256, purpose: Purpose, tag: &[u8], octets: &mut [u8]) {
     for (block, octets) in octets.chunks_mut(32).enumerate() {
-        let stream = hmac_sha256(secret, &[&[purpose as u8, b's', block as u8], tag]);
+        let stream = secret.sign(&[&[purpose as u8, b's', block as u8], tag]);
         octets.iter_mut().zip(stream).for_each(|(octet, with)| *octet ^= with);
     }
 }

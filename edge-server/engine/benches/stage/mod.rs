@@ -9,6 +9,10 @@ use tributary_engine::{
 };
 use tributary_sip::{Message, Name, ResponseBuilder, Status};
 
+/// Benchmarks of time look at presence alone.
+#[allow(dead_code, reason = "each benchmark has its own stage")]
+pub(crate) mod calls;
+
 const NOW: Millis = Millis(1_795_225_680_000);
 
 /// The shard, and what is needed to let Alice publish again.
@@ -87,11 +91,15 @@ impl Stage {
     }
 
     fn give(&mut self, flow: u64, bytes: Bytes) {
-        let peer = ([127, 0, 0, 1], 9).into();
-        let flow = Flow::new(Hop { flow: FlowId(flow), transport: Transport::Ws, peer });
-        if let Ok(message) = Message::parse(bytes) {
-            self.shard.handle(NOW, Input::Message { flow, message }, &mut NoPolicies, &mut self.effects);
-        }
+        give(&mut self.shard, &mut self.effects, flow, bytes);
+    }
+}
+
+fn give(shard: &mut Shard, effects: &mut Effects, flow: u64, bytes: Bytes) {
+    let peer = ([127, 0, 0, 1], 9).into();
+    let flow = Flow::new(Hop { flow: FlowId(flow), transport: Transport::Ws, peer });
+    if let Ok(message) = Message::parse(bytes) {
+        shard.handle(NOW, Input::Message { flow, message }, &mut NoPolicies, effects);
     }
 }
 

@@ -126,11 +126,9 @@ impl Shard {
             Next::Host(permitted) => (true, permitted.trusted),
         };
         let mut onward = Onward { max_breadth: state.breadth, ..Onward::default() };
-        if makes_dialog(&call.request) {
-            // A way that came to us cannot be opened by us: where it came from is no place to connect to.
-            let ends = [(hop, opened), (call.hop, false)];
-            onward.record_routes =
-                ends.map(|(hop, opened)| self.proxy.record_route(hop, opened, config.sent_by(&hop))).to_vec();
+        if let Some(behind) = &call.behind {
+            let ahead = self.proxy.record_route(hop, opened, config.sent_by(&hop));
+            onward.record_routes = vec![ahead, behind.clone()];
         }
         let invite = call.request.method() == Method::Invite;
         if (invite && call.devices > 1) || call.request.header_named(FORKED).is_some() {

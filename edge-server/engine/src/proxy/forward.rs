@@ -1,5 +1,6 @@
 //! The beginning of a call: what a request must be to be forwarded, and to whom it is.
 
+use super::branch::makes_dialog;
 use super::{Aim, Call, Next, Target};
 use crate::effect::{Effects, Event};
 use crate::input::Flow;
@@ -81,10 +82,14 @@ impl Shard {
         let devices = groups.iter().map(Vec::len).sum();
         let mut actions = Vec::new();
         let context = Context::begin(rules, groups, &mut actions);
+        // A way that came to us cannot be opened by us: where it came from is no place to connect to.
+        let behind = makes_dialog(request)
+            .then(|| self.proxy.record_route(flow.hop, false, self.config.sent_by(&flow.hop)));
         let mut call = Box::new(Call {
             context,
             request: request.clone(),
             hop: flow.hop,
+            behind,
             peer: flow.peer.clone(),
             user,
             caller: Some(asked.transaction),

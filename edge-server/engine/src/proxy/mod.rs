@@ -72,6 +72,8 @@ struct Call {
     request: Message,
     /// The way that it came.
     hop: Hop,
+    /// Our Record-Route for that side, where it begins a dialog.
+    behind: Option<String>,
     /// The trusted server that sent it, and with it the caller.
     peer: Option<Arc<Peer>>,
     /// The user of ours that has shown to be the caller.
