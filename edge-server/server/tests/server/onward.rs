@@ -232,9 +232,14 @@ async fn rfc_3263_a_domain_is_found_by_its_records_and_the_next_server_tried_whe
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rfc_3261_18_1_1_a_datagram_goes_to_another_server_and_what_is_too_long_for_one_over_tcp() {
-    let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-    let at = socket.local_addr().unwrap();
-    let other = TcpListener::bind(at).await.unwrap();
+    // Both at one port, which somebody else may have for one of them.
+    let (other, at, socket) = loop {
+        let (other, _) = listener().await;
+        let at = other.local_addr().unwrap();
+        if let Ok(socket) = UdpSocket::bind(at).await {
+            break (other, at, socket);
+        }
+    };
     let (server, mut alice) = edge(&["127.0.0.1".to_owned()], |config| {
         config.sip.udp = vec!["127.0.0.1:0".parse().unwrap()];
     })
