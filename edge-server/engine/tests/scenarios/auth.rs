@@ -339,13 +339,7 @@ fn a_refresh_in_the_dialog_is_not_challenged_on_the_connection_where_it_began_bu
     let answer = ask(&mut scene, &bob, &text, "bob's secret");
     assert_eq!(code(&answer), 200);
     scene.notified(bob.flow);
-    let mut watch = Watch {
-        call_id: answer.call_id().to_owned(),
-        from_tag: answer.from().unwrap().tag().unwrap().to_owned(),
-        to: answer.header(Name::To).unwrap().to_owned(),
-        target: answer.contact().unwrap().unwrap().uri.to_owned(),
-        cseq: 1,
-    };
+    let mut watch = Watch::of(&answer);
     assert_eq!(code(&bob.refresh(&mut scene, &mut watch, "")), 200);
     scene.notified(bob.flow);
     bob.reconnect(&mut scene);

@@ -180,13 +180,7 @@ fn nobody_is_believed_for_the_address_that_a_datagram_names() {
     let answer = ask(&mut scene, &bob, &text, "bob's secret");
     assert_eq!(code(&answer), 200);
     scene.notified(bob.flow);
-    let mut watch = Watch {
-        call_id: answer.call_id().to_owned(),
-        from_tag: answer.from().unwrap().tag().unwrap().to_owned(),
-        to: answer.header(Name::To).unwrap().to_owned(),
-        target: answer.contact().unwrap().unwrap().uri.to_owned(),
-        cseq: 1,
-    };
+    let mut watch = Watch::of(&answer);
     // Over a connection this dialog would need no password again.
     let text = bob.refresh_text(&mut scene, &mut watch, "Expires: 0\r\n");
     let challenge = scene.ask(bob.flow, &text);

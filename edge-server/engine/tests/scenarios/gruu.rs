@@ -314,13 +314,7 @@ fn what_is_published_and_watched_by_a_gruu_is_its_users() {
         let answer = scene.ask(bob.flow, &by(text, uri));
         assert_eq!(code(&answer), 200, "{uri}");
         assert_eq!(body(&scene.notified(bob.flow)), scene.state(BOB));
-        let mut watch = Watch {
-            call_id: answer.call_id().to_owned(),
-            from_tag: answer.from().unwrap().tag().unwrap().to_owned(),
-            to: answer.header(Name::To).unwrap().to_owned(),
-            target: answer.contact().unwrap().unwrap().uri.to_owned(),
-            cseq: 1,
-        };
+        let mut watch = Watch::of(&answer);
         assert_eq!(code(&bob.refresh(&mut scene, &mut watch, "Expires: 0\r\n")), 200, "{uri}");
         scene.notified(bob.flow);
     }

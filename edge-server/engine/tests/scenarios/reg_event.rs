@@ -46,13 +46,7 @@ fn watch(scene: &mut Scene, client: &Client) -> (Watch, Vec<String>) {
     let text = subscribe_text(scene, client, "Accept: application/reginfo+xml\r\nExpires: 3600\r\n");
     let answer = scene.ask(client.flow, &text);
     assert_eq!(code(&answer), 200);
-    let watch = Watch {
-        call_id: answer.call_id().to_owned(),
-        from_tag: answer.from().unwrap().tag().unwrap().to_owned(),
-        to: answer.header(Name::To).unwrap().to_owned(),
-        target: answer.contact().unwrap().unwrap().uri.to_owned(),
-        cseq: 1,
-    };
+    let watch = Watch::of(&answer);
     (watch, read(&scene.notified(client.flow)))
 }
 

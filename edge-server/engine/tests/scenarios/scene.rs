@@ -430,6 +430,19 @@ pub(crate) struct Watch {
     pub(crate) cseq: u32,
 }
 
+impl Watch {
+    /// The dialog that this 200 to a SUBSCRIBE has begun.
+    pub(crate) fn of(answer: &Message) -> Self {
+        Self {
+            call_id: answer.call_id().to_owned(),
+            from_tag: answer.from().unwrap().tag().unwrap().to_owned(),
+            to: answer.header(Name::To).unwrap().to_owned(),
+            target: answer.contact().unwrap().unwrap().uri.to_owned(),
+            cseq: 1,
+        }
+    }
+}
+
 impl Client {
     pub(crate) fn new(scene: &mut Scene, user: &'static str, instance: Option<&'static str>) -> Self {
         let flow = scene.connect();
@@ -520,13 +533,7 @@ impl Client {
         let text = self.subscribe_text(scene, user, more);
         let answer = scene.ask(self.flow, &text);
         assert_eq!(code(&answer), 200, "{:?}", answer);
-        let watch = Watch {
-            call_id: answer.call_id().to_owned(),
-            from_tag: answer.from().unwrap().tag().unwrap().to_owned(),
-            to: answer.header(Name::To).unwrap().to_owned(),
-            target: answer.contact().unwrap().unwrap().uri.to_owned(),
-            cseq: 1,
-        };
+        let watch = Watch::of(&answer);
         (answer, watch)
     }
 
