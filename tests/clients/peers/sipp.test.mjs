@@ -14,11 +14,10 @@ const people = (...names) => `SEQUENTIAL\n${names.map((name) => `${name};[authen
 
 describe("SIPp", () => {
   let server;
-  let port;
+  let address;
   let into;
   before(async () => {
-    port = await freePort();
-    const address = `127.0.0.1:${port}`;
+    address = `127.0.0.1:${await freePort()}`;
     const users = Object.fromEntries(["alice", "bob", "carol", "dave"].map((name) => [name, "secret"]));
     // SIPp 3.6 looks at the first challenge alone, and ends where that is not MD5.
     const settings = { SERVER_DIGEST: '["MD5", "SHA-256"]' };
@@ -34,10 +33,13 @@ describe("SIPp", () => {
   /** Runs a scenario. `about` is what SIPp takes for the `uri` of its credentials, else the server's address. */
   async function sipp(scenario, { over, about, lost = 0, args = [] }) {
     const text = await readFile(join(scenarios, `${scenario}.xml`), "utf8");
-    await write(into, { [`${scenario}.${lost}.xml`]: text.replaceAll("LOST", String(lost)) });
-    const local = ["-i", "127.0.0.1", "-p", String(await freePort()), "-t", over === "TCP" ? "t1" : "u1"];
+    const port = await freePort();
+    // A file for each: one that starts must not read what is just being written for the next.
+    const file = `${scenario}.${port}.xml`;
+    await write(into, { [file]: text.replaceAll("LOST", String(lost)) });
+    const local = ["-i", "127.0.0.1", "-p", String(port), "-t", over === "TCP" ? "t1" : "u1"];
     const rest = ["-auth_uri", about, "-nostdin", "-timeout", "90s", "-timeout_error", ...args];
-    return new Program("sipp", [`127.0.0.1:${port}`, "-sf", `${scenario}.${lost}.xml`, ...local, ...rest], { cwd: into });
+    return new Program("sipp", [address, "-sf", file, ...local, ...rest], { cwd: into });
   }
 
   for (const over of ["UDP", "TCP"]) {
@@ -55,14 +57,17 @@ describe("SIPp", () => {
       const outcomes = join(into, "outcomes");
       await removed(outcomes);
       const devices = [];
-      for (const does of ["rings", "rings", "answers"]) {
-        const args = ["-oocsf", join(scenarios, `${does}.xml`), "-m", "1"];
-        devices.push(await sipp("device", { over, about: "example.com", args }));
+      try {
+        for (const does of ["rings", "rings", "answers"]) {
+          const args = ["-oocsf", join(scenarios, `${does}.xml`), "-m", "1"];
+          devices.push(await sipp("device", { over, about: "example.com", args }));
+        }
+        await holds(outcomes, /^(registered\n){3}$/);
+        await (await sipp("calls", { over, about: "bob@example.com", args: ["-m", "1"] })).succeeds();
+        await holds(outcomes, /^(registered\n){3}(?=[^]*talked)((missed|talked)\n){3}$/);
+      } finally {
+        for (const device of devices) await device.end();
       }
-      await holds(outcomes, /^(registered\n){3}$/);
-      await (await sipp("calls", { over, about: "bob@example.com", args: ["-m", "1"] })).succeeds();
-      await holds(outcomes, /^(registered\n){3}(?=[^]*talked)((missed|talked)\n){3}$/);
-      for (const device of devices) await device.end();
     });
   }
 
