@@ -2,6 +2,7 @@
 
 use crate::config::Config;
 use crate::hashing::{Keyed, Table};
+use crate::record::Datagrams;
 use crate::registrar::RegView;
 use crate::slab::Slab;
 use crate::subscription::{Package, SubscriptionId};
@@ -105,6 +106,8 @@ pub(crate) struct Binding {
     pub(crate) headers: Box<[Header]>,
     /// After a restart: when it ends unless its client comes back.
     pub(crate) waits_until: Option<Millis>,
+    /// When it ends by what is stored: later than the client was told, so that not each refresh is stored.
+    pub(crate) stored_until: Millis,
     pub(crate) serial: u32,
     pub(crate) timer: TimerId,
 }
@@ -120,6 +123,14 @@ impl Binding {
     /// Where its device is reached; `None` while its connection is gone.
     pub(crate) fn hop(&self) -> Option<Hop> {
         self.flow.map(|flow| Hop { flow, transport: self.transport, peer: self.peer })
+    }
+
+    /// Whether a REGISTER has only moved its end, so that nothing else of what is stored is another.
+    pub(crate) fn is_refreshed_by(&self, newer: &Self) -> bool {
+        let way = |binding: &Self| (binding.transport, Datagrams::of(binding.hop()));
+        (way(self), self.generation) == (way(newer), newer.generation)
+            && (&self.id, &self.epid, &self.params) == (&newer.id, &newer.epid, &newer.params)
+            && (&self.call_id, &self.path, &self.headers) == (&newer.call_id, &newer.path, &newer.headers)
     }
 }
 

@@ -271,11 +271,13 @@ record! {
         instance: Option<String>,
         /// `q` in thousandths.
         q_milli: u16,
-        /// When it ends, ms since the epoch.
+        /// When it ends at the latest, ms since the epoch: once more the time that was granted after what the
+        /// client was told. A refresh before that is not stored: after a crash a binding may live so much
+        /// longer, and is never lost.
         expires_ms: i64,
         /// Call-ID of the last REGISTER.
         call_id: String,
-        /// CSeq of the last REGISTER.
+        /// CSeq of the last REGISTER that was stored.
         cseq: u32,
         /// The client's User-Agent.
         user_agent: Option<String>,

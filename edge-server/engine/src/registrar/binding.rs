@@ -173,6 +173,7 @@ impl Shard {
             path: approach.path.clone(),
             headers: approach.headers.clone(),
             waits_until: None,
+            stored_until: Millis(expires.0 + i64::from(wanted.seconds) * 1000),
             serial,
             timer,
         };
@@ -207,8 +208,13 @@ impl Shard {
         presentity.show_gruus();
         let at_before = at;
         let at = at.unwrap_or(presentity.bindings.len() - 1);
-        let stored = stored(presentity, at);
-        fx.extend(stored);
+        let is_stored = |old: &&Binding| {
+            same_set && expires <= old.stored_until && old.is_refreshed_by(&presentity.bindings[at])
+        };
+        match old.as_ref().filter(is_stored) {
+            Some(old) => presentity.bindings[at].stored_until = old.stored_until,
+            None => fx.extend(stored(presentity, at)),
+        }
         let replaces = old.as_ref().and_then(|old| old.flow).filter(|&old| old != flow.id());
         let key_is_new = old_key.as_deref() != Some(&*device.key);
         self.flows.tie_owner(flow.id(), id);
@@ -328,6 +334,7 @@ impl Shard {
                     .map(|(name, value)| Header { name: name.into(), value: value.into() })
                     .collect(),
                 waits_until,
+                stored_until: expires,
                 serial,
                 timer,
             },
@@ -361,7 +368,7 @@ pub(super) fn stored(presentity: &Presentity, at: usize) -> Option<Effect> {
         params: binding.params.as_ref().into(),
         instance: registration.instance.clone(),
         q_milli: registration.q_milli,
-        expires_ms: registration.expires.0,
+        expires_ms: binding.stored_until.0,
         call_id: binding.call_id.as_ref().into(),
         cseq: binding.cseq,
         user_agent: registration.user_agent.clone(),

@@ -228,6 +228,46 @@ fn after_a_restart_the_way_of_datagrams_is_as_it_was_and_the_watcher_is_told_the
 }
 
 #[test]
+fn a_refresh_is_stored_when_what_is_stored_would_end_before_it_and_a_crash_between_loses_nothing() {
+    let mut scene = Scene::new();
+    let mut alice = Client::in_datagrams(&mut scene, "alice", 5_001);
+    assert_eq!(code(&alice.register(&mut scene)), 200);
+    let (first, mut written) = (scene.store.clone(), 0);
+    // 600 s are granted, so what is stored holds for 1,200.
+    for _ in 0..6 {
+        scene.pass(100_000);
+        assert_eq!(code(&alice.register(&mut scene)), 200);
+    }
+    assert_eq!(scene.store, first);
+    for _ in 0..12 {
+        let before = scene.store.clone();
+        scene.pass(100_000);
+        alice.register(&mut scene);
+        written += usize::from(scene.store != before);
+    }
+    assert_eq!(written, 2);
+    // Told to live for 600 s from now, it does, and ends by itself soon after.
+    scene.restart(1_000);
+    scene.pass(598_000);
+    assert_eq!(scene.counts().bindings, 1);
+    scene.pass(601_000);
+    assert_eq!((scene.counts().bindings, scene.store.len()), (0, 0));
+}
+
+#[test]
+fn a_refresh_that_says_something_new_is_stored_at_once() {
+    let mut scene = Scene::new();
+    let mut alice = Client::in_datagrams(&mut scene, "alice", 5_001);
+    alice.register(&mut scene);
+    let before = scene.store.clone();
+    let text = alice.register_text(&mut scene, ";q=0.4;expires=600");
+    assert_eq!(code(&scene.ask(alice.flow, &text)), 200);
+    assert_ne!(scene.store, before);
+    assert_eq!(code(&alice.unregister(&mut scene)), 200);
+    assert!(scene.store.is_empty());
+}
+
+#[test]
 fn where_the_table_is_full_a_notify_waits_for_a_second() {
     let mut config = config();
     config.limits = Limits { requests_per_shard: 1, ..Limits::default() };
