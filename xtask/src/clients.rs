@@ -14,14 +14,15 @@ pub(crate) fn clients(server: &Path, counts: &mut Counts) -> Result<()> {
 }
 
 /// The programs of the system's packages that are peers, and in which package each is.
-const PEERS: [(&str, &str); 4] = [
+const PEERS: [(&str, &str); 5] = [
     ("sipp", "sip-tester"),
     ("baresip", "baresip-core"),
+    ("kamailio", "kamailio"),
     ("linphonec", "linphone-cli"),
     ("openssl", "openssl"),
 ];
 
-/// SIPp, baresip and linphone, which speak SIP over UDP, TCP and TLS.
+/// SIPp, baresip and linphone, which speak SIP over UDP, TCP and TLS, and Kamailio before and beside us.
 pub(crate) fn peers(server: &Path, counts: &mut Counts) -> Result<()> {
     node::check()?;
     for (name, package) in PEERS {

@@ -31,12 +31,20 @@ export async function certificate(into) {
   return paths;
 }
 
+/** All that run: none outlives its test, even one that failed. */
+const running = new Set();
+process.once("exit", () => {
+  for (const child of running) child.kill("SIGTERM");
+});
+
 /** A running program. */
 export class Program {
   constructor(name, args, options = {}) {
     this.name = name;
     this.output = "";
     this.child = spawn(name, args, { stdio: ["pipe", "pipe", "pipe"], ...options });
+    running.add(this.child);
+    this.child.once("exit", () => running.delete(this.child));
     this.child.stdin.on("error", () => {});
     const failed = new Promise((resolve) => this.child.once("error", (error) => resolve(error.message)));
     this.ended = Promise.race([new Promise((resolve) => this.child.once("exit", (code, signal) => resolve(code ?? signal))), failed]);

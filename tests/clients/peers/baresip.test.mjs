@@ -1,49 +1,9 @@
 // baresip as Debian ships it: two of them publish, watch and call each other over UDP, TCP and TLS.
 
-import { connect } from "node:net";
-import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { Program, certificate, folder, removed, write } from "../lib/program.mjs";
-import { Queue, within } from "../lib/queue.mjs";
+import { baresip } from "../lib/baresip.mjs";
+import { certificate, folder, removed } from "../lib/program.mjs";
 import { Server, freePort } from "../lib/server.mjs";
-
-/** What is told by ctrl_tcp: JSON in netstrings. */
-class Control {
-  static async open(port) {
-    const control = new Control();
-    control.events = new Queue("events of baresip");
-    control.rest = "";
-    for (;;) {
-      control.socket = connect(port, "127.0.0.1");
-      const opened = new Promise((resolve) => control.socket.once("connect", () => resolve(true)).once("error", () => resolve(false)));
-      if (await opened) break;
-    }
-    control.socket.on("data", (chunk) => control.read(chunk.toString()));
-    control.socket.on("error", () => {});
-    return control;
-  }
-
-  read(text) {
-    this.rest += text;
-    for (;;) {
-      const [, digits] = /^(\d+):/.exec(this.rest) ?? [];
-      const begin = digits?.length + 1;
-      const end = begin + Number(digits);
-      if (!digits || this.rest.length <= end) return;
-      this.events.push(JSON.parse(this.rest.slice(begin, end)));
-      this.rest = this.rest.slice(end + 1);
-    }
-  }
-
-  does(command, params = "") {
-    const text = JSON.stringify({ command, params });
-    this.socket.write(`${text.length}:${text},`);
-  }
-
-  event(type) {
-    return this.events.next((event) => event.type === type, type);
-  }
-}
 
 describe("baresip", () => {
   let server;
@@ -64,30 +24,14 @@ describe("baresip", () => {
     await removed(into);
   });
 
-  /** One of them, who watches the other and answers every call. */
-  async function baresip(user, other, transport) {
-    const control = await freePort();
-    const home = join(into, `${transport}-${user}`);
-    const modules = ["module g711.so", "module aubridge.so", ...["account", "contact", "menu", "presence", "ctrl_tcp"].map((name) => `module_app ${name}.so`)];
-    const audio = ["audio_player", "audio_source", "audio_alert"].map((key) => `${key} aubridge,nil`);
-    const rest = [`ctrl_tcp_listen 127.0.0.1:${control}`, "sip_listen 127.0.0.1:0", `sip_cafile ${paths.certificate}`];
-    const outbound = `"sip:127.0.0.1:${ports[transport]};transport=${transport}"`;
-    await write(home, {
-      config: [...["/usr/lib/baresip/modules"].map((path) => `module_path ${path}`), ...modules, ...audio, ...rest, ""].join("\n"),
-      accounts: `<sip:${user}@example.com;transport=${transport}>;auth_pass=secret;outbound=${outbound};regint=60;pubint=60;answermode=auto\n`,
-      contacts: `"Other" <sip:${other}@example.com>;presence=p2p\n`,
-    });
-    const program = new Program("baresip", ["-f", home, "-s"]);
-    return { program, control: await within(Control.open(control), "the control port of baresip") };
-  }
+  /** One of them, who watches the other. */
+  const phone = (user, other, transport) =>
+    baresip({ user, other, transport, proxy: `127.0.0.1:${ports[transport]}`, into, authorities: paths.certificate });
 
   for (const transport of ["udp", "tcp", "tls"]) {
     it(`registers, publishes, watches and calls over ${transport}`, async () => {
-      const bob = await baresip("bob", "alice", transport);
-      const alice = await baresip("alice", "bob", transport);
-      for (const { program } of [alice, bob]) {
-        await program.prints(/CSeq: \d+ REGISTER[^]*\n[^]*SIP\/2\.0 200 OK|SIP\/2\.0 200 OK[^]*?CSeq: \d+ REGISTER/);
-      }
+      const bob = await phone("bob", "alice", transport);
+      const alice = await phone("alice", "bob", transport);
       // Each hears of the other what that has published.
       await alice.program.prints(/\nNOTIFY [^]*?entity="sip:bob@example\.com"[^]*?<basic>open<\/basic>/);
       await bob.program.prints(/\nNOTIFY [^]*?entity="sip:alice@example\.com"[^]*?<basic>open<\/basic>/);
