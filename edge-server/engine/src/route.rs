@@ -1,11 +1,11 @@
 //! Which shard a message belongs to.
 //!
-//! Requests: by what they ask about. REGISTER goes by To, PUBLISH and a first SUBSCRIBE by the address
-//! of record of the Request-URI, what follows in a dialog by To, which names the presentity (a mark in
-//! the Request-URI, our Contact, stands in where To does not). INVITE, ACK and CANCEL go by the
-//! Request-URI whatever their To, for they are one transaction and have it in common. What names
-//! nobody goes by its Call-ID, and a temporary GRUU by the number of its user that is sealed in it. So a
-//! repetition always meets its transaction.
+//! Requests: by what they ask about. REGISTER goes by To, and so does a SUBSCRIBE in its dialog, for To
+//! names the presentity (a mark in the Request-URI, our Contact, stands in where To does not). Anything
+//! else goes by the Request-URI: of an INVITE, its CANCEL and its ACK it is the same, and of all that
+//! follows in a call as well, so that no BYE overtakes the ACK before it. What names nobody goes by its
+//! Call-ID, and a temporary GRUU by the number of its user that is sealed in it. So a repetition always
+//! meets its transaction.
 //!
 //! Responses: by the mark in the branch, which we made. Nobody outside can make one.
 
@@ -65,16 +65,11 @@ impl Router {
         let in_dialog = to.as_ref().is_some_and(|to| to.tag().is_some());
         match request.method() {
             Method::Register => to_key,
-            // It is in no dialog, whatever tag its To has.
-            Method::Publish | Method::Invite | Method::Ack | Method::Cancel => self.key(request.uri()),
-            // A device that gave its GRUU as its Contact is where its user's bindings are.
-            method if in_dialog => {
-                let device = || self.place_of_gruu(request.uri()).filter(|_| method != Method::Subscribe);
-                device().or(to_key).or_else(|| {
-                    let user = request.request_uri().ok()?.user?;
-                    contact_shard(user).map(Place::Shard)
-                })
-            }
+            // A subscription that goes on: our Contact, which its Request-URI is, names nobody.
+            Method::Subscribe if in_dialog => to_key.or_else(|| {
+                let user = request.request_uri().ok()?.user?;
+                contact_shard(user).map(Place::Shard)
+            }),
             _ => self.key(request.uri()),
         }
         .unwrap_or_else(|| Place::Hash(hash_of(request.call_id())))
@@ -281,6 +276,17 @@ mod tests {
             let invite = router().place(&request("INVITE", uri, "<sip:bob@example.com>"));
             assert_eq!(router().place(&request("ACK", uri, "<sip:bob@example.com>;tag=9")), invite);
             assert_eq!(router().place(&request("CANCEL", uri, "<sip:bob@example.com>")), invite);
+        }
+    }
+
+    #[test]
+    fn what_follows_in_a_call_goes_the_way_of_its_ack() {
+        for uri in ["sip:alice-0x1@192.0.2.7:5060", "sip:192.0.2.7", "sip:alice@example.com;gr=1"] {
+            let router = Router::new(SEED, 64);
+            let place = |method| router.shard(&request(method, uri, "<sip:alice@example.com>;tag=9"));
+            for method in ["BYE", "INFO", "UPDATE", "PRACK", "REFER", "NOTIFY", "MESSAGE", "INVITE"] {
+                assert_eq!(place(method), place("ACK"), "{method} {uri}");
+            }
         }
     }
 

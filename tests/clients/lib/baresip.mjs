@@ -1,9 +1,8 @@
 // baresip as Debian ships it, which answers every call, and is told by a port what to do.
 
-import { connect } from "node:net";
 import { join } from "node:path";
-import { Program, write } from "./program.mjs";
-import { Queue, within } from "./queue.mjs";
+import { Program, connected, write } from "./program.mjs";
+import { Queue } from "./queue.mjs";
 import { freePort } from "./server.mjs";
 
 /**
@@ -15,11 +14,7 @@ export class Control {
     const control = new Control();
     control.events = new Map();
     control.rest = "";
-    for (;;) {
-      control.socket = connect(port, "127.0.0.1");
-      const opened = new Promise((resolve) => control.socket.once("connect", () => resolve(true)).once("error", () => resolve(false)));
-      if (await opened) break;
-    }
+    control.socket = await connected(port, "the control port of baresip");
     control.socket.on("data", (chunk) => control.read(chunk.toString()));
     control.socket.on("error", () => {});
     return control;
@@ -71,5 +66,5 @@ export async function baresip({ user, other, transport, proxy, into, authorities
   });
   const program = new Program("baresip", ["-f", home, "-s"]);
   await program.prints(/CSeq: \d+ REGISTER[^]*\n[^]*SIP\/2\.0 200 OK|SIP\/2\.0 200 OK[^]*?CSeq: \d+ REGISTER/);
-  return { program, control: await within(Control.open(control), "the control port of baresip") };
+  return { program, control: await Control.open(control) };
 }

@@ -1,7 +1,7 @@
 // Kamailio as Debian ships it: before our server as a phone's outbound proxy, and beside it as another server.
 
 import { join } from "node:path";
-import { Program, write } from "./program.mjs";
+import { Program, connected, write } from "./program.mjs";
 import { freePort } from "./server.mjs";
 
 /**
@@ -49,6 +49,7 @@ request_route {
   await write(folder, { "kamailio.cfg": text });
   const args = ["-DD", "-E", "-m", "32", "-M", "8", "-f", join(folder, "kamailio.cfg"), "-Y", folder, "-w", folder, "-P", join(folder, "pid")];
   const program = new Program("kamailio", args);
-  await program.prints(/Listening on/);
+  // It says where it listens before it does.
+  (await connected(port, "an open port of Kamailio")).destroy();
   return { program, port };
 }

@@ -2,6 +2,7 @@
 
 import { execFile, spawn } from "node:child_process";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
@@ -88,6 +89,18 @@ export class Program {
     this.child.kill(signal);
     await within(this.ended, `the end of ${this.name}`);
   }
+}
+
+/** A connection to a port that a program is about to listen at. */
+export function connected(port, what) {
+  const trying = async () => {
+    for (;;) {
+      const socket = connect(port, "127.0.0.1");
+      const opened = new Promise((resolve) => socket.once("connect", () => resolve(true)).once("error", () => resolve(false)));
+      if (await opened) return socket;
+    }
+  };
+  return within(trying(), what);
 }
 
 /** Waits until a file that a program writes holds this. */
