@@ -25,6 +25,12 @@ impl Clock {
         Millis(self.at_origin.saturating_add(passed))
     }
 
+    /// Now, in microseconds since 1970.
+    pub fn micros(&self) -> u64 {
+        let origin = u64::try_from(self.at_origin).unwrap_or(0).saturating_mul(1_000);
+        origin.saturating_add(u64::try_from(self.origin.elapsed().as_micros()).unwrap_or(u64::MAX))
+    }
+
     /// When `time` comes, for a timer. A time that has passed is now.
     pub fn instant(&self, time: Millis) -> tokio::time::Instant {
         let ahead = u64::try_from(time.0.saturating_sub(self.at_origin)).unwrap_or(0);

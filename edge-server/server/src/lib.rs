@@ -18,7 +18,8 @@
 //!           +-> store -- group commit before an answer leaves
 //! ```
 //!
-//! Ways to other servers are found by `onward`: names, connections, certificates.
+//! Ways to other servers are found by `onward`: names, connections, certificates. What chosen users say and
+//! are told is shown by `trace`.
 //!
 //! * [`config`] defines every key once: struct, default, documentation.
 //! * [`run`] puts the parts together and takes them down in order.
@@ -47,5 +48,6 @@ pub mod shards;
 pub mod site;
 pub mod store;
 pub mod tokens;
+pub mod trace;
 pub mod transport;
 pub mod users;

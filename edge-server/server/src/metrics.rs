@@ -99,6 +99,8 @@ metrics! {
     counter policy_fuel [] "Fuel used by policies.";
     gauge policies [] "Policies that can be assigned.";
     gauge users [] "Users who may log in, of the file and of the store.";
+    gauge traced_users [] "Users whose messages are traced.";
+    counter traced_messages ["result"] "Messages of traced users: `taken`, `over_rate` of `trace.messages_per_second`, or `homer_lost`, those of the former that could not be sent to Homer.";
     counter user_changes ["change"] "Users changed by the API: `added`, `changed` or `removed`.";
     counter api_requests ["status"] "Requests to the HTTP API, by status code.";
 }

@@ -56,6 +56,7 @@ pub mod params;
 pub mod preferences;
 pub mod proxy;
 mod reader;
+mod redact;
 pub mod rsip_compat;
 mod seal;
 pub mod status;

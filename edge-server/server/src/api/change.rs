@@ -58,6 +58,7 @@ mod tests {
     use crate::shards::{Inbox, Shards, Task};
     use crate::site::Site;
     use crate::store::{MemoryStore, Op, Store, StoreError, Table, Writer, rows};
+    use crate::trace::Tracer;
     use crate::transport::{Flows, OutboxLimits};
     use crate::users::Directory;
     use axum::body::Body;
@@ -113,6 +114,9 @@ mod tests {
             flows: Arc::new(Flows::new(0, OutboxLimits { bytes: 0, messages: 0 })),
             library: Arc::clone(&library),
             directory: Arc::clone(&directory),
+            tracer: Arc::new(
+                Tracer::new(&Config::default().trace, clock, exposition.metrics.clone()).unwrap(),
+            ),
             changes: changes.clone(),
             policies_enabled: true,
             exposition,

@@ -10,6 +10,7 @@ mod health;
 mod policies;
 mod presentities;
 mod subscriptions;
+mod traces;
 mod users;
 
 pub use self::auth::Token;
@@ -21,6 +22,7 @@ use crate::metrics::Exposition;
 use crate::policies::Library;
 use crate::shards::Shards;
 use crate::site::Site;
+use crate::trace::Tracer;
 use crate::transport::Flows;
 use crate::users::Directory;
 use axum::extract::DefaultBodyLimit;
@@ -50,6 +52,8 @@ pub struct Api {
     pub library: Arc<Library>,
     /// The users.
     pub directory: Arc<Directory>,
+    /// Who is traced.
+    pub tracer: Arc<Tracer>,
     /// Whether uploads and assignments are allowed.
     pub policies_enabled: bool,
     /// Room for changes that are under way.
@@ -109,6 +113,9 @@ pub const ROUTES: &[Route] = &[
     Route { method: "GET", path: "/users/{aor}", handler: || get(users::one) },
     Route { method: "PUT", path: "/users/{aor}", handler: || put(users::put) },
     Route { method: "DELETE", path: "/users/{aor}", handler: || delete(users::remove) },
+    Route { method: "GET", path: "/traces", handler: || get(traces::list) },
+    Route { method: "PUT", path: "/traces/{aor}", handler: || put(traces::begin) },
+    Route { method: "DELETE", path: "/traces/{aor}", handler: || delete(traces::end) },
     Route { method: "POST", path: "/policies/check", handler: || post(policies::check) },
     Route { method: "POST", path: "/policies", handler: || post(policies::upload) },
     Route { method: "GET", path: "/policies", handler: || get(policies::list) },

@@ -19,8 +19,8 @@ pub use self::definition::{Key, Section};
 pub use self::document::documentation;
 pub use self::sections::{
     Api, Bearer, Certificate, Durability, Egress, ForkPolicy, ForkSupport, Http, Lockout, Log, LogFormat,
-    Merge, Overload, Peer, Policies, Presence, Proxy, Registrar, Server, Sip, Store, Tls, UnknownEpid, User,
-    WebSocket,
+    Merge, Overload, Peer, Policies, Presence, Proxy, Registrar, Server, Sip, Store, Tls, Trace, UnknownEpid,
+    User, WebSocket,
 };
 
 use self::locate::Lines;
@@ -71,6 +71,8 @@ pub struct Config {
     pub limits: BTreeMap<String, u32>,
     /// `[policies]`
     pub policies: Policies,
+    /// `[trace]`
+    pub trace: Trace,
     /// `[log]`
     pub log: Log,
 }
@@ -198,6 +200,7 @@ impl Config {
             Presence::section(),
             limits_section(),
             Policies::section(),
+            Trace::section(),
             Log::section(),
         ]
     }

@@ -68,6 +68,7 @@ impl Config {
         self.limits(&mut find);
         self.files(&mut find);
         self.servers(&mut find);
+        self.trace(&mut find);
         find.found
     }
 
@@ -402,6 +403,8 @@ impl Config {
             ("sip.t2_ms", self.sip.t2_ms as usize, self.sip.t1_ms as usize),
             ("proxy.ring_seconds", self.proxy.ring_seconds as usize, 1),
             ("http.write_seconds", self.http.write_seconds as usize, 1),
+            ("trace.messages_per_second", self.trace.messages_per_second as usize, 1),
+            ("trace.max_seconds", self.trace.max_seconds as usize, 1),
         ] {
             if value < least {
                 find.add(key, format!("{value} is too small"), format!("give at least {least}"));
@@ -430,6 +433,22 @@ impl Config {
         }
         if crate::log::filter(&self.log.level).is_err() {
             find.add("log.level", format!("{:?} is not a log filter", self.log.level), "try info or debug");
+        }
+    }
+
+    fn trace(&self, find: &mut Finder<'_>) {
+        let trace = &self.trace;
+        for user in trace.users.iter().filter(|user| tributary_sip::Aor::parse(user).is_err()) {
+            find.add("trace.users", format!("{user:?} is no address"), "write it as \"sip:name@domain\"");
+        }
+        if trace.users.len() > trace.max_users {
+            find.add("trace.users", "more than trace.max_users", "raise that, or trace fewer");
+        }
+        if !trace.users.is_empty() && !trace.log && trace.homer.is_none() {
+            find.add("trace.users", "the trace goes nowhere", "set trace.homer or trace.log");
+        }
+        if trace.homer_key.as_ref().is_some_and(|key| key.len() > crate::trace::KEY_BYTES) {
+            find.add("trace.homer_key", "longer than 255 bytes", "give the key that Homer has");
         }
     }
 

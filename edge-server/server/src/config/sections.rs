@@ -424,7 +424,29 @@ section! {
 }
 
 section! {
-    /// Logging. Nothing secret is logged: no Authorization, no password, no token, no body.
+    /// A trace of the SIP messages of chosen users, whole and with their bodies, but without credentials. A message is a user's whose address stands in From, To, Request-URI or P-Asserted-Identity. More users are traced for a while by `PUT /api/v1/traces/ADDRESS`.
+    "trace" Trace {
+        /// Addresses that are traced all the time, such as `sip:alice@example.com`; also those of other domains.
+        users: Vec<String> = Vec::new(),
+        /// Write the trace to the log (target `tributary::trace`, level `info`).
+        log: bool = true,
+        /// Send the trace to the Homer server at this address, by HEP3 over UDP, such as `192.0.2.60:9060`. What is said there can be read on the way.
+        homer: Option<SocketAddr> = None,
+        /// The number by which Homer knows this server.
+        capture_id: u32 = 1,
+        /// The key that Homer wants to see, up to 255 bytes.
+        homer_key: Option<String> = None,
+        /// Messages that are traced in a second, and at once; more are passed over and counted.
+        messages_per_second: u32 = 1_000,
+        /// Users who are traced at a time, those of `users` included; the API refuses the next with 507.
+        max_users: usize = 100,
+        /// The longest that the API traces a user, in seconds.
+        max_seconds: u32 = 86_400,
+    }
+}
+
+section! {
+    /// Logging. Nothing secret is logged: no Authorization, no password, no token, and no body but by `[trace]`.
     "log" Log {
         /// `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `info,tributary=debug`.
         level: String = "info".to_owned(),

@@ -30,6 +30,7 @@ use crate::shards::{Performer, Shards};
 use crate::site::Site;
 use crate::store::{RedbStore, Store, StoreError, Writer};
 use crate::tokens::Reader;
+use crate::trace::Tracer;
 use crate::transport::{
     Admission, Certificates, Door, Flows, OriginPolicy, OutboxLimits, Rates, Services, Sockets,
     StreamSettings, WebSocketSettings,
@@ -173,6 +174,9 @@ pub async fn start(config: Config, surroundings: Surroundings) -> Result<Running
             messages: config.websocket.output_queue_messages,
         },
     ));
+    let tracer = Tracer::new(&config.trace, clock, metrics.clone())
+        .map_err(|source| StartError::System { what: "the socket for Homer".to_owned(), source })?;
+    let tracer = Arc::new(tracer);
     let performer = |index| Performer {
         index,
         store: writer.clone(),
@@ -180,6 +184,7 @@ pub async fn start(config: Config, surroundings: Surroundings) -> Result<Running
         datagrams: Arc::clone(ports.sip.datagrams()),
         ways: ways.clone(),
         shards: shards.clone(),
+        tracer: Arc::clone(&tracer),
         metrics: metrics.clone(),
     };
     let shard_tasks =
@@ -201,6 +206,7 @@ pub async fn start(config: Config, surroundings: Surroundings) -> Result<Running
         flows: Arc::clone(&flows),
         library,
         directory,
+        tracer: Arc::clone(&tracer),
         changes: Changes::default(),
         policies_enabled: config.policies.enabled,
         exposition,

@@ -4,14 +4,20 @@ use super::{Shards, events};
 use crate::metrics::Metrics;
 use crate::onward::Wanted;
 use crate::store::{Op, StoreFailed, Table, Writer};
+use crate::trace::{Direction, Tracer};
 use crate::transport::{Datagrams, End, FlowHandle, Flows, Letter};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::sync::mpsc;
-use tributary_engine::{Answer, Effect, Effects, Event, Hop, StoreOp};
+use tributary_engine::{Answer, Effect, Effects, Event, FlowId, Hop, Packet, StoreOp};
 use tributary_sip::transaction::TransactionId;
+use tributary_sip::{Limits, Message};
 
 /// Connections written to before other tasks have their turn: each takes a system call.
 const FLUSHES_IN_A_ROW: usize = 64;
+
+/// What may be as long as it is, for it is our own.
+const OURS: Limits = Limits { head: usize::MAX, body: usize::MAX, ..Limits::DEFAULT };
 
 /// What effects act on. One for each shard.
 #[derive(Clone, Debug)]
@@ -28,6 +34,8 @@ pub struct Performer {
     pub(crate) ways: mpsc::UnboundedSender<Wanted>,
     /// Where notices go.
     pub shards: Shards,
+    /// Who is traced.
+    pub tracer: Arc<Tracer>,
     /// The numbers.
     pub metrics: Metrics,
 }
@@ -63,6 +71,30 @@ impl Performer {
         Ok(failed)
     }
 
+    /// Shows the tracer a message that has come.
+    pub(super) fn came(&self, hop: &Hop, message: &Message) {
+        if self.tracer.is_on() {
+            self.tracer.passes(Direction::In, hop, self.local(hop.flow), message);
+        }
+    }
+
+    /// Shows the tracer a message that leaves.
+    fn goes(&self, hop: &Hop, packet: &Packet) {
+        if self.tracer.is_on()
+            && let Ok(message) = Message::parse_with(packet.to_bytes(), &OURS)
+        {
+            self.tracer.passes(Direction::Out, hop, self.local(hop.flow), &message);
+        }
+    }
+
+    /// Our end of a flow.
+    fn local(&self, flow: FlowId) -> Option<SocketAddr> {
+        match flow.socket() {
+            Some(socket) => self.datagrams.local(socket),
+            None => self.flows.find(flow)?.local(),
+        }
+    }
+
     /// Sends datagrams, and says whose could not be sent.
     fn post(&self, letters: &[Letter]) -> Vec<TransactionId> {
         if letters.is_empty() {
@@ -84,7 +116,9 @@ impl Performer {
         for effect in effects.drain() {
             match effect {
                 Effect::Store(_) => {}
-                Effect::Send { hop: Hop { flow, peer, .. }, packet, transaction } => {
+                Effect::Send { hop, packet, transaction } => {
+                    self.goes(&hop, &packet);
+                    let Hop { flow, peer, .. } = hop;
                     if let Some(socket) = flow.socket() {
                         letters.push(Letter { socket, peer, packet, transaction });
                         continue;

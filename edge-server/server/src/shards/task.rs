@@ -86,6 +86,7 @@ pub(crate) async fn run<P: PolicyHost + Send>(setup: ShardSetup<P>) {
             match task {
                 Task::Message(read, flow, message) => {
                     owner.waited(read.elapsed());
+                    owner.performer.came(&flow.hop, &message);
                     owner.handle(Input::Message { flow, message });
                 }
                 Task::Input(input) => owner.handle(input),

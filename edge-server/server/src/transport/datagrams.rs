@@ -82,6 +82,11 @@ impl Datagrams {
         self.sockets.iter().filter_map(|socket| socket.local_addr().ok()).collect()
     }
 
+    /// Where the socket of a flow is bound.
+    pub(crate) fn local(&self, socket: u8) -> Option<SocketAddr> {
+        self.sockets.get(usize::from(socket))?.local_addr().ok()
+    }
+
     /// The way to a peer that has sent nothing: from the first socket of its address family.
     pub(crate) fn hop_to(&self, peer: SocketAddr) -> Option<Hop> {
         let of_family =

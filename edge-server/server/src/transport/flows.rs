@@ -88,11 +88,19 @@ struct Identity {
     peer: Option<Arc<Peer>>,
 }
 
+/// The two ends of a connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ends {
+    pub(crate) peer: SocketAddr,
+    /// Ours; `None` of one that broke before it could be asked.
+    pub(crate) local: Option<SocketAddr>,
+}
+
 /// One open connection, shared by its task and the shards.
 #[derive(Debug)]
 pub struct FlowHandle {
     id: FlowId,
-    peer: SocketAddr,
+    ends: Ends,
     transport: Transport,
     limits: OutboxLimits,
     outbox: Mutex<Outbox>,
@@ -111,14 +119,19 @@ impl FlowHandle {
 
     /// The other end.
     pub(crate) fn peer(&self) -> SocketAddr {
-        self.peer
+        self.ends.peer
+    }
+
+    /// Our end.
+    pub(crate) fn local(&self) -> Option<SocketAddr> {
+        self.ends.local
     }
 
     /// The flow as the state machines see it at this moment.
     pub fn flow(&self) -> Flow {
         let identity = lock(&self.identity);
         Flow {
-            hop: Hop { flow: self.id, transport: self.transport, peer: self.peer },
+            hop: Hop { flow: self.id, transport: self.transport, peer: self.ends.peer },
             authenticated: identity.authenticated.clone(),
             device: identity.device.clone(),
             peer: identity.peer.clone(),
@@ -285,13 +298,13 @@ impl Flows {
         transport: Transport,
         socket: Option<OwnedWriteHalf>,
     ) -> Arc<FlowHandle> {
-        self.enter(peer, transport, socket, (None, None))
+        self.enter(Ends { peer, local: None }, transport, socket, (None, None))
     }
 
     /// Enters a new connection, which we have opened or not, to a server that is trusted or not.
     pub(crate) fn enter(
         &self,
-        peer: SocketAddr,
+        ends: Ends,
         transport: Transport,
         socket: Option<OwnedWriteHalf>,
         (opened, trusted): (Option<AtomicU32>, Option<Arc<Peer>>),
@@ -299,7 +312,7 @@ impl Flows {
         let id = FlowId(self.next.fetch_add(1, Ordering::Relaxed));
         let handle = Arc::new(FlowHandle {
             id,
-            peer,
+            ends,
             transport,
             limits: self.limits,
             outbox: Mutex::new(Outbox { socket, ..Outbox::default() }),

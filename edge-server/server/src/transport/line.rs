@@ -5,6 +5,7 @@
 
 use super::flows::FlowHandle;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -18,6 +19,17 @@ use tokio_rustls::{TlsStream, server};
 pub(crate) enum Stream {
     Plain(OwnedReadHalf),
     Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Stream {
+    /// Our end of the connection.
+    pub(crate) fn local(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Plain(stream) => stream.local_addr(),
+            Self::Tls(stream) => stream.get_ref().0.local_addr(),
+        }
+        .ok()
+    }
 }
 
 /// What a connection can run on.

@@ -2,6 +2,7 @@
 
 use super::accept;
 use super::admission::Place;
+use super::flows::Ends;
 use super::handshake::{self, Refusal, SUBPROTOCOL};
 use super::line::Wire;
 use super::progress::Progress;
@@ -175,7 +176,8 @@ async fn http<S>(
             // A copy: what is left of hyper's buffer would keep all of it alive as long as the socket.
             let early = parts.read_buf.to_vec();
             let (stream, writer) = parts.io.into_inner().split();
-            let handle = services.open_flow(peer, websocket::transport(tls), writer, (None, None));
+            let ends = Ends { peer, local: stream.local() };
+            let handle = services.open_flow(ends, websocket::transport(tls), writer, (None, None));
             let metrics = services.metrics.connections.clone();
             let socket = websocket::serve(stream, early, handle, Arc::clone(&services));
             services.sockets.spawn(async move {

@@ -21,6 +21,7 @@ pub use self::admission::{Admission, Full, Place};
 pub use self::certificates::Certificates;
 pub use self::datagrams::Datagrams;
 pub(crate) use self::datagrams::Letter;
+use self::flows::Ends;
 pub use self::flows::{End, FlowHandle, Flows, OutboxLimits};
 pub use self::handshake::{PATHS, Refusal, SUBPROTOCOL};
 pub use self::listener::Door;
@@ -104,12 +105,12 @@ impl Services {
     /// Enters a new connection, which we have opened or not, of a server that is trusted or not. One that opens while the server stops is told so like the others.
     fn open_flow(
         &self,
-        peer: SocketAddr,
+        ends: Ends,
         transport: Transport,
         socket: Option<OwnedWriteHalf>,
         known: (Option<AtomicU32>, Option<Arc<Peer>>),
     ) -> Arc<FlowHandle> {
-        let handle = self.flows.enter(peer, transport, socket, known);
+        let handle = self.flows.enter(ends, transport, socket, known);
         if *self.stop.borrow() {
             handle.end(End::Shutdown);
         }

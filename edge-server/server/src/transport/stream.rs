@@ -12,7 +12,7 @@
 //! longer than the settings allow is closed, since a phone that is gone does not say so.
 
 use super::admission::Place;
-use super::flows::{End, FlowHandle};
+use super::flows::{End, Ends, FlowHandle};
 use super::line::{self, Line, Wire};
 use super::peer::{Heard, Peer};
 use super::{Services, accept};
@@ -123,7 +123,8 @@ async fn serve(
     services: Arc<Services>,
 ) {
     let (stream, writer) = stream.split();
-    let handle = services.open_flow(peer, transport, writer, (None, trusted));
+    let ends = Ends { peer, local: stream.local() };
+    let handle = services.open_flow(ends, transport, writer, (None, trusted));
     let idle = services.streams.idle;
     talk(stream, handle, services, Keep { idle, in_session: idle }).await;
     drop(place);
@@ -138,7 +139,8 @@ pub(crate) fn serve_opened(
     services: &Arc<Services>,
 ) -> Arc<FlowHandle> {
     let (stream, writer) = stream.split();
-    let handle = services.open_flow(peer, transport, writer, (Some(AtomicU32::new(0)), trusted));
+    let ends = Ends { peer, local: stream.local() };
+    let handle = services.open_flow(ends, transport, writer, (Some(AtomicU32::new(0)), trusted));
     services.sockets.spawn(Box::pin(talk(stream, Arc::clone(&handle), Arc::clone(services), keep)));
     handle
 }

@@ -24,5 +24,6 @@ mod reading;
 mod streams;
 mod tls;
 mod tokens;
+mod trace;
 mod users;
 mod websocket;
