@@ -248,6 +248,26 @@ fn r15_a_trusted_server_calls_and_writes_without_a_password_and_asks_for_nothing
 }
 
 #[test]
+fn r13_a_trusted_server_names_its_device_by_sip_instance_without_registering_it() {
+    let (mut scene, bob, peer) = peered();
+    let instance = ";+sip.instance=\"<urn:uuid:0000aaaa-room>\"";
+    let text = from_rooms(&request_text(&mut scene, &peer, "INVITE", BOB, ""));
+    let contact = format!("<{}>", peer.contact);
+    scene.send(peer.flow, &text.replace(&contact, &format!("{contact}{instance}")));
+    let came = expect(&mut scene, &bob, "INVITE");
+    assert_eq!(values(&came, Name::Contact), [format!("{contact}{instance}")]);
+    reply(&mut scene, &bob, &came, 200);
+    assert_eq!(answers(&mut scene, &peer), [200]);
+    let text = back(&mut scene, &bob, "BYE", &came);
+    scene.send(bob.flow, &text);
+    let bye = expect(&mut scene, &peer, "BYE");
+    assert_eq!(bye.uri(), peer.contact);
+    reply(&mut scene, &peer, &bye, 200);
+    assert_eq!(answers(&mut scene, &bob), [200]);
+    assert_eq!(scene.counts().bindings, 1, "bob's own");
+}
+
+#[test]
 fn r15_an_asserted_identity_is_taken_from_trusted_servers_alone() {
     let (mut scene, bob, peer) = peered();
     let asserted = "P-Asserted-Identity: <sip:lobby@rooms.example>\r\n";
