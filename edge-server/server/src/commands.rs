@@ -26,7 +26,9 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::CheckConfig(check) => check_command(&check),
         Command::Merge(merge) => merge_command(&merge),
         Command::User(user) => user_command(user.action),
-        Command::CompilePolicy => return policy_sandbox::compile_child(),
+        Command::CompilePolicy => {
+            return policy_sandbox::compile_child(policy_sandbox::CompileLimits::default());
+        }
     };
     done.unwrap_or_else(|error| {
         eprintln!("tributary: {error}");

@@ -97,6 +97,7 @@ metrics! {
     counter policy_calls ["outcome"] "Calls of uploaded policies: `output`, `no_opinion`, or `failed`.";
     counter policy_failures ["code"] "Failed calls of policies, by code; the built-in merge answered.";
     counter policy_fuel [] "Fuel used by policies.";
+    counter policy_compiles ["from"] "Policies that were made ready to run: by the `compiler`, or from the `cache` of compiled code.";
     gauge policies [] "Policies that can be assigned.";
     gauge users [] "Users who may log in, of the file and of the store.";
     gauge traced_users [] "Users whose messages are traced.";

@@ -3,15 +3,15 @@
 //! The counts that are checked before a compile bound it to seconds, but a compiler's worst case is
 //! nobody's promise. So a file is first compiled by a child process with limits on processor time
 //! and address space. What the child made is thrown away and the file is compiled again in this
-//! process, whose compile is the same work and therefore known to be bounded. Handing the machine
-//! code over instead would save that second compile, at the price of `Module::deserialize`, which is
-//! `unsafe` for a reason: whoever can write to that pipe owns the server. Twice a few dozen
-//! milliseconds at an upload is the cheaper of the two.
+//! process, whose compile is the same work and therefore known to be bounded. Taking the child's
+//! machine code would save that second compile, and would have the server run what a process wrote
+//! into a pipe that had just been handed a hostile file. Twice a few dozen milliseconds at an upload is
+//! the cheaper of the two; a start takes what this process compiled from the cache.
 
 use std::ffi::OsString;
 use std::io::{Read, Write};
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -37,6 +37,22 @@ pub enum Compile {
     },
 }
 
+/// What a compiling process may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CompileLimits {
+    /// Seconds of processor time.
+    pub cpu_seconds: u64,
+    /// Bytes of address space.
+    pub memory_bytes: u64,
+}
+
+impl Default for CompileLimits {
+    /// Those of the contract.
+    fn default() -> Self {
+        Self { cpu_seconds: limits::COMPILE_CPU_SECONDS, memory_bytes: limits::COMPILE_MEMORY_BYTES }
+    }
+}
+
 /// What the child says when the file compiled.
 const GOOD: &[u8] = b"compiled\n";
 /// As much as is read of what the child says.
@@ -54,11 +70,11 @@ pub(crate) fn refused(message: String) -> Finding {
 /// The whole program of the child: limits itself, compiles what comes in at standard input, and
 /// says so. Anything else that happens to it means no.
 #[must_use]
-pub fn compile_child() -> ExitCode {
-    let answer = limit_this_process()
+pub fn compile_child(limits: CompileLimits) -> ExitCode {
+    let answer = limit_this_process(limits)
         .and_then(|()| {
             let mut bytes = Vec::new();
-            let most = limits::MODULE_BYTES_OPERATOR as u64 + 1;
+            let most = merge_core::policy::limits::MODULE_BYTES_OPERATOR as u64 + 1;
             std::io::stdin().lock().take(most).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
             Ok(bytes)
         })
@@ -78,21 +94,22 @@ pub fn compile_child() -> ExitCode {
 }
 
 #[cfg(unix)]
-fn limit_this_process() -> Result<(), String> {
+fn limit_this_process(limits: CompileLimits) -> Result<(), String> {
     use rustix::process::{Resource, Rlimit, setrlimit};
-    let limit = |resource, value: u64| {
-        setrlimit(resource, Rlimit { current: Some(value), maximum: Some(value) })
+    let limit = |resource, current: u64, maximum: u64| {
+        setrlimit(resource, Rlimit { current: Some(current), maximum: Some(maximum) })
             .map_err(|error| format!("cannot limit the compiler: {error}"))
     };
-    limit(Resource::Cpu, limits::COMPILE_CPU_SECONDS)?;
-    limit(Resource::As, limits::COMPILE_MEMORY_BYTES)?;
+    // A second between the two: the first ends it with a signal that says why.
+    limit(Resource::Cpu, limits.cpu_seconds, limits.cpu_seconds + 1)?;
+    limit(Resource::As, limits.memory_bytes, limits.memory_bytes)?;
     // A compiler writes no files and dumps no core.
-    limit(Resource::Fsize, 0)?;
-    limit(Resource::Core, 0)
+    limit(Resource::Fsize, 0, 0)?;
+    limit(Resource::Core, 0, 0)
 }
 
 #[cfg(not(unix))]
-fn limit_this_process() -> Result<(), String> {
+fn limit_this_process(_limits: CompileLimits) -> Result<(), String> {
     Err("this platform cannot limit a compiling process: compile in-process".into())
 }
 
@@ -117,12 +134,30 @@ pub(crate) fn trial(compile: &Compile, bytes: &[u8]) -> Result<(), Finding> {
         Some(answer) if answer == GOOD => Ok(()),
         Some(answer) if !answer.is_empty() => Err(refused(String::from_utf8_lossy(&answer).into_owned())),
         Some(_) => Err(refused(format!(
-            "the compiler was stopped ({status}); it may use {} s of processor time and {} MiB",
+            "the compiler was stopped ({}); it may use {} s of processor time and {} MiB",
+            why(status),
             limits::COMPILE_CPU_SECONDS,
             limits::COMPILE_MEMORY_BYTES / (1024 * 1024)
         ))),
         None => Err(refused(format!("the compiler took longer than {} s", limits::COMPILE_WALL_SECONDS))),
     }
+}
+
+/// What ended a child that said nothing.
+fn why(status: ExitStatus) -> String {
+    #[cfg(unix)]
+    {
+        use rustix::process::Signal;
+        let signal = std::os::unix::process::ExitStatusExt::signal(&status);
+        if signal == Some(Signal::XCPU.as_raw()) {
+            return "no processor time left".into();
+        }
+        // What Rust does when an allocation fails.
+        if signal == Some(Signal::ABORT.as_raw()) {
+            return "no memory left".into();
+        }
+    }
+    status.to_string()
 }
 
 /// Writes the file and reads the answer, both beside this thread, so that the wait has an end.

@@ -140,7 +140,21 @@ pub fn dry_run(policy: &Policy, samples: &[Sample]) -> Vec<Finding> {
         let runs = [policy.merge_whole(&sample.input), policy.merge_whole(&sample.input)];
         judge(sample, runs).into_iter().for_each(|finding| findings.push(finding));
     }
+    if let Some(finding) = dry_params(policy) {
+        findings.push(finding);
+    }
     findings.finish()
+}
+
+/// `pp_params` with no parameters: it may refuse them, in its own words and each time.
+fn dry_params(policy: &Policy) -> Option<Finding> {
+    const PLACE: &str = "pp_params with {}";
+    let [first, second] = [policy.check_params("{}"), policy.check_params("{}")];
+    if first != second {
+        let message = "two calls with the same parameters ended in two ways";
+        return Some(Finding::new("E205", PLACE, message, "compute from the parameters alone"));
+    }
+    first.err().filter(|failure| failure.code != "E209").map(|failure| failed(PLACE, &failure))
 }
 
 /// What two runs of one sample come to.

@@ -1,8 +1,8 @@
 //! Compiles and runs merge policies in wasmtime, under every limit of the contract.
 //!
 //! ```text
-//!   file ── policy-check ── trial compile (child process) ── compile ──> Policy
-//!                                                                          │ merge(input)
+//!   file ── policy-check ─┬─ trial compile (child process) ── compile ─┬─> Policy
+//!                         └──────────── policy-cache ──────────────────┘   │ merge(input)
 //!   ┌── one call, one fresh instance ──────────────────────────────────────▼──────────────┐
 //!   │ instantiate, _initialize (own fuel) ─ pp_alloc ─ copy in ─ pp_merge ─ copy out ─ drop │
 //!   └──────────────────────────────────────────────────────────────────────┬──────────────┘
@@ -33,12 +33,12 @@ mod recorded;
 mod sandbox;
 mod vector;
 
-pub use child::{Compile, compile_child};
+pub use child::{Compile, CompileLimits, compile_child};
 pub use cost::COST_VERSION;
 pub use dry_run::{Sample, builtin_samples, dry_run};
 pub use outcome::{CallFailure, Fault, Outcome, plain_text};
-pub use policy::Policy;
+pub use policy::{Made, Policy};
 pub use policy_check::{Finding, Manifest, Owner, Report};
 pub use recorded::RecordedInput;
-pub use sandbox::{Sandbox, SandboxError, Settings};
+pub use sandbox::{CacheSettings, Sandbox, SandboxError, Settings};
 pub use vector::{Expect, Vector, VectorError};

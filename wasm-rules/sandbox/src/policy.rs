@@ -17,8 +17,20 @@ pub struct Policy {
     inner: Arc<Inner>,
 }
 
+/// Where a policy's machine code came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Made {
+    /// It was compiled, and kept where there is a cache.
+    Compiled,
+    /// It was compiled, and could not be kept: the next start compiles it again.
+    NotKept(String),
+    /// An earlier process had compiled it.
+    FromCache,
+}
+
 struct Inner {
     sha256: [u8; 32],
+    made: Made,
     report: Report,
     start: InstancePre<Host>,
     memory: ModuleExport,
@@ -34,6 +46,7 @@ impl Policy {
         report: Report,
         module: &Module,
         start: InstancePre<Host>,
+        made: Made,
     ) -> Result<Self, Finding> {
         let optional = |name: &str| module.get_export_index(name);
         // policy-check has seen these exports; the engine not finding one is a fault of ours.
@@ -49,6 +62,7 @@ impl Policy {
             params: optional("pp_params"),
             initialize: optional("_initialize"),
             sha256,
+            made,
             report,
             start,
         };
@@ -71,6 +85,12 @@ impl Policy {
     #[must_use]
     pub fn report(&self) -> &Report {
         &self.inner.report
+    }
+
+    /// Where its machine code came from.
+    #[must_use]
+    pub fn made(&self) -> &Made {
+        &self.inner.made
     }
 
     /// The manifest's name, where there is one.

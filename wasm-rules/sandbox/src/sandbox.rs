@@ -1,17 +1,22 @@
 //! The sandbox: an engine, its settings, and the way from bytes to a policy.
 
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::sync::{Condvar, Mutex, PoisonError};
 
 use merge_core::policy::limits;
-use policy_check::{Finding, Owner, check_as};
+use policy_cache::Cache;
+use policy_check::{Finding, Owner, Report, check_as};
 use sha2::{Digest, Sha256};
 use wasmtime::{Engine, Linker, Module};
 
 use crate::child::{self, Compile};
+use crate::cost::COST_VERSION;
+use crate::dry_run::{Sample, dry_run};
 use crate::engine;
 use crate::imports::{Host, linker};
-use crate::policy::Policy;
+use crate::policy::{Made, Policy};
 
 /// How the sandbox is set up.
 #[derive(Clone, Debug)]
@@ -21,15 +26,33 @@ pub struct Settings {
     pub instances: u32,
     /// Where files are compiled.
     pub compile: Compile,
+    /// Where compiled code is kept between two starts, if anywhere.
+    pub cache: Option<CacheSettings>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { instances: 64, compile: Compile::InProcess }
+        Self { instances: 64, compile: Compile::InProcess, cache: None }
     }
 }
 
-/// The sandbox could not be set up: the platform lacks something that the engine needs.
+/// Where compiled code is kept.
+#[derive(Clone)]
+pub struct CacheSettings {
+    /// The folder; it is made if it is not there.
+    pub folder: PathBuf,
+    /// What its files are authenticated with: random, the same at each start, and not in the folder.
+    pub secret: [u8; 32],
+}
+
+impl fmt::Debug for CacheSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CacheSettings").field("folder", &self.folder).finish_non_exhaustive()
+    }
+}
+
+/// The sandbox could not be set up: the platform lacks something that the engine needs, or the folder of
+/// the cache cannot be made.
 #[derive(Debug, thiserror::Error)]
 #[error("the policy engine cannot start: {0}")]
 pub struct SandboxError(String);
@@ -40,19 +63,26 @@ pub struct Sandbox {
     linker: Linker<Host>,
     compile: Compile,
     compiling: Gate,
+    cache: Option<Cache>,
 }
 
 impl Sandbox {
     /// Sets up the engine.
     ///
     /// # Errors
-    /// The platform is one that the engine does not know, or the address space is too small for the
-    /// pool.
+    /// The platform is one that the engine does not know, the address space is too small for the
+    /// pool, or the cache's folder cannot be made.
     pub fn new(settings: Settings) -> Result<Self, SandboxError> {
         let error = |error: wasmtime::Error| SandboxError(format!("{error:#}"));
         let engine = engine::running(settings.instances.max(1)).map_err(error)?;
         let linker = linker(&engine).map_err(error)?;
-        Ok(Self { engine, linker, compile: settings.compile, compiling: Gate::new() })
+        let open = |CacheSettings { folder, secret }| {
+            let shown = folder.display().to_string();
+            Cache::open(folder, secret, &engine, COST_VERSION)
+                .map_err(|error| SandboxError(format!("{shown}: {error}")))
+        };
+        let cache = settings.cache.map(open).transpose()?;
+        Ok(Self { engine, linker, compile: settings.compile, compiling: Gate::new(), cache })
     }
 
     /// Checks and compiles a tenant's or a user's file. Blocks for as long as that takes, which may
@@ -73,22 +103,52 @@ impl Sandbox {
         if !report.is_ok() {
             return Err(report.errors);
         }
+        self.build(bytes, report).map_err(|finding| vec![finding])
+    }
+
+    /// Checks, compiles and tries out a file: everything that can be known before it is used. Blocks.
+    ///
+    /// # Errors
+    /// The report, with all findings of the first of these steps that found any.
+    pub fn examine(&self, bytes: &[u8], owner: Owner, samples: &[Sample]) -> Result<Policy, Box<Report>> {
+        let report = check_as(bytes, owner);
+        if !report.is_ok() {
+            return Err(Box::new(report));
+        }
+        let refused = |errors| Box::new(Report { errors, ..report.clone() });
+        let policy = self.build(bytes, report.clone()).map_err(|finding| refused(vec![finding]))?;
+        let findings = dry_run(&policy, samples);
+        if findings.is_empty() { Ok(policy) } else { Err(refused(findings)) }
+    }
+
+    /// From a file that was checked to a policy: from the cache, or compiled and kept there.
+    fn build(&self, bytes: &[u8], report: Report) -> Result<Policy, Finding> {
+        let sha256 = Sha256::digest(bytes).into();
+        let (module, made) = match self.cache.as_ref().and_then(|cache| cache.load(&self.engine, &sha256)) {
+            Some(module) => (module, Made::FromCache),
+            None => {
+                let module = self.compile_module(bytes)?;
+                let kept = self.cache.as_ref().map_or(Ok(()), |cache| cache.keep(&sha256, &module));
+                (module, kept.map_or_else(|error| Made::NotKept(error.to_string()), |()| Made::Compiled))
+            }
+        };
+        let start =
+            self.linker.instantiate_pre(&module).map_err(|error| child::refused(format!("{error:#}")))?;
+        Policy::new(sha256, report, &module, start, made)
+    }
+
+    fn compile_module(&self, bytes: &[u8]) -> Result<Module, Finding> {
         let _turn = self.compiling.enter();
-        child::trial(&self.compile, bytes).map_err(|finding| vec![finding])?;
+        child::trial(&self.compile, bytes)?;
         // A compiler is a large program; should it ever panic on a file, the file is refused.
-        let module = catch_unwind(AssertUnwindSafe(|| Module::from_binary(&self.engine, bytes)))
-            .map_err(|_| vec![child::refused("the compiler failed on this file".into())])?
-            .map_err(|error| vec![child::refused(format!("{error:#}"))])?;
-        let start = self
-            .linker
-            .instantiate_pre(&module)
-            .map_err(|error| vec![child::refused(format!("{error:#}"))])?;
-        Policy::new(Sha256::digest(bytes).into(), report, &module, start).map_err(|finding| vec![finding])
+        catch_unwind(AssertUnwindSafe(|| Module::from_binary(&self.engine, bytes)))
+            .map_err(|_| child::refused("the compiler failed on this file".into()))?
+            .map_err(|error| child::refused(format!("{error:#}")))
     }
 }
 
-impl std::fmt::Debug for Sandbox {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Sandbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sandbox").field("compile", &self.compile).finish_non_exhaustive()
     }
 }

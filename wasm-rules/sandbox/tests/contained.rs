@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use policy_check::Phase;
 use policy_sandbox::{
-    CallFailure, Compile, Fault, Policy, RecordedInput, Sandbox, Settings, builtin_samples, dry_run,
+    CallFailure, Fault, Policy, RecordedInput, Sandbox, Settings, builtin_samples, dry_run,
 };
 
 fn bad_folder() -> PathBuf {
@@ -15,7 +15,7 @@ fn bad_folder() -> PathBuf {
 }
 
 fn sandbox() -> Sandbox {
-    Sandbox::new(Settings { instances: 8, compile: Compile::InProcess }).unwrap()
+    Sandbox::new(Settings { instances: 8, ..Settings::default() }).unwrap()
 }
 
 fn input() -> Vec<u8> {
@@ -69,7 +69,13 @@ fn every_bad_policy_comes_to_what_its_file_says() {
             (_, Err(findings)) => panic!("{name}: {findings:#?}"),
             ("call", Ok(policy)) => call_code(policy, &input),
             ("output", Ok(policy)) => output_code(policy, &input),
-            ("params", Ok(policy)) => policy.check_params("{}").unwrap_err().code.to_owned(),
+            ("params", Ok(policy)) => {
+                let code = policy.check_params("{}").unwrap_err().code;
+                // That it wants some is nothing against it.
+                let tried = dry_run(policy, &[]);
+                assert_eq!(tried.first().map_or("E209", |finding| finding.code), code, "{name}: {tried:?}");
+                code.to_owned()
+            }
             ("dry-run", Ok(policy)) => {
                 let findings = dry_run(policy, &builtin_samples());
                 findings.first().map_or("none", |finding| finding.code).to_owned()
@@ -175,7 +181,7 @@ fn a_log_is_cut_to_its_limits_and_cannot_break_lines() {
 #[test]
 fn when_every_instance_is_taken_the_policy_is_not_blamed() {
     // One instance, and eight threads that want it: each call ends, well or as the host's fault.
-    let sandbox = Sandbox::new(Settings { instances: 1, compile: Compile::InProcess }).unwrap();
+    let sandbox = Sandbox::new(Settings { instances: 1, ..Settings::default() }).unwrap();
     let policy = sandbox.compile(&wat::parse_str(ANSWERS).unwrap()).unwrap();
     let outcomes: Vec<_> = std::thread::scope(|scope| {
         let calls: Vec<_> = (0..8)

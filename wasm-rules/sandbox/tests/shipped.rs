@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use policy_sandbox::{Compile, Policy, Sample, Sandbox, Settings, Vector, builtin_samples, dry_run};
+use policy_sandbox::{Policy, Sample, Sandbox, Settings, Vector, builtin_samples, dry_run};
 
 const IN_RUST: [&str; 4] =
     ["most-recent-device", "dnd-overrides", "on-the-phone-wins", "desk-first-in-hours"];
@@ -72,7 +72,7 @@ fn vectors(name: &str) -> Vec<(PathBuf, Vector)> {
 }
 
 fn compile(name: &str, wasm: &[u8]) -> Policy {
-    let sandbox = Sandbox::new(Settings { instances: 4, compile: Compile::InProcess }).unwrap();
+    let sandbox = Sandbox::new(Settings { instances: 4, ..Settings::default() }).unwrap();
     sandbox.compile(wasm).unwrap_or_else(|findings| panic!("{name}: {findings:#?}"))
 }
 

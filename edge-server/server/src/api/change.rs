@@ -99,9 +99,9 @@ mod tests {
         let (writer, _thread) = Writer::start(Box::new(store.clone()), |_, _, _| {}).unwrap();
         let (exposition, clock) = (Exposition::default(), Clock::default());
         let sandbox = Sandbox::new(Settings::default()).unwrap();
-        let mut library = Library::open(sandbox, Vec::new(), None, clock, 10).unwrap();
-        library.store_in(writer.clone());
         let metrics = exposition.metrics.clone();
+        let mut library = Library::open(sandbox, Vec::new(), None, (metrics.clone(), clock), 10).unwrap();
+        library.store_in(writer.clone());
         let mut directory = Directory::open(&Config::default(), None, metrics, clock).unwrap();
         directory.store_in(writer);
         let (library, directory) = (Arc::new(library), Arc::new(directory));

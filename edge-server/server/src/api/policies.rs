@@ -3,8 +3,8 @@
 use super::error::ApiError;
 use super::{Answered, Api};
 use crate::policies::{
-    AssignError, Assigned, BUILT_IN, Entry, Generation, RemoveError, Source, UploadError, hex, read_scope,
-    unhex, write_scope,
+    AssignError, Assigned, BUILT_IN, Entry, Generation, NameProblem, RemoveError, Source, UploadError, hex,
+    read_scope, unhex, write_scope,
 };
 use axum::Json;
 use axum::body::Bytes;
@@ -30,12 +30,15 @@ pub(super) struct Assignment {
     params: Option<serde_json::Map<String, Value>>,
 }
 
-/// Everything that is wrong with a file, without keeping it. The answer is 200 either way: the
-/// question was what the report is.
+/// Everything that is wrong with a file, as an upload would find it, without keeping it. The answer is
+/// 200 either way: the question was what the report is.
 pub(super) async fn check(State(api): State<Arc<Api>>, file: Result<Bytes, BytesRejection>) -> Answered {
     let file = body(&api, file)?;
-    let report = checked(file).await;
-    Ok(Json(report_json(&report)).into_response())
+    let report = match api.library.examine(file).await {
+        Ok(policy) => report_json(policy.report()),
+        Err(report) => report_json(&report),
+    };
+    Ok(Json(report).into_response())
 }
 
 pub(super) async fn upload(
@@ -45,7 +48,7 @@ pub(super) async fn upload(
 ) -> Answered {
     enabled(&api)?;
     let file = body(&api, file)?;
-    match api.library.upload(query.name.as_deref(), file.clone()).await {
+    match api.library.upload(query.name.as_deref(), file).await {
         Ok(entry) => {
             tracing::info!(policy = %entry.name, id = hex(&entry.id()), "a policy was uploaded");
             let answer = json!({
@@ -55,31 +58,26 @@ pub(super) async fn upload(
             });
             Ok((StatusCode::CREATED, Json(answer)).into_response())
         }
-        Err(UploadError::Refused(findings)) => {
-            let mut report = checked(file).await;
-            // The static report holds the static findings already; those of the compile and of the
-            // dry run come from the upload.
-            if report.is_ok() {
-                report.errors = findings;
-            }
+        Err(UploadError::Refused(report, name)) => {
+            let and = name.map(|problem| format!("; {problem}")).unwrap_or_default();
             Err(ApiError::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "policy_refused",
-                format!("the policy has {} errors", report.errors.len()),
+                format!("the policy has {} errors{and}", report.errors.len()),
                 "the report beside this error names each, with its place and what to do",
             )
             .with_report(report_json(&report)))
         }
-        Err(UploadError::NameTaken(name)) => Err(ApiError::new(
+        Err(UploadError::Name(problem @ NameProblem::Taken(_))) => Err(ApiError::new(
             StatusCode::CONFLICT,
             "name_taken",
-            format!("another policy is called {name}"),
+            problem.to_string(),
             "give another name with ?name=, or delete the other policy first",
         )),
-        Err(error @ UploadError::BadName) => Err(ApiError::new(
+        Err(UploadError::Name(problem @ NameProblem::Bad)) => Err(ApiError::new(
             StatusCode::BAD_REQUEST,
             "bad_name",
-            error.to_string(),
+            problem.to_string(),
             "give another with ?name=",
         )),
         Err(error @ UploadError::Full(_)) => Err(ApiError::new(
@@ -198,10 +196,6 @@ async fn changed(api: &Api, scope: &Scope, generation: &Generation, what: &str) 
     );
     api.shards.policy_changed(scope).await;
     Json(json!({"scope": write_scope(scope), "in_force": generation_json(generation)})).into_response()
-}
-
-async fn checked(file: Bytes) -> Report {
-    tokio::task::spawn_blocking(move || policy_check::check(&file)).await.unwrap_or_default()
 }
 
 fn refused(error: AssignError) -> ApiError {

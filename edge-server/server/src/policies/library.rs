@@ -1,20 +1,18 @@
 //! The policies of this server: uploaded, assigned, rolled back, forgotten.
 
-use super::load::{add_shipped, load};
+use super::load::{Loader, made};
 use super::refusal::{AssignError, RemoveError, UploadError};
 use super::snapshot::{Assigned, Entry, Generation, KEPT_GENERATIONS, Snapshot, Source, hex};
 use super::stored::{StoredGeneration, StoredPolicy, StoredScope, built_in, built_in_name};
 use super::write_scope;
 use crate::clock::Clock;
+use crate::metrics::Metrics;
 use crate::store::{Op, Store, StoreError, StoreFailed, Table, Writer};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use policy_sandbox::Sandbox;
+use policy_sandbox::{Owner, Policy, Report, Sandbox, builtin_samples};
 use std::sync::Arc;
 use tributary_engine::Scope;
-
-/// Characters of a policy's name.
-const NAME_CHARS: usize = 64;
 
 /// Why the library cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +33,7 @@ pub struct Library {
     /// Edits follow each other; merges do not wait for them.
     editing: tokio::sync::Mutex<()>,
     store: Option<Writer>,
+    metrics: Metrics,
     clock: Clock,
     most: usize,
 }
@@ -48,21 +47,23 @@ impl Library {
         sandbox: Sandbox,
         shipped: Vec<(String, Bytes)>,
         stored: Option<&dyn Store>,
-        clock: Clock,
+        (metrics, clock): (Metrics, Clock),
         most: usize,
     ) -> Result<Self, LibraryError> {
         let mut snapshot = Snapshot::default();
+        let loader = Loader { sandbox: &sandbox, metrics: &metrics };
         for (name, file) in shipped {
-            add_shipped(&sandbox, &mut snapshot, &name, file, clock.now());
+            loader.add_shipped(&mut snapshot, &name, file, clock.now());
         }
         if let Some(stored) = stored {
-            load(&sandbox, stored, &mut snapshot)?;
+            loader.load(stored, &mut snapshot)?;
         }
         Ok(Self {
             sandbox: Arc::new(sandbox),
             snapshot: ArcSwap::from_pointee(snapshot),
             editing: tokio::sync::Mutex::new(()),
             store: None,
+            metrics,
             clock,
             most,
         })
@@ -78,34 +79,43 @@ impl Library {
         self.snapshot.load()
     }
 
+    /// Checks, compiles and tries out a file, which is not kept.
+    ///
+    /// # Errors
+    /// The report, with everything that was found.
+    pub async fn examine(&self, file: Bytes) -> Result<Policy, Box<Report>> {
+        let sandbox = Arc::clone(&self.sandbox);
+        let examined =
+            tokio::task::spawn_blocking(move || sandbox.examine(&file, Owner::Tenant, &builtin_samples()));
+        // A panic in the compiler: nothing is kept.
+        let examined = examined.await.unwrap_or_else(|_| Err(Box::default()));
+        if let Ok(policy) = &examined {
+            made(&self.metrics, policy);
+        }
+        examined
+    }
+
     /// Checks, compiles, tries out and keeps a file. The same file again changes nothing.
     ///
     /// # Errors
     /// See [`UploadError`].
     pub async fn upload(&self, name: Option<&str>, file: Bytes) -> Result<Arc<Entry>, UploadError> {
-        let sandbox = Arc::clone(&self.sandbox);
-        let bytes = file.clone();
-        let compiled = tokio::task::spawn_blocking(move || {
-            let policy = sandbox.compile(&bytes)?;
-            let findings = policy_sandbox::dry_run(&policy, &policy_sandbox::builtin_samples());
-            if findings.is_empty() { Ok(policy) } else { Err(findings) }
-        });
-        let policy = match compiled.await {
-            Ok(compiled) => compiled.map_err(UploadError::Refused)?,
-            // A panic in the compiler: nothing is kept.
-            Err(_) => return Err(UploadError::Refused(Vec::new())),
+        let policy = match self.examine(file.clone()).await {
+            Ok(policy) => policy,
+            Err(report) => {
+                let in_file = report.manifest.as_ref().map(|manifest| manifest.name.as_str());
+                let problem = name.or(in_file).and_then(|name| self.snapshot().name_problem(name.trim()));
+                return Err(UploadError::Refused(report, problem));
+            }
         };
         let name = name.or(policy.name()).unwrap_or("unnamed").trim().to_owned();
-        if name.is_empty() || name.chars().count() > NAME_CHARS || policy_sandbox::plain_text(&name) != name {
-            return Err(UploadError::BadName);
-        }
         let _editing = self.editing.lock().await;
         let snapshot = self.snapshot.load_full();
         if let Some(known) = snapshot.policy(&policy.sha256()) {
             return Ok(known);
         }
-        if snapshot.policies().any(|entry| *entry.name == *name) {
-            return Err(UploadError::NameTaken(name));
+        if let Some(problem) = snapshot.name_problem(&name) {
+            return Err(UploadError::Name(problem));
         }
         let uploaded = snapshot.policies().filter(|entry| entry.source == Source::Uploaded).count();
         if uploaded >= self.most {

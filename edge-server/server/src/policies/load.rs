@@ -3,23 +3,95 @@
 use super::snapshot::{Assigned, Entry, Generation, Snapshot, Source, hex, unhex};
 use super::stored::{StoredPolicy, StoredScope, built_in};
 use super::{read_scope, write_scope};
+use crate::metrics::{Metrics, count};
 use crate::store::{Store, StoreError, Table};
 use bytes::Bytes;
 use merge_core::time::Millis;
-use policy_sandbox::Sandbox;
+use policy_sandbox::{Finding, Made, Owner, Policy, Sandbox};
 use std::path::Path;
 use std::sync::Arc;
 
-pub(super) fn add_shipped(sandbox: &Sandbox, snapshot: &mut Snapshot, name: &str, file: Bytes, now: Millis) {
-    match sandbox.compile(&file) {
-        Ok(policy) => {
-            let entry = Entry::new(policy, name, Source::Shipped, file, now);
-            snapshot.policies.insert(entry.id(), Arc::new(entry));
+/// Compiles what is there at the start.
+pub(super) struct Loader<'a> {
+    pub(super) sandbox: &'a Sandbox,
+    pub(super) metrics: &'a Metrics,
+}
+
+/// Counts where a policy's machine code came from.
+pub(super) fn made(metrics: &Metrics, policy: &Policy) {
+    let from = if *policy.made() == Made::FromCache { "cache" } else { "compiler" };
+    count(&metrics.policy_compiles, "from", from);
+    if let Made::NotKept(error) = policy.made() {
+        tracing::warn!(error, "compiled code could not be kept; the next start compiles it again");
+    }
+}
+
+impl Loader<'_> {
+    /// What is kept was accepted when it came, under the limits of whoever brought it.
+    fn compile(&self, file: &[u8]) -> Result<Policy, String> {
+        let first = |findings: Vec<Finding>| findings.first().map(ToString::to_string).unwrap_or_default();
+        let policy = self.sandbox.compile_as(file, Owner::Operator).map_err(first)?;
+        made(self.metrics, &policy);
+        Ok(policy)
+    }
+
+    pub(super) fn add_shipped(&self, snapshot: &mut Snapshot, name: &str, file: Bytes, now: Millis) {
+        match self.compile(&file) {
+            Ok(policy) => {
+                let entry = Entry::new(policy, name, Source::Shipped, file, now);
+                snapshot.policies.insert(entry.id(), Arc::new(entry));
+            }
+            Err(first) => tracing::warn!(name, first, "a shipped policy was refused"),
         }
-        Err(findings) => {
-            let first = findings.first().map(ToString::to_string).unwrap_or_default();
-            tracing::warn!(name, first, "a shipped policy was refused");
+    }
+
+    pub(super) fn load(&self, stored: &dyn Store, snapshot: &mut Snapshot) -> Result<(), StoreError> {
+        for (key, value) in crate::store::rows(stored, Table::Policies)? {
+            let Some(policy) = StoredPolicy::decode(&value) else {
+                tracing::error!(id = hex(&key), "a stored policy could not be read; it stays in the store");
+                continue;
+            };
+            match self.compile(&policy.file) {
+                Ok(compiled) => {
+                    let entry =
+                        Entry::new(compiled, &policy.name, Source::Uploaded, policy.file, policy.since);
+                    snapshot.policies.insert(entry.id(), Arc::new(entry));
+                }
+                Err(first) => {
+                    tracing::error!(
+                        policy = policy.name,
+                        first,
+                        "a stored policy is refused by this release"
+                    );
+                }
+            }
         }
+        for (key, value) in crate::store::rows(stored, Table::Assignments)? {
+            let scope = std::str::from_utf8(&key).ok().and_then(read_scope);
+            let (Some(scope), Some(record)) = (scope, StoredScope::decode(&value)) else {
+                tracing::error!("a stored assignment could not be read; it stays in the store");
+                continue;
+            };
+            let generations = record
+                .generations
+                .into_iter()
+                .map(|generation| Generation {
+                    number: generation.number,
+                    policy: generation.policy.and_then(|id| {
+                        let policy = snapshot.policy(&unhex(&id)?);
+                        if policy.is_none() {
+                            tracing::error!(id, scope = write_scope(&scope), "an assigned policy is missing");
+                        }
+                        policy
+                    }),
+                    built_in: generation.built_in.as_deref().and_then(built_in),
+                    params: generation.params.into(),
+                    since: Millis(generation.since_ms),
+                })
+                .collect();
+            snapshot.assign(&scope, Assigned { generations });
+        }
+        Ok(())
     }
 }
 
@@ -34,49 +106,4 @@ pub fn shipped(folder: &Path) -> std::io::Result<Vec<(String, Bytes)>> {
     }
     found.sort();
     Ok(found)
-}
-
-pub(super) fn load(sandbox: &Sandbox, stored: &dyn Store, snapshot: &mut Snapshot) -> Result<(), StoreError> {
-    for (key, value) in crate::store::rows(stored, Table::Policies)? {
-        let Some(policy) = StoredPolicy::decode(&value) else {
-            tracing::error!(id = hex(&key), "a stored policy could not be read; it stays in the store");
-            continue;
-        };
-        match sandbox.compile(&policy.file) {
-            Ok(compiled) => {
-                let entry = Entry::new(compiled, &policy.name, Source::Uploaded, policy.file, policy.since);
-                snapshot.policies.insert(entry.id(), Arc::new(entry));
-            }
-            Err(findings) => {
-                let first = findings.first().map(ToString::to_string).unwrap_or_default();
-                tracing::error!(policy = policy.name, first, "a stored policy is refused by this release");
-            }
-        }
-    }
-    for (key, value) in crate::store::rows(stored, Table::Assignments)? {
-        let scope = std::str::from_utf8(&key).ok().and_then(read_scope);
-        let (Some(scope), Some(record)) = (scope, StoredScope::decode(&value)) else {
-            tracing::error!("a stored assignment could not be read; it stays in the store");
-            continue;
-        };
-        let generations = record
-            .generations
-            .into_iter()
-            .map(|generation| Generation {
-                number: generation.number,
-                policy: generation.policy.and_then(|id| {
-                    let policy = snapshot.policy(&unhex(&id)?);
-                    if policy.is_none() {
-                        tracing::error!(id, scope = write_scope(&scope), "an assigned policy is missing");
-                    }
-                    policy
-                }),
-                built_in: generation.built_in.as_deref().and_then(built_in),
-                params: generation.params.into(),
-                since: Millis(generation.since_ms),
-            })
-            .collect();
-        snapshot.assign(&scope, Assigned { generations });
-    }
-    Ok(())
 }

@@ -22,7 +22,7 @@ pub use self::counters::{Failure, Figures};
 pub use self::host::Host;
 pub use self::library::{Library, LibraryError};
 pub use self::load::shipped;
-pub use self::refusal::{AssignError, RemoveError, UploadError};
+pub use self::refusal::{AssignError, NameProblem, RemoveError, UploadError};
 pub use self::snapshot::{Assigned, Entry, Generation, KEPT_GENERATIONS, Snapshot, Source, hex, unhex};
 
 use merge_core::compose::Composition;

@@ -1,26 +1,34 @@
 //! Why a change of the policies is refused.
 
 use crate::store::StoreFailed;
-use policy_sandbox::Finding;
+use policy_sandbox::Report;
 
 /// Why an upload is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum UploadError {
-    /// The file is no policy, or one that fails; everything that was found.
-    #[error("the policy was refused")]
-    Refused(Vec<Finding>),
-    /// Another file has this name.
-    #[error("another policy is called {0}")]
-    NameTaken(String),
-    /// The name is empty, too long, or has characters that cannot be shown.
-    #[error("a name has 1 to 64 printable characters")]
-    BadName,
+    /// The file is no policy, or one that fails: everything that was found, and what is wrong with the name.
+    #[error("the policy has {} errors", .0.errors.len())]
+    Refused(Box<Report>, Option<NameProblem>),
+    /// Nothing is wrong but the name.
+    #[error(transparent)]
+    Name(NameProblem),
     /// As many files are kept as may be.
     #[error("{0} policies are kept already")]
     Full(usize),
     /// It could not be stored.
     #[error(transparent)]
     Store(#[from] StoreFailed),
+}
+
+/// What is wrong with a policy's name.
+#[derive(Debug, thiserror::Error)]
+pub enum NameProblem {
+    /// Another file has it.
+    #[error("another policy is called {0}")]
+    Taken(String),
+    /// It is empty, too long, or has characters that cannot be shown.
+    #[error("a name has 1 to 64 printable characters")]
+    Bad,
 }
 
 /// Why an assignment is refused.

@@ -1,6 +1,7 @@
 //! All policies and all assignments at one moment, as one immutable value.
 
 use super::counters::{Counters, Figures};
+use super::refusal::NameProblem;
 use super::write_scope;
 use bytes::Bytes;
 use merge_core::compose::Composition;
@@ -10,6 +11,9 @@ use policy_sandbox::Policy;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use tributary_engine::Scope;
+
+/// Characters of a policy's name.
+const NAME_CHARS: usize = 64;
 
 /// Generations kept of each scope; rolling back goes at most so far.
 pub const KEPT_GENERATIONS: usize = 10;
@@ -142,6 +146,16 @@ impl Snapshot {
             Scope::Domain(name) => drop(self.domains.insert(name.clone(), assigned)),
             Scope::User(aor) => drop(self.users.insert(aor.clone(), assigned)),
         }
+    }
+
+    /// What is wrong with a name for one more policy.
+    pub(super) fn name_problem(&self, name: &str) -> Option<NameProblem> {
+        let plain = policy_sandbox::plain_text(name) == name;
+        if name.is_empty() || name.chars().count() > NAME_CHARS || !plain {
+            return Some(NameProblem::Bad);
+        }
+        let taken = self.policies().any(|entry| *entry.name == *name);
+        taken.then(|| NameProblem::Taken(name.to_owned()))
     }
 
     pub(super) fn uses(&self, id: &[u8; 32]) -> Option<Scope> {

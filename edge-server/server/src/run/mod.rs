@@ -18,7 +18,7 @@ pub use self::ports::SipAddresses;
 use self::down::Parts;
 use self::engine::{engine_config, restored, shard_count, start_shards};
 use self::ports::Ports;
-use self::secrets::{api_token, identity, names_of_datagrams, random, sealing_keys};
+use self::secrets::{api_token, compiled_code_key, identity, names_of_datagrams, random, sealing_keys};
 use crate::api::{Api, Changes, Demo, Token};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -36,7 +36,7 @@ use crate::transport::{
     StreamSettings, WebSocketSettings,
 };
 use crate::users::Directory;
-use policy_sandbox::{Compile, Sandbox, Settings as SandboxSettings};
+use policy_sandbox::{CacheSettings, Compile, Sandbox, Settings as SandboxSettings};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -137,7 +137,7 @@ pub async fn start(config: Config, surroundings: Surroundings) -> Result<Running
     let (shards, inboxes) = Shards::new(router);
     let restored = restored(opened.as_deref(), &shards)?;
     let site = Site::new(config.server.site.as_deref());
-    let sandbox = sandbox(&surroundings)?;
+    let sandbox = sandbox(&config, &surroundings, &secret)?;
     let shipped = match &config.policies.shipped {
         Some(folder) => crate::policies::shipped(Path::new(folder))
             .map_err(|source| StartError::System { what: folder.clone(), source })?,
@@ -149,7 +149,8 @@ pub async fn start(config: Config, surroundings: Surroundings) -> Result<Running
     // Apart from `ready`: the store may fail before the server is ready for the first time.
     let failed = Arc::new(AtomicBool::new(false));
     // The library reads what is stored before the writer takes the store away.
-    let mut library = Library::open(sandbox, shipped, opened.as_deref(), clock, config.policies.max_files)?;
+    let seen_by = (metrics.clone(), clock);
+    let mut library = Library::open(sandbox, shipped, opened.as_deref(), seen_by, config.policies.max_files)?;
     let (writer, store_thread) = match opened {
         Some(store) => {
             let (writer, thread) = start_writer(store, metrics.clone(), stop.clone(), Arc::clone(&failed))?;
@@ -272,12 +273,16 @@ fn open_store(config: &Config) -> Result<Option<Box<dyn Store>>, StoreError> {
     Ok(Some(Box::new(store)))
 }
 
-fn sandbox(surroundings: &Surroundings) -> Result<Sandbox, LibraryError> {
+fn sandbox(config: &Config, surroundings: &Surroundings, secret: &[u8; 32]) -> Result<Sandbox, LibraryError> {
     let compile = match &surroundings.compiler {
         Some(program) => Compile::Child { program: program.clone(), args: vec!["compile-policy".into()] },
         None => Compile::InProcess,
     };
-    Ok(Sandbox::new(SandboxSettings { compile, ..SandboxSettings::default() })?)
+    let cache = config.store.data.as_ref().map(|folder| CacheSettings {
+        folder: Path::new(folder).join("compiled-policies"),
+        secret: compiled_code_key(secret),
+    });
+    Ok(Sandbox::new(SandboxSettings { compile, cache, ..SandboxSettings::default() })?)
 }
 
 /// Starts the store's thread. When a commit fails the whole server stops: what it promises could

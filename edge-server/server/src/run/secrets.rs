@@ -52,6 +52,11 @@ pub(super) fn sealing_keys(secret: &[u8; 32]) -> SealingKeys {
     SealingKeys::new(derived(b"flow tokens", secret), &[])
 }
 
+/// What compiled policies are authenticated with from one start to the next.
+pub(super) fn compiled_code_key(secret: &[u8; 32]) -> [u8; 32] {
+    derived(b"compiled policies", secret)
+}
+
 fn derived(purpose: &[u8], secret: &[u8; 32]) -> [u8; 32] {
     Sha256::new().chain_update(purpose).chain_update(secret).finalize().into()
 }

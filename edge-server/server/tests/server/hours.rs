@@ -2,7 +2,7 @@
 
 use merge_core::live::Presentity;
 use merge_core::time::Millis;
-use policy_sandbox::{Compile, Policy, Sandbox, Settings};
+use policy_sandbox::{Policy, Sandbox, Settings};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -38,7 +38,7 @@ fn policy() -> Policy {
         "if the target is missing: `rustup target add wasm32-unknown-unknown`, or `cargo xtask setup`"
     );
     let built = rules().join("target/wasm32-unknown-unknown/release/desk_first_in_hours.wasm");
-    let sandbox = Sandbox::new(Settings { instances: 1, compile: Compile::InProcess }).unwrap();
+    let sandbox = Sandbox::new(Settings { instances: 1, ..Settings::default() }).unwrap();
     sandbox.compile(&std::fs::read(built).unwrap()).unwrap_or_else(|findings| panic!("{findings:#?}"))
 }
 

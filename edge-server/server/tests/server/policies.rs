@@ -145,9 +145,15 @@ async fn a_bad_file_is_refused_with_every_error_at_once() {
             (func (export "pp_merge") (param i32 i32) (result i64) (loop $x (br $x)) (unreachable)))"#,
     )
     .unwrap();
-    let refused = call(server.address, "POST", "/api/v1/policies", Some(("application/wasm", &stuck))).await;
-    assert_eq!(refused.status, 422);
-    assert!(refused.json()["report"]["errors"].to_string().contains("E204"), "{}", refused.json());
+    let checked =
+        call(server.address, "POST", "/api/v1/policies/check", Some(("application/wasm", &stuck))).await;
+    assert!(checked.json()["errors"].to_string().contains("E204"), "{}", checked.json());
+    // What is wrong with the name is said along with what is wrong with the file.
+    let path = "/api/v1/policies?name=%20";
+    let refused = call(server.address, "POST", path, Some(("application/wasm", &stuck))).await;
+    assert_eq!((refused.status, &refused.json()["report"]), (422, &checked.json()));
+    let body = String::from_utf8_lossy(&refused.body).into_owned();
+    assert!(body.contains("errors; a name has 1 to 64 printable characters"), "{body}");
     server.stop().await;
 }
 
@@ -164,6 +170,10 @@ async fn policies_and_assignments_outlive_a_restart_and_a_built_in_merge_can_be_
 
     let second = server(|config| config.store.data = Some(data.clone())).await;
     assert_eq!(call(second.address, "GET", "/api/v1/assignments", None).await.json(), before);
+    let metrics = call(second.address, "GET", "/metrics", None).await;
+    let metrics = String::from_utf8_lossy(&metrics.body).into_owned();
+    assert!(metrics.contains(r#"tributary_policy_compiles_total{from="cache"} 1"#), "{metrics}");
+    assert!(!metrics.contains(r#"tributary_policy_compiles_total{from="compiler"}"#), "{metrics}");
     let mut alice = Client::connect(second.address, "alice").await;
     alice.publish(200, "own words").await;
     let mut watcher = Client::connect(second.address, "carol").await;
