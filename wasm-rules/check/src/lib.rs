@@ -27,6 +27,7 @@ mod features;
 mod json_form;
 mod manifest;
 mod report;
+mod schema;
 mod walk;
 
 pub use abi::ABI;
@@ -34,6 +35,7 @@ pub use codes::{CODES, Code, Phase, find as find_code};
 pub use features::FEATURES;
 pub use manifest::{Manifest, SECTION as MANIFEST_SECTION};
 pub use report::{FINDING_CHARS, Finding, Findings, Hooks, NAMED_PER_KIND, Report};
+pub use schema::judge_params;
 
 use merge_core::policy::limits;
 

@@ -4,6 +4,7 @@ use merge_core::json::{self, Value, Writer};
 use merge_core::policy::{INPUT_MEMBERS, INPUT_MINOR, Needs, limits};
 
 use crate::report::{Finding, Findings, Hooks};
+use crate::schema::{check_schema, judge_params};
 
 /// The name of the custom section.
 pub const SECTION: &str = "presence-policy";
@@ -31,7 +32,7 @@ pub struct Manifest {
     pub summary: Option<String>,
     /// An SPDX expression.
     pub license: Option<String>,
-    /// A JSON schema of the parameters, as JSON text.
+    /// A JSON schema of the parameters, as JSON text: see [`judge_params`].
     pub params_schema: Option<String>,
     /// How the file was built, any text.
     pub build: Option<String>,
@@ -44,6 +45,13 @@ impl Manifest {
         // What is not a member of the input was refused with the manifest.
         let named = self.needs.as_ref().and_then(|names| Needs::of(names.iter().map(String::as_str)));
         named.unwrap_or(Needs::ALL)
+    }
+
+    /// What in these parameters is not as the schema has it; nothing where there is no schema.
+    #[must_use]
+    pub fn judge_params(&self, params: &Value<'_>) -> Vec<Finding> {
+        let schema = self.params_schema.as_deref().and_then(|schema| json::read(schema.as_bytes()).ok());
+        schema.map_or_else(Vec::new, |schema| judge_params(&schema, params))
     }
 }
 
@@ -136,7 +144,7 @@ impl Reader<'_> {
             privacy: self.flag(&value, "privacy"),
             summary: self.text(&value, "summary", 512),
             license: self.text(&value, "license", 128),
-            params_schema: self.object(&value, "params_schema"),
+            params_schema: self.schema(&value),
             build: self.build(&value),
         };
         (self.errors.count() == before).then_some(manifest)
@@ -227,18 +235,18 @@ impl Reader<'_> {
         words
     }
 
-    fn object(&mut self, value: &Value<'_>, member: &str) -> Option<String> {
-        match value.get(member)? {
-            object @ Value::Object(_) => {
-                let mut out = Writer::new();
-                out.value(object);
-                Some(out.into_string())
-            }
-            _ => {
-                self.refuse(format!("`{member}` is not an object"), "write a JSON schema");
-                None
-            }
+    fn schema(&mut self, value: &Value<'_>) -> Option<String> {
+        let schema = value.get("params_schema")?;
+        if !matches!(schema, Value::Object(_)) {
+            self.refuse("`params_schema` is not an object".into(), "write a JSON schema");
+            return None;
         }
+        for (place, message) in check_schema(schema) {
+            self.refuse(format!("`{place}` {message}"), "CONTRACT.md lists the keywords, section 6");
+        }
+        let mut out = Writer::new();
+        out.value(schema);
+        Some(out.into_string())
     }
 
     fn build(&mut self, value: &Value<'_>) -> Option<String> {

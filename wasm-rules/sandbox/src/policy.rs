@@ -131,27 +131,38 @@ impl Policy {
         }
     }
 
-    /// Asks the policy whether it can work with these parameters (a JSON object), as is done when
-    /// it is assigned to somebody. A policy without `pp_params` takes whatever is an object.
+    /// Everything that is wrong with parameters (a JSON object), as is found when the policy is assigned to
+    /// somebody: what the manifest's schema says of them, and, where that has nothing against them, the
+    /// policy's own `pp_params`.
+    #[must_use]
+    pub fn judge_params(&self, params: &str) -> Vec<Finding> {
+        let judged = params_object(params).map(|params| {
+            self.inner
+                .report
+                .manifest
+                .as_ref()
+                .map_or_else(Vec::new, |manifest| manifest.judge_params(&params))
+        });
+        let failure = match judged {
+            Ok(findings) if !findings.is_empty() => return findings,
+            Ok(_) => self.check_params(params).err(),
+            Err(failure) => Some(failure),
+        };
+        let found = |failure: CallFailure| {
+            let place = failure.at.unwrap_or_else(|| "params".to_owned());
+            Finding::new(failure.code, place, failure.message, params_fix(failure.code))
+        };
+        failure.map(found).into_iter().collect()
+    }
+
+    /// Asks the policy's `pp_params` whether it can work with these parameters. A policy without it takes
+    /// whatever is an object.
     ///
     /// # Errors
     /// The parameters are no strict JSON object or too large (E200), the policy refused them (E209,
     /// its own words in the message), or it failed.
     pub fn check_params(&self, params: &str) -> Result<(), CallFailure> {
-        if params.len() > limits::PARAMS_BYTES {
-            return Err(CallFailure::host(format!(
-                "the parameters have {} bytes, allowed are {}",
-                params.len(),
-                limits::PARAMS_BYTES
-            )));
-        }
-        let value = match json::read(params.as_bytes()) {
-            Ok(value @ Value::Object(_)) => value,
-            Ok(other) => {
-                return Err(CallFailure::host(format!("the parameters are {}, not an object", other.kind())));
-            }
-            Err(error) => return Err(CallFailure::host(format!("the parameters are not JSON: {error}"))),
-        };
+        let value = params_object(params)?;
         let Some(hook) = &self.inner.params else { return Ok(()) };
         let mut input = Writer::new();
         input.begin_object();
@@ -184,6 +195,27 @@ impl Policy {
 impl fmt::Debug for Policy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Policy").field("id", &self.id()).field("name", &self.name()).finish_non_exhaustive()
+    }
+}
+
+/// Parameters as they come: a JSON object of the strict grammar, within the limit.
+fn params_object(params: &str) -> Result<Value<'_>, CallFailure> {
+    if params.len() > limits::PARAMS_BYTES {
+        let (found, allowed) = (params.len(), limits::PARAMS_BYTES);
+        return Err(CallFailure::host(format!("the parameters have {found} bytes, allowed are {allowed}")));
+    }
+    match json::read(params.as_bytes()) {
+        Ok(value @ Value::Object(_)) => Ok(value),
+        Ok(other) => Err(CallFailure::host(format!("the parameters are {}, not an object", other.kind()))),
+        Err(error) => Err(CallFailure::host(format!("the parameters are not JSON: {error}"))),
+    }
+}
+
+fn params_fix(code: &str) -> &'static str {
+    match code {
+        "E200" => "give a JSON object of at most 4 KiB; numbers must be whole",
+        "E209" => "the policy says so itself; its documentation tells what it takes",
+        _ => "the policy failed on these parameters: its author has to mend that",
     }
 }
 

@@ -208,12 +208,13 @@ fn refused(error: AssignError) -> ApiError {
             message,
             format!("take one of {}", BUILT_IN.map(|(name, _)| name).join(", ")),
         ),
-        AssignError::Params(_) => ApiError::new(
+        AssignError::Params(findings) => ApiError::new(
             StatusCode::UNPROCESSABLE_ENTITY,
             "params_refused",
             message,
-            "see the policy's documentation for what it takes; numbers must be whole",
-        ),
+            "the report beside this error names everything that is wrong with them",
+        )
+        .with_report(json!({"errors": findings.iter().map(finding_json).collect::<Vec<_>>()})),
         AssignError::NoEarlier => ApiError::new(
             StatusCode::CONFLICT,
             "no_earlier",
@@ -302,6 +303,7 @@ fn report_json(report: &Report) -> Value {
             "license": manifest.license,
             "hooks": manifest.hooks,
             "privacy": manifest.privacy,
+            "params_schema": manifest.params_schema.as_deref().and_then(|schema| serde_json::from_str::<Value>(schema).ok()),
         })
     });
     json!({

@@ -169,11 +169,9 @@ impl Library {
             .transpose()?;
         if let Some(policy) = &policy {
             let (policy, params) = (policy.policy.clone(), params.to_owned());
-            let checked = tokio::task::spawn_blocking(move || policy.check_params(&params)).await;
-            match checked {
-                Ok(Ok(())) => {}
-                Ok(Err(failure)) => return Err(AssignError::Params(failure.to_string())),
-                Err(_) => return Err(AssignError::Params("the policy could not be asked".to_owned())),
+            match tokio::task::spawn_blocking(move || policy.judge_params(&params)).await {
+                Ok(findings) if findings.is_empty() => {}
+                refused => return Err(AssignError::Params(refused.unwrap_or_default())),
             }
         }
         let mut assigned = snapshot.assigned(scope).cloned().unwrap_or_default();

@@ -1,7 +1,7 @@
 //! Why a change of the policies is refused.
 
 use crate::store::StoreFailed;
-use policy_sandbox::Report;
+use policy_sandbox::{Finding, Report};
 
 /// Why an upload is refused.
 #[derive(Debug, thiserror::Error)]
@@ -41,8 +41,8 @@ pub enum AssignError {
     #[error("there is no built-in merge {0}")]
     NoBuiltIn(String),
     /// The policy does not take these parameters.
-    #[error("the parameters were refused: {0}")]
-    Params(String),
+    #[error("the parameters were refused: {}", .0.first().map_or_else(|| "the policy could not be asked".to_owned(), Finding::to_string))]
+    Params(Vec<Finding>),
     /// There is nothing to roll back to, or nothing assigned.
     #[error("the scope has no earlier generation")]
     NoEarlier,

@@ -158,6 +158,48 @@ async fn a_bad_file_is_refused_with_every_error_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn parameters_that_a_policy_does_not_take_are_refused_with_everything_that_is_wrong_with_them() {
+    let server = server(|_| {}).await;
+    let manifest = r#"{\22name\22:\22hours\22,\22params_schema\22:{\22properties\22:{\22from\22:{\22type\22:\22integer\22,\22maximum\22:24},\22days\22:{}},\22required\22:[\22days\22],\22additionalProperties\22:false}}"#;
+    let says = r#"{\22abi\22:1,\22error\22:{\22code\22:\22no\22,\22message\22:\22not on sundays\22}}"#;
+    let length = says.replace("\\22", "\"").len();
+    let file = wat::parse_str(format!(
+        r#"(module (@custom "presence-policy" "{manifest}")
+            (memory (export "memory") 1 1) (data (i32.const 1024) "{says}")
+            (func (export "presence_policy_abi_1"))
+            (func (export "pp_alloc") (param i32) (result i32) (i32.const 2048))
+            (func (export "pp_merge") (param i32 i32) (result i64) (i64.const 0))
+            (func (export "pp_params") (param $at i32) (param $length i32) (result i64)
+                ;; It has nothing against parameters that are longer than these.
+                (if (i32.gt_u (local.get $length) (i32.const 40)) (then (return (i64.const 0))))
+                (i64.or (i64.shl (i64.const 1024) (i64.const 32)) (i64.const {length}))))"#
+    ))
+    .unwrap();
+    let hours = upload(server.address, "hours", &file).await;
+    let path = "/api/v1/assignments/domain:example.com";
+    let assign = async |params: Value| {
+        let body = json!({"policy": hours["id"], "params": params}).to_string();
+        let answer = call(server.address, "PUT", path, Some(("application/json", body.as_bytes()))).await;
+        let errors = answer.json()["report"]["errors"].as_array().cloned().unwrap_or_default();
+        let text = |error: &Value, name: &str| error[name].as_str().unwrap().to_owned();
+        let found =
+            errors.iter().map(|error| (text(error, "code"), text(error, "place"))).collect::<Vec<_>>();
+        (answer.status, found)
+    };
+    let found = |code: &str, place: &str| (code.to_owned(), place.to_owned());
+    assert_eq!(
+        assign(json!({"from": 25, "until": 3})).await,
+        (
+            422,
+            vec![found("E207", "params.from"), found("E207", "params.days"), found("E207", "params.until")]
+        )
+    );
+    assert_eq!(assign(json!({"days": 1})).await, (422, vec![found("E209", "pp_params")]));
+    assert_eq!(assign(json!({"days": [1, 2, 3, 4], "from": 3})).await, (200, vec![]));
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn policies_and_assignments_outlive_a_restart_and_a_built_in_merge_can_be_assigned() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().to_str().unwrap().to_owned();
