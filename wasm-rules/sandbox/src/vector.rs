@@ -1,11 +1,13 @@
 //! Test vectors: one JSON file each, with an input and what a policy shall make of it.
 
+use std::fmt;
 use std::path::Path;
 
 use merge_core::json::{self, Member, Value, Writer};
 use merge_core::policy::{limits, read_output_for};
 
 use crate::outcome::plain_text;
+use crate::patch::{merge_patch, set};
 use crate::policy::Policy;
 use crate::recorded::RecordedInput;
 
@@ -83,7 +85,7 @@ impl Vector {
         };
         let mut input = json::read(&base_bytes).map_err(|error| fail(format!("base: {error}")))?;
         if let Some(patch) = value.get("patch") {
-            input = merge_patch(input, patch, 0);
+            input = merge_patch(input, patch);
         }
         if let Some(params) = value.get("params") {
             set(&mut input, "params", params.clone());
@@ -100,61 +102,142 @@ impl Vector {
         })
     }
 
-    /// Runs the vector. The fuel that it took.
-    ///
-    /// # Errors
-    /// What differs from what was expected, in words.
-    pub fn run(&self, policy: &Policy) -> Result<u64, String> {
+    /// Runs the vector.
+    #[must_use]
+    pub fn run(&self, policy: &Policy) -> Verdict {
         match self.hook.as_str() {
             "pp_merge" => self.run_merge(policy),
             "pp_params" => self.run_params(policy),
-            other => Err(format!("this version does not call {other}")),
+            other => Verdict::wrong(Mismatch::Unusable(format!("this version does not call {other}"))),
         }
     }
 
-    fn run_params(&self, policy: &Policy) -> Result<u64, String> {
+    fn run_params(&self, policy: &Policy) -> Verdict {
         match (policy.check_params(&self.params), &self.expect) {
-            (Ok(()), Expect::NoOpinion) => Ok(0),
-            (Err(failure), Expect::Error(code)) if failure.code == code => Ok(0),
-            (got, expected) => Err(format!("expected {expected:?}, got {got:?}")),
+            (Ok(()), Expect::NoOpinion) => Verdict::default(),
+            (Err(failure), Expect::Error(code)) if failure.code == code => Verdict::default(),
+            (Ok(()), _) => Verdict::wrong(Mismatch::Output { expected: self.expect.clone(), got: None }),
+            (Err(failure), _) => Verdict::wrong(Mismatch::Failed {
+                expected: self.expect.clone(),
+                code: failure.code,
+                message: failure.to_string(),
+            }),
         }
     }
 
-    fn run_merge(&self, policy: &Policy) -> Result<u64, String> {
+    fn run_merge(&self, policy: &Policy) -> Verdict {
         if self.input.len() > limits::INPUT_BYTES {
-            return Err(format!("the input has {} bytes", self.input.len()));
+            let message = format!("the input has {} bytes", self.input.len());
+            return Verdict::wrong(Mismatch::Unusable(message));
         }
+        let known = match RecordedInput::read(&self.input) {
+            Ok(known) => known,
+            Err(error) => return Verdict::wrong(Mismatch::Unusable(format!("input: {error}"))),
+        };
         let outcome = policy.merge_whole(&self.input);
-        let known = RecordedInput::read(&self.input).map_err(|error| format!("input: {error}"))?;
-        let code = match &outcome.result {
+        let failed = match &outcome.result {
             Err(failure) => Some((failure.code, failure.to_string())),
             Ok(None) => None,
             Ok(Some(bytes)) => read_output_for(bytes, &known)
                 .err()
                 .map(|error| (if error.code == "error" { "E209" } else { error.code }, error.to_string())),
         };
-        let text = match &outcome.result {
-            Ok(Some(bytes)) => Some(String::from_utf8_lossy(bytes).into_owned()),
+        let output = match outcome.result {
+            Ok(Some(bytes)) => Some(String::from_utf8_lossy(&bytes).into_owned()),
             _ => None,
         };
-        let shown = || plain_text(text.as_deref().unwrap_or("no opinion"));
-        let good = match (&self.expect, &code, &text) {
-            (Expect::Error(expected), Some((code, _)), _) => expected == code,
-            (_, Some((_, message)), _) => return Err(message.clone()),
-            (Expect::NoOpinion, None, None) => true,
-            (Expect::Exact(expected), None, Some(text)) => compare(expected, text, same)?,
-            (Expect::Subset(expected), None, Some(text)) => compare(expected, text, within)?,
-            (Expect::Subset(expected), None, None) => expected == "{}",
+        let mismatch = self.mismatch(failed, output.as_deref()).or(match self.max_fuel {
+            Some(most) if outcome.fuel_used > most => Some(Mismatch::Fuel { used: outcome.fuel_used, most }),
+            _ => None,
+        });
+        Verdict { fuel_used: outcome.fuel_used, log: outcome.log, output, mismatch }
+    }
+
+    fn mismatch(&self, failed: Option<(&'static str, String)>, output: Option<&str>) -> Option<Mismatch> {
+        if let Some((code, message)) = failed {
+            let wanted = matches!(&self.expect, Expect::Error(expected) if expected == code);
+            return (!wanted).then(|| Mismatch::Failed { expected: self.expect.clone(), code, message });
+        }
+        let good = match (&self.expect, output) {
+            (Expect::NoOpinion, None) => true,
+            (Expect::Exact(expected), Some(got)) => compare(expected, got, same),
+            (Expect::Subset(expected), Some(got)) => compare(expected, got, within),
+            (Expect::Subset(expected), None) => expected == "{}",
             _ => false,
         };
-        if !good {
-            return Err(format!("expected {:?}, got {}", self.expect, shown()));
+        (!good).then(|| Mismatch::Output { expected: self.expect.clone(), got: output.map(str::to_owned) })
+    }
+}
+
+/// What running a vector came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verdict {
+    /// Fuel that the call took; 0 for `pp_params`.
+    pub fuel_used: u64,
+    /// What the policy logged.
+    pub log: Vec<String>,
+    /// What it answered, as it wrote it; `None` for no opinion and for a failure.
+    pub output: Option<String>,
+    /// What differs from what was expected; `None` when the vector holds.
+    pub mismatch: Option<Mismatch>,
+}
+
+impl Verdict {
+    fn wrong(mismatch: Mismatch) -> Self {
+        Self { mismatch: Some(mismatch), ..Self::default() }
+    }
+}
+
+/// What differs from what a vector expects.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mismatch {
+    /// The call failed, or its answer could not be used, and that was not expected.
+    Failed {
+        /// What was.
+        expected: Expect,
+        /// The code of the failure.
+        code: &'static str,
+        /// What happened, with its code and place.
+        message: String,
+    },
+    /// The answer is another one.
+    Output {
+        /// The one that was expected.
+        expected: Expect,
+        /// What came; `None` for no opinion.
+        got: Option<String>,
+    },
+    /// The answer is right, at too high a price.
+    Fuel {
+        /// Fuel that the call took.
+        used: u64,
+        /// Fuel that the vector allows.
+        most: u64,
+    },
+    /// The vector cannot be run.
+    Unusable(String),
+}
+
+impl fmt::Display for Expect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exact(json) => write!(f, "{}", plain_text(json)),
+            Self::Subset(json) => write!(f, "at least {}", plain_text(json)),
+            Self::Error(code) => write!(f, "a failure with {code}"),
+            Self::NoOpinion => f.write_str("no opinion"),
         }
-        match self.max_fuel {
-            Some(most) if outcome.fuel_used > most => {
-                Err(format!("took {} fuel, {most} are allowed", outcome.fuel_used))
+    }
+}
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failed { message, .. } | Self::Unusable(message) => f.write_str(message),
+            Self::Output { expected, got } => {
+                let got = got.as_deref().map_or("no opinion".to_owned(), plain_text);
+                write!(f, "expected {expected}, got {got}")
             }
-            _ => Ok(outcome.fuel_used),
+            Self::Fuel { used, most } => write!(f, "took {used} fuel, {most} are allowed"),
         }
     }
 }
@@ -172,14 +255,12 @@ fn expectation(value: &Value<'_>) -> Result<Expect, String> {
     }
 }
 
-fn compare(
-    expected: &str,
-    got: &str,
-    how: fn(&Value<'_>, &Value<'_>, usize) -> bool,
-) -> Result<bool, String> {
-    let expected = json::read(expected.as_bytes()).map_err(|error| error.to_string())?;
-    let got = json::read(got.as_bytes()).map_err(|error| error.to_string())?;
-    Ok(how(&expected, &got, 0))
+/// Both were read before: the expectation with its vector, the answer when it was found to be usable.
+fn compare(expected: &str, got: &str, how: Comparison) -> bool {
+    match (json::read(expected.as_bytes()), json::read(got.as_bytes())) {
+        (Ok(expected), Ok(got)) => how(&expected, &got, 0),
+        _ => false,
+    }
 }
 
 /// Equal, members in any order.
@@ -214,34 +295,6 @@ fn deeper(a: &Value<'_>, b: &Value<'_>, depth: usize, how: Comparison) -> bool {
     depth < json::MAX_DEPTH && how(a, b, depth + 1)
 }
 
-/// RFC 7396.
-fn merge_patch<'a>(target: Value<'a>, patch: &Value<'a>, depth: usize) -> Value<'a> {
-    let Value::Object(changes) = patch else { return patch.clone() };
-    let mut target = match target {
-        object @ Value::Object(_) => object,
-        _ => Value::Object(Vec::new()),
-    };
-    for change in changes {
-        if change.value.is_null() {
-            if let Value::Object(members) = &mut target {
-                members.retain(|member| member.name != change.name);
-            }
-        } else if depth < json::MAX_DEPTH {
-            let before = target.get(&change.name).cloned().unwrap_or(Value::Null);
-            set(&mut target, &change.name, merge_patch(before, &change.value, depth + 1));
-        }
-    }
-    target
-}
-
-fn set<'a>(object: &mut Value<'a>, name: &str, value: Value<'a>) {
-    let Value::Object(members) = object else { return };
-    match members.iter_mut().find(|member| member.name == name) {
-        Some(member) => member.value = value,
-        None => members.push(Member { name: name.to_owned().into(), value, offset: 0 }),
-    }
-}
-
 fn written(value: &Value<'_>) -> String {
     let mut out = Writer::new();
     out.value(value);
@@ -252,26 +305,9 @@ fn written(value: &Value<'_>) -> String {
 mod tests {
     use super::*;
 
-    fn patched(target: &str, patch: &str) -> String {
-        let (target, patch) = (json::read(target.as_bytes()).unwrap(), json::read(patch.as_bytes()).unwrap());
-        written(&merge_patch(target, &patch, 0))
-    }
-
-    #[test]
-    fn a_patch_does_what_rfc_7396_shows() {
-        assert_eq!(patched(r#"{"a":"b"}"#, r#"{"a":"c"}"#), r#"{"a":"c"}"#);
-        assert_eq!(patched(r#"{"a":"b"}"#, r#"{"b":"c"}"#), r#"{"a":"b","b":"c"}"#);
-        assert_eq!(patched(r#"{"a":"b","b":"c"}"#, r#"{"a":null}"#), r#"{"b":"c"}"#);
-        assert_eq!(patched(r#"{"a":{"b":"c"}}"#, r#"{"a":{"b":"d","c":null}}"#), r#"{"a":{"b":"d"}}"#);
-        assert_eq!(patched(r#"{"a":[{"b":"c"}]}"#, r#"{"a":[1]}"#), r#"{"a":[1]}"#);
-        assert_eq!(patched("[1,2]", r#"{"a":"b","c":null}"#), r#"{"a":"b"}"#);
-        assert_eq!(patched(r#"{"a":"foo"}"#, r#""bar""#), r#""bar""#);
-        assert_eq!(patched("{}", r#"{"a":{"bb":{"ccc":null}}}"#), r#"{"a":{"bb":{}}}"#);
-    }
-
     #[test]
     fn a_subset_may_leave_members_out_but_not_list_items() {
-        let check = |a: &str, b: &str| compare(a, b, within).unwrap();
+        let check = |a: &str, b: &str| compare(a, b, within);
         assert!(check(r#"{"set":{"basic":"open"}}"#, r#"{"abi":1,"set":{"note":[],"basic":"open"}}"#));
         assert!(!check(r#"{"set":{"basic":"open"}}"#, r#"{"set":{"basic":"closed"}}"#));
         assert!(!check(r#"{"a":[1]}"#, r#"{"a":[1,2]}"#));
@@ -279,7 +315,7 @@ mod tests {
 
     #[test]
     fn exact_ignores_the_order_of_members_and_nothing_else() {
-        let check = |a: &str, b: &str| compare(a, b, same).unwrap();
+        let check = |a: &str, b: &str| compare(a, b, same);
         assert!(check(r#"{"a":1,"b":[{"c":2,"d":3}]}"#, r#"{"b":[{"d":3,"c":2}],"a":1}"#));
         assert!(!check(r#"{"a":1}"#, r#"{"a":1,"b":2}"#));
         assert!(!check(r#"[1,2]"#, r#"[2,1]"#));
