@@ -29,6 +29,7 @@ mod tally;
 mod tidy;
 mod tools;
 mod wasm;
+mod zig;
 
 use clap::{Parser, Subcommand};
 use process::Result;

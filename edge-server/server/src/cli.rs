@@ -1,5 +1,9 @@
 //! The command line: what there is, what it means, and examples.
 
+mod policy;
+
+pub use policy::{Language, Policy, PolicyAction, Server};
+
 use clap::{Args, Parser, Subcommand};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -17,7 +21,8 @@ use std::path::PathBuf;
   tributary serve --domain example.com --user alice:secret --user bob:secret --data ./state
   tributary check-config /etc/tributary.toml
   tributary merge live.json --as json
-  tributary user add alice@example.com --data ./state < alice.secret"
+  tributary user add alice@example.com --data ./state < alice.secret
+  tributary policy new quiet --lang rust"
 )]
 pub struct Cli {
     /// What to do.
@@ -38,6 +43,8 @@ pub enum Command {
     Merge(Merge),
     /// Add, remove and list the users that are stored.
     User(User),
+    /// Make, check, test and measure policies, and put them in force.
+    Policy(Policy),
     /// Compile a policy from standard input under limits; the server starts this for itself.
     #[command(hide = true)]
     CompilePolicy,

@@ -1,5 +1,6 @@
 //! What each subcommand does.
 
+mod policy;
 mod remote;
 mod signals;
 mod user;
@@ -26,6 +27,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::CheckConfig(check) => check_command(&check),
         Command::Merge(merge) => merge_command(&merge),
         Command::User(user) => user_command(user.action),
+        Command::Policy(policy) => return policy::run(policy),
         Command::CompilePolicy => {
             return policy_sandbox::compile_child(policy_sandbox::CompileLimits::default());
         }

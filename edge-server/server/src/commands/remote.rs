@@ -5,46 +5,76 @@ use axum::body::Body;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{Method, Request, StatusCode, Uri};
 use serde_json::Value;
-use std::error::Error;
 use std::path::Path;
 
 /// The largest answer that is read: a page of users is far smaller.
 const ANSWER_BYTES: usize = 16 << 20;
 
-type Fault = Box<dyn Error>;
-
 /// One server.
+#[derive(Debug)]
 pub(super) struct Remote {
     server: Https,
     token: String,
 }
 
+/// Why a server did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum RemoteError {
+    /// There was no answer, or none of ours.
+    #[error("{0}")]
+    Unreached(String),
+    /// The answer is no.
+    #[error(transparent)]
+    Refused(Box<Refusal>),
+}
+
+/// What a server said instead of doing it.
+#[derive(Debug, thiserror::Error)]
+#[error("{url}: {status}: {message}\n    {fix}")]
+pub(super) struct Refusal {
+    url: Uri,
+    /// The status of the answer.
+    pub(super) status: StatusCode,
+    /// What happened.
+    pub(super) message: String,
+    /// What to do about it.
+    pub(super) fix: String,
+    /// All of the answer.
+    pub(super) body: Value,
+}
+
+/// What is sent along.
+pub(super) enum Sent<'a> {
+    Nothing,
+    Json(&'a Value),
+    Module(Vec<u8>),
+}
+
 impl Remote {
-    /// The server at `url`, with the token that `token` holds. `ca` holds the authorities to trust.
-    pub(super) fn new(url: &Uri, token: &Path, ca: Option<&Path>) -> Result<Self, Fault> {
-        let server =
-            Https::new(url, ca.unwrap_or(Path::new(AUTHORITIES))).map_err(|error| -> Fault { error })?;
-        let file = token.display().to_string();
-        let token = crate::users::first_line(&file).map_err(|error| format!("{file}: {error}"))?;
+    /// The server at `url`, with this token of its API. `ca` holds the authorities to trust.
+    pub(super) fn new(url: &Uri, token: String, ca: Option<&Path>) -> Result<Self, RemoteError> {
+        let server = Https::new(url, ca.unwrap_or(Path::new(AUTHORITIES)))
+            .map_err(|error| RemoteError::Unreached(error.to_string()))?;
         Ok(Self { server, token })
     }
 
     /// Adds a user or changes one; true when the user is new.
-    pub(super) async fn put_user(&self, aor: &str, user: &Value) -> Result<bool, Fault> {
-        let (status, _) = self.call(Method::PUT, &path_of(aor), Body::from(user.to_string())).await?;
-        Ok(status == StatusCode::CREATED)
+    pub(super) async fn put_user(&self, aor: &str, user: &Value) -> Result<bool, RemoteError> {
+        let path = format!("/users/{}", encoded(aor));
+        Ok(self.call(Method::PUT, &path, Sent::Json(user)).await?.0 == StatusCode::CREATED)
     }
 
     /// Removes a user.
-    pub(super) async fn remove_user(&self, aor: &str) -> Result<(), Fault> {
-        self.call(Method::DELETE, &path_of(aor), Body::empty()).await.map(drop)
+    pub(super) async fn remove_user(&self, aor: &str) -> Result<(), RemoteError> {
+        self.call(Method::DELETE, &format!("/users/{}", encoded(aor)), Sent::Nothing).await.map(drop)
     }
 
     /// Every user, page by page.
-    pub(super) async fn users(&self) -> Result<Vec<Value>, Fault> {
+    pub(super) async fn users(&self) -> Result<Vec<Value>, RemoteError> {
         let (mut all, mut after) = (Vec::new(), String::new());
         loop {
-            let (_, mut page) = self.call(Method::GET, &format!("?limit=1000{after}"), Body::empty()).await?;
+            let path = format!("/users?limit=1000{after}");
+            let (_, mut page) = self.call(Method::GET, &path, Sent::Nothing).await?;
             if let Some(Value::Array(users)) = page.get_mut("users").map(Value::take) {
                 all.extend(users);
             }
@@ -55,33 +85,44 @@ impl Remote {
         }
     }
 
-    /// Sends one request; `path` is what stands behind `/api/v1/users`.
-    async fn call(&self, method: Method, path: &str, body: Body) -> Result<(StatusCode, Value), Fault> {
+    /// Sends one request; `path` is what stands behind `/api/v1`.
+    pub(super) async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        sent: Sent<'_>,
+    ) -> Result<(StatusCode, Value), RemoteError> {
         let url = self.server.url();
+        let (kind, body) = match sent {
+            Sent::Nothing => ("application/json", Body::empty()),
+            Sent::Json(json) => ("application/json", Body::from(json.to_string())),
+            Sent::Module(bytes) => ("application/wasm", Body::from(bytes)),
+        };
+        let unreached = |error: &dyn std::fmt::Display| RemoteError::Unreached(error.to_string());
         let request = Request::builder()
             .method(method)
-            .uri(format!("{}/api/v1/users{path}", url.path().trim_end_matches('/')))
+            .uri(format!("{}/api/v1{path}", url.path().trim_end_matches('/')))
             .header(AUTHORIZATION, format!("Bearer {}", self.token))
-            .header(CONTENT_TYPE, "application/json")
-            .body(body)?;
+            .header(CONTENT_TYPE, kind)
+            .body(body)
+            .map_err(|error| unreached(&error))?;
         let (status, bytes) =
-            self.server.send(request, ANSWER_BYTES).await.map_err(|error| -> Fault { error })?;
-        let json = serde_json::from_slice::<Value>(&bytes).unwrap_or_default();
+            self.server.send(request, ANSWER_BYTES).await.map_err(|error| unreached(&error))?;
+        let body = serde_json::from_slice::<Value>(&bytes).unwrap_or_default();
         if status.is_success() {
-            return Ok((status, json));
+            return Ok((status, body));
         }
-        let text =
-            |name: &str| json.pointer(&format!("/error/{name}")).and_then(Value::as_str).unwrap_or_default();
-        Err(format!("{url}: {status}: {}\n    {}", text("message"), text("fix")).into())
+        let text = |name: &str| {
+            let text = body.pointer(&format!("/error/{name}")).and_then(Value::as_str);
+            text.unwrap_or_default().to_owned()
+        };
+        let (message, fix) = (text("message"), text("fix"));
+        Err(RemoteError::Refused(Box::new(Refusal { url: url.clone(), status, message, fix, body })))
     }
 }
 
-fn path_of(aor: &str) -> String {
-    format!("/{}", encoded(aor))
-}
-
 /// `text` as one segment of a path or one value of a query (RFC 3986 section 2).
-fn encoded(text: &str) -> String {
+pub(super) fn encoded(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~@:".contains(&byte);
     text.bytes()
         .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })

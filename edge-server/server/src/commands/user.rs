@@ -131,7 +131,9 @@ fn remote(place: &UserPlace) -> Result<Remote, Fault> {
     let (Some(url), Some(token)) = (&place.url, &place.token_file) else {
         return Err("give --data FOLDER, or --url URL and --token-file FILE".into());
     };
-    Remote::new(url, token, place.ca.as_deref())
+    let file = token.display().to_string();
+    let token = first_line(&file).map_err(|error| format!("{file}: {error}"))?;
+    Ok(Remote::new(url, token, place.ca.as_deref())?)
 }
 
 fn stored_line(user: &Shown) -> String {

@@ -19,6 +19,7 @@ mod hours;
 mod onward;
 mod openapi;
 mod policies;
+mod policy_command;
 mod program;
 mod reading;
 mod streams;

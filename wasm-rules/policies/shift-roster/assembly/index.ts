@@ -1,13 +1,9 @@
 // People who work in shifts: between two of them they are away, and a note says when they are back.
 
-import { Cursor } from "./json";
+import { Cursor, LIST, LIST_END, OBJECT, OBJECT_END } from "./json";
 
 const DAY: i64 = 24 * 60;
 const MINUTE_MS: i64 = 60000;
-const OBJECT = 0x7b;
-const OBJECT_END = 0x7d;
-const ARRAY = 0x5b;
-const ARRAY_END = 0x5d;
 
 class Shift {
   from: i64 = 0;
@@ -137,15 +133,15 @@ function readTime(cursor: Cursor, roster: Roster): void {
 function readParams(cursor: Cursor, roster: Roster): void {
   if (!cursor.enter(OBJECT, OBJECT_END)) return;
   do {
-    if (cursor.name() != "shifts" || cursor.peek() != ARRAY) {
+    if (cursor.name() != "shifts" || cursor.peek() != LIST) {
       cursor.skip();
       continue;
     }
-    if (!cursor.enter(ARRAY, ARRAY_END)) continue;
+    if (!cursor.enter(LIST, LIST_END)) continue;
     do {
       if (cursor.peek() == OBJECT) roster.shifts.push(readShift(cursor));
       else cursor.skip();
-    } while (cursor.more(ARRAY_END));
+    } while (cursor.more(LIST_END));
   } while (cursor.more(OBJECT_END));
 }
 
@@ -156,11 +152,11 @@ function readShift(cursor: Cursor): Shift {
     const name = cursor.name();
     if (name == "from") shift.from = cursor.integer();
     else if (name == "to") shift.to = cursor.integer();
-    else if (name == "days" && cursor.peek() == ARRAY) {
-      if (!cursor.enter(ARRAY, ARRAY_END)) continue;
+    else if (name == "days" && cursor.peek() == LIST) {
+      if (!cursor.enter(LIST, LIST_END)) continue;
       do {
         shift.days |= 1 << (cursor.integer() & 7);
-      } while (cursor.more(ARRAY_END));
+      } while (cursor.more(LIST_END));
     } else cursor.skip();
   } while (cursor.more(OBJECT_END));
   return shift;

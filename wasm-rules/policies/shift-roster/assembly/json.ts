@@ -1,6 +1,13 @@
 // As much of JSON as this policy needs: walking over members and items without building anything.
 // The host writes strict JSON, so what is not expected ends in `abort`, which fails the call.
 
+/** The bytes that values begin and end with. */
+export const OBJECT = 0x7b;
+export const OBJECT_END = 0x7d;
+export const LIST = 0x5b;
+export const LIST_END = 0x5d;
+export const STRING = 0x22;
+
 /** A place in the input. */
 export class Cursor {
   constructor(public at: usize, public end: usize) {}
@@ -39,12 +46,17 @@ export class Cursor {
 
   /** The name of a member, and behind its colon. */
   name(): string {
-    this.expect(0x22);
-    const start = this.at;
-    this.skipString();
-    const name = String.UTF8.decodeUnsafe(start, this.at - 1 - start);
+    const name = this.string();
     this.expect(0x3a);
     return name;
+  }
+
+  /** A string as it is written: escapes are left alone. */
+  string(): string {
+    this.expect(STRING);
+    const start = this.at;
+    this.skipString();
+    return String.UTF8.decodeUnsafe(start, this.at - 1 - start);
   }
 
   integer(): i64 {

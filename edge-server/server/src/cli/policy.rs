@@ -1,0 +1,308 @@
+//! The command line of `tributary policy`.
+
+use clap::{Args, Subcommand};
+use std::path::PathBuf;
+
+/// Options of `policy`.
+#[derive(Debug, Args)]
+#[command(after_help = after_help())]
+pub struct Policy {
+    /// Write the answer as one JSON value to standard output, for programs.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// What to do.
+    #[command(subcommand)]
+    pub action: PolicyAction,
+}
+
+fn after_help() -> String {
+    let mut out = "Examples, from nothing to a policy in force:
+  tributary policy new quiet --lang rust
+  cd quiet
+  tributary policy build
+  tributary policy test
+  tributary policy push
+  tributary policy assign quiet --to domain:example.com
+
+Colours are for terminals: not in a pipe, and not where NO_COLOR is set.
+
+Exit codes:
+"
+    .to_owned();
+    for (exit, meaning) in policy_workbench::EXITS {
+        out.push_str(&format!("  {}  {meaning}\n", exit as u8));
+    }
+    out
+}
+
+/// What `policy` does.
+#[derive(Debug, Subcommand)]
+pub enum PolicyAction {
+    /// Make a project that works as it is: source, manifest, vectors, README.
+    #[command(after_help = "Examples:
+  tributary policy new quiet
+  tributary policy new quiet --lang zig --folder policies/quiet")]
+    New {
+        /// What the policy is called: lower-case letters, digits and `-`.
+        #[arg(value_name = "NAME")]
+        name: String,
+        /// What it is written in.
+        #[arg(long, value_name = "LANGUAGE", default_value = "rust")]
+        lang: Language,
+        /// Where to make it, instead of a folder of its name here.
+        #[arg(long, value_name = "FOLDER")]
+        folder: Option<PathBuf>,
+    },
+    /// Build a project into build/NAME.wasm with its language's compiler, and check the module.
+    #[command(
+        after_help = "The language is told by the source: src/lib.rs, assembly/policy.ts, policy.c or policy.zig. \
+The manifest in policy.json is laid into the module; in Rust the SDK does that.
+
+Examples:
+  tributary policy build
+  tributary policy build policies/quiet --json"
+    )]
+    Build {
+        /// The project.
+        #[arg(value_name = "FOLDER", default_value = ".")]
+        folder: PathBuf,
+    },
+    /// Find everything that an upload would find: in the file, in the compile, in a dry run.
+    #[command(after_help = "Examples:
+  tributary policy check build/quiet.wasm
+  tributary policy check --json build/quiet.wasm | jq -r '.errors[].code'")]
+    Check {
+        /// A module, or the folder of a project.
+        #[arg(value_name = "POLICY", default_value = ".")]
+        policy: PathBuf,
+        /// Allow what a policy of the operator's own may be: up to 2 MiB.
+        #[arg(long)]
+        operator: bool,
+    },
+    /// Call a policy once and show what it answers, and what watchers get.
+    #[command(
+        after_help = "INPUT is an input of pp_merge, a test vector, or a live set that `capture` wrote; without it, \
+three devices that disagree. With a live set, what watchers get is shown as well.
+
+Examples:
+  tributary policy run quiet.wasm
+  tributary policy run quiet.wasm alice.json --params '{\"until\": 1080}'
+  tributary policy run quiet.wasm input.json --patch '{\"now_ms\": 1795225680000}' --save vectors/late.json"
+    )]
+    Run {
+        /// A module, or the folder of a project.
+        #[arg(value_name = "POLICY")]
+        policy: PathBuf,
+        /// What to call it with; - is standard input.
+        #[arg(value_name = "INPUT")]
+        input: Option<PathBuf>,
+        /// The parameters, as JSON or in a file.
+        #[arg(long, value_name = "JSON|FILE")]
+        params: Option<String>,
+        /// A JSON merge patch of the input (RFC 7396).
+        #[arg(long, value_name = "JSON")]
+        patch: Option<String>,
+        /// Write a test vector that expects this answer.
+        #[arg(long, value_name = "FILE")]
+        save: Option<PathBuf>,
+    },
+    /// Run test vectors, and show the lines that differ.
+    #[command(after_help = "Without VECTOR, all of the folder `vectors` of the project.
+
+Examples:
+  tributary policy test
+  tributary policy test quiet.wasm vectors/late.json captures/")]
+    Test {
+        /// A module, or the folder of a project.
+        #[arg(value_name = "POLICY", default_value = ".")]
+        policy: PathBuf,
+        /// Vectors, or folders of them.
+        #[arg(value_name = "VECTOR")]
+        vectors: Vec<PathBuf>,
+    },
+    /// Measure fuel and time of a call, and how a merge with the policy compares to the built-in one.
+    #[command(after_help = "Examples:
+  tributary policy bench
+  tributary policy bench --json quiet.wasm --seconds 5 | jq .ratio_milli")]
+    Bench {
+        /// A module, or the folder of a project.
+        #[arg(value_name = "POLICY", default_value = ".")]
+        policy: PathBuf,
+        /// Vectors to measure besides the built-in samples, or folders of them.
+        #[arg(value_name = "VECTOR")]
+        vectors: Vec<PathBuf>,
+        /// How long to measure.
+        #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=600))]
+        seconds: u64,
+    },
+    /// Try made-up inputs; one that makes the policy fail is made small and kept as a test vector.
+    #[command(after_help = "The parameters are {} and those of the project's vectors.
+
+Examples:
+  tributary policy fuzz
+  tributary policy fuzz quiet.wasm --seconds 60 --save vectors
+  tributary policy fuzz quiet.wasm --seed 7 --runs 1000")]
+    Fuzz {
+        /// A module, or the folder of a project.
+        #[arg(value_name = "POLICY", default_value = ".")]
+        policy: PathBuf,
+        /// How many inputs; 10000 if no time is given either.
+        #[arg(long, value_name = "N")]
+        runs: Option<u64>,
+        /// How long.
+        #[arg(long, value_name = "N")]
+        seconds: Option<u64>,
+        /// Where the sequence of inputs begins: the same seed makes the same inputs.
+        #[arg(long, value_name = "N", default_value_t = 1)]
+        seed: u64,
+        /// Where to keep the inputs that make the policy fail.
+        #[arg(long, value_name = "FOLDER")]
+        save: Option<PathBuf>,
+    },
+    /// Say what a policy would change on recorded states: "would change 14 of 200".
+    #[command(after_help = "Examples:
+  tributary policy replay quiet.wasm captures/
+  tributary policy replay new.wasm captures/ --against old.wasm")]
+    Replay {
+        /// A module, or the folder of a project.
+        #[arg(value_name = "POLICY")]
+        policy: PathBuf,
+        /// Live sets that `capture` wrote, inputs, or folders of them.
+        #[arg(value_name = "STATE", required = true)]
+        states: Vec<PathBuf>,
+        /// Another policy to compare with; the built-in merge without it.
+        #[arg(long, value_name = "POLICY")]
+        against: Option<PathBuf>,
+        /// The parameters, as JSON or in a file.
+        #[arg(long, value_name = "JSON|FILE")]
+        params: Option<String>,
+    },
+    /// Sign a module with an Ed25519 key: the signature goes beside it, into POLICY.sig.
+    #[command(
+        after_help = "The signature is of the file's bytes (RFC 8032), written in base64url. A key and its public half:
+  openssl genpkey -algorithm ed25519 -out author.key
+  openssl pkey -in author.key -pubout -out author.pub
+
+Examples:
+  tributary policy sign quiet.wasm --key author.key"
+    )]
+    Sign {
+        /// A module, or the folder of a project.
+        #[arg(value_name = "POLICY")]
+        policy: PathBuf,
+        /// The private key (PKCS #8, PEM).
+        #[arg(long, value_name = "FILE")]
+        key: PathBuf,
+    },
+    /// Upload a policy to a server: checked, compiled and tried there, and not in force yet.
+    #[command(after_help = "Examples:
+  tributary policy push quiet.wasm
+  tributary policy push quiet.wasm --name quiet-2 --url https://sip.example.com --token-file api-token")]
+    Push {
+        /// A module, or the folder of a project.
+        #[arg(value_name = "POLICY", default_value = ".")]
+        policy: PathBuf,
+        /// What the server shall call it, instead of its manifest's name.
+        #[arg(long, value_name = "NAME")]
+        name: Option<String>,
+        /// The server.
+        #[command(flatten)]
+        server: Server,
+    },
+    /// Put a policy, or a built-in merge, in force for a domain or a user.
+    #[command(after_help = "Examples:
+  tributary policy assign quiet --to domain:example.com
+  tributary policy assign shift-roster --to user:sip:alice@example.com --params roster.json
+  tributary policy assign --built-in newest --to domain:example.com")]
+    Assign {
+        /// The policy's name on the server, or the beginning of its id.
+        #[arg(value_name = "NAME|ID", required_unless_present = "built_in", conflicts_with = "built_in")]
+        policy: Option<String>,
+        /// A built-in merge instead: compose, union, newest or most-available.
+        #[arg(long, value_name = "NAME", conflicts_with = "params")]
+        built_in: Option<String>,
+        /// For whom: domain:NAME or user:ADDRESS.
+        #[arg(long, value_name = "SCOPE")]
+        to: String,
+        /// The parameters, as JSON or in a file.
+        #[arg(long, value_name = "JSON|FILE")]
+        params: Option<String>,
+        /// The server.
+        #[command(flatten)]
+        server: Server,
+    },
+    /// Put back in force what was in force before.
+    #[command(after_help = "Examples:
+  tributary policy rollback domain:example.com")]
+    Rollback {
+        /// Where: domain:NAME or user:ADDRESS.
+        #[arg(value_name = "SCOPE")]
+        scope: String,
+        /// The server.
+        #[command(flatten)]
+        server: Server,
+    },
+    /// Show the policies of a server, what each has done, and what is in force where.
+    #[command(after_help = "Examples:
+  tributary policy status
+  tributary policy status --json | jq '.policies[] | select(.figures.failures > 0)'")]
+    Status {
+        /// The server.
+        #[command(flatten)]
+        server: Server,
+    },
+    /// Show what watchers of somebody get, and where each value comes from.
+    #[command(after_help = "Examples:
+  tributary policy explain alice@example.com")]
+    Explain {
+        /// Whose presence.
+        #[arg(value_name = "ADDRESS")]
+        address: String,
+        /// The server.
+        #[command(flatten)]
+        server: Server,
+    },
+    /// Write somebody's live set into a file, for `run` and `replay`. It holds personal data.
+    #[command(after_help = "Examples:
+  tributary policy capture alice@example.com --out alice.json
+  tributary policy capture alice@example.com | tributary policy run quiet.wasm -")]
+    Capture {
+        /// Whose.
+        #[arg(value_name = "ADDRESS")]
+        address: String,
+        /// Where to write it; standard output without it. Only its owner may read the file.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        /// The server.
+        #[command(flatten)]
+        server: Server,
+    },
+}
+
+/// A running server and how it knows us.
+#[derive(Debug, Args)]
+pub struct Server {
+    /// The server's URL; `http:` on this machine only.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
+    pub url: http::Uri,
+    /// A file whose first line is the token of the server's API; without it, the variable
+    /// TRIBUTARY_API_TOKEN, or what a demonstration on this machine tells.
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+    /// The authorities to trust for https (PEM), instead of this system's.
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
+}
+
+/// What `new` makes projects in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Language {
+    /// Rust, with the SDK.
+    Rust,
+    /// AssemblyScript, which looks like TypeScript.
+    Assemblyscript,
+    /// C, without a library.
+    C,
+    /// Zig, without a library.
+    Zig,
+}

@@ -1,0 +1,307 @@
+//! The commands that ask a running server.
+
+use super::Done;
+use crate::cli::{PolicyAction, Server};
+use crate::commands::remote::{Refusal, Remote, RemoteError, Sent, encoded};
+use crate::https::{AUTHORITIES, Https};
+use axum::body::Body;
+use http::{Method, Request, StatusCode};
+use merge_core::json::{Writer, read};
+use policy_workbench::{Answer, Exit, Paint, Problem, module_bytes, params_of};
+use serde_json::{Value, json};
+use std::path::Path;
+
+/// The variable that holds the token; a server reads it as api.token.
+const TOKEN: &str = "TRIBUTARY_API_TOKEN";
+
+/// The largest description of a demonstration that is read.
+const DEMO_BYTES: usize = 64 << 10;
+
+/// What a server answered, in its own JSON, and how it reads.
+struct Told {
+    body: Value,
+    good: bool,
+    text: fn(&Value, Paint) -> String,
+}
+
+impl Answer for Told {
+    fn is_good(&self) -> bool {
+        self.good
+    }
+
+    fn text(&self, paint: Paint) -> String {
+        (self.text)(&self.body, paint)
+    }
+
+    fn write_json(&self, out: &mut Writer) {
+        let text = self.body.to_string();
+        match read(text.as_bytes()) {
+            Ok(value) => out.value(&value),
+            Err(_) => out.string(&text),
+        }
+    }
+}
+
+/// Does what is asked for on the server.
+pub(super) fn act(action: PolicyAction) -> Done {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Problem::tool(error.to_string(), "see what the system is short of"))?;
+    runtime.block_on(async {
+        match action {
+            PolicyAction::Push { policy, name, server } => push(&policy, name.as_deref(), &server).await,
+            PolicyAction::Assign { policy, built_in, to, params, server } => {
+                let remote = open(&server).await?;
+                let assignment = match (policy, built_in) {
+                    (Some(policy), _) => {
+                        let id = id_of(&remote, &policy).await?;
+                        let params = params.as_deref().map(params_of).transpose()?;
+                        let params = params.as_deref().unwrap_or("{}");
+                        json!({"policy": id, "params": serde_json::from_str::<Value>(params).unwrap_or_default()})
+                    }
+                    (None, built_in) => json!({"built_in": built_in}),
+                };
+                let path = format!("/assignments/{}", encoded(&to));
+                told(remote.call(Method::PUT, &path, Sent::Json(&assignment)).await, in_force)
+            }
+            PolicyAction::Rollback { scope, server } => {
+                let path = format!("/assignments/{}/rollback", encoded(&scope));
+                told(open(&server).await?.call(Method::POST, &path, Sent::Nothing).await, in_force)
+            }
+            PolicyAction::Status { server } => {
+                told(open(&server).await?.call(Method::GET, "/policies", Sent::Nothing).await, status)
+            }
+            PolicyAction::Explain { address, server } => {
+                let path = format!("/presentities/{}", encoded(&address));
+                told(open(&server).await?.call(Method::GET, &path, Sent::Nothing).await, explanation)
+            }
+            PolicyAction::Capture { address, out, server } => {
+                let path = format!("/presentities/{}/live", encoded(&address));
+                let remote = open(&server).await?;
+                let (_, live) = remote.call(Method::GET, &path, Sent::Nothing).await.map_err(problem)?;
+                let Some(file) = out else {
+                    return answer(live, true, |live, _| format!("{live}\n"));
+                };
+                private(&file, &live.to_string())?;
+                let body = json!({"ok": true, "file": file.display().to_string()});
+                answer(body, true, |body, _| format!("{} was written\n", word(body, "/file")))
+            }
+            // The others are done here.
+            _ => Err(Problem::usage("this command asks no server", "see tributary policy --help")),
+        }
+    })
+}
+
+async fn push(policy: &Path, name: Option<&str>, server: &Server) -> Done {
+    let (_, bytes) = module_bytes(policy)?;
+    let path = match name {
+        Some(name) => format!("/policies?name={}", encoded(name)),
+        None => "/policies".to_owned(),
+    };
+    match open(server).await?.call(Method::POST, &path, Sent::Module(bytes)).await {
+        Ok((_, body)) => answer(body, true, pushed),
+        // What is wrong with a policy is an answer, with the report beside it.
+        Err(RemoteError::Refused(refusal)) if refusal.body.get("report").is_some() => {
+            answer(refusal.body, false, refused)
+        }
+        Err(error) => Err(problem(error)),
+    }
+}
+
+/// The server, with the token from the file, from the variable, or from a demonstration on this machine.
+async fn open(server: &Server) -> Result<Remote, Problem> {
+    let unreached = |message: String| Problem {
+        exit: Exit::Server,
+        message,
+        fix: "see that the server runs, and that --url is its address".to_owned(),
+    };
+    let token = match &server.token_file {
+        Some(file) => crate::users::first_line(&file.display().to_string()).map_err(|error| {
+            Problem::usage(format!("{}: {error}", file.display()), "name the server's api-token file")
+        })?,
+        None => match std::env::var(TOKEN) {
+            Ok(token) => token,
+            Err(_) => demo_token(server).await.ok_or_else(|| {
+                Problem::usage(
+                    format!("there is no token for {}", server.url),
+                    format!("give --token-file (DATA/api-token), or set {TOKEN}"),
+                )
+            })?,
+        },
+    };
+    Remote::new(&server.url, token, server.ca.as_deref()).map_err(|error| unreached(error.to_string()))
+}
+
+/// A demonstration tells everybody on its machine what its token is.
+async fn demo_token(server: &Server) -> Option<String> {
+    let is_here = server.url.authority().is_some_and(|at| crate::transport::is_loopback_name(at.as_str()));
+    if !is_here {
+        return None;
+    }
+    let server = Https::new(&server.url, server.ca.as_deref().unwrap_or(Path::new(AUTHORITIES))).ok()?;
+    let request = Request::get("/demo.json").body(Body::empty()).ok()?;
+    let (status, body) = server.send(request, DEMO_BYTES).await.ok()?;
+    let demo: Value = serde_json::from_slice(&body).ok().filter(|_| status == StatusCode::OK)?;
+    demo.get("api_token").and_then(Value::as_str).map(str::to_owned)
+}
+
+/// The id of the policy of this name, or whose id begins so.
+async fn id_of(remote: &Remote, wanted: &str) -> Result<String, Problem> {
+    let (_, body) = remote.call(Method::GET, "/policies", Sent::Nothing).await.map_err(problem)?;
+    let policies = list(&body, "/policies");
+    let ids = |fits: &dyn Fn(&Value) -> bool| -> Vec<String> {
+        policies.iter().filter(|policy| fits(policy)).map(|policy| word(policy, "/id")).collect()
+    };
+    let named = ids(&|policy| word(policy, "/name") == wanted);
+    let begun = ids(&|policy| word(policy, "/id").starts_with(wanted));
+    match (named.first(), begun.as_slice()) {
+        (Some(id), _) => Ok(id.clone()),
+        (None, [id]) => Ok(id.clone()),
+        (None, found) => Err(Problem {
+            exit: Exit::Bad,
+            message: match found.len() {
+                0 => format!("the server has no policy {wanted}"),
+                n => format!("{n} ids begin with {wanted}"),
+            },
+            fix: "see what is there with: tributary policy status".to_owned(),
+        }),
+    }
+}
+
+fn told(done: Result<(StatusCode, Value), RemoteError>, text: fn(&Value, Paint) -> String) -> Done {
+    answer(done.map_err(problem)?.1, true, text)
+}
+
+fn answer(body: Value, good: bool, text: fn(&Value, Paint) -> String) -> Done {
+    Ok(Box::new(Told { body, good, text }))
+}
+
+/// A refusal in the server's own words.
+fn problem(error: RemoteError) -> Problem {
+    match error {
+        RemoteError::Unreached(message) => Problem {
+            exit: Exit::Server,
+            message,
+            fix: "see that the server runs, and that --url is its address".to_owned(),
+        },
+        RemoteError::Refused(refusal) => {
+            let Refusal { status, message, fix, .. } = *refusal;
+            let closed = matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
+            let message = if message.is_empty() { format!("the server answered {status}") } else { message };
+            Problem { exit: if closed { Exit::Server } else { Exit::Bad }, message, fix }
+        }
+    }
+}
+
+/// A file that nobody else may read: a live set holds personal data.
+fn private(file: &Path, text: &str) -> Result<(), Problem> {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let opened = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(file);
+    opened.and_then(|mut file| file.write_all(text.as_bytes())).map_err(|error| {
+        Problem::usage(format!("{}: {error}", file.display()), "name a place that can be written")
+    })
+}
+
+fn list<'v>(value: &'v Value, place: &str) -> &'v [Value] {
+    value.pointer(place).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
+
+/// A text as it can be shown: what stands in it came from devices and policies.
+fn word(value: &Value, place: &str) -> String {
+    match value.pointer(place) {
+        Some(Value::String(text)) => policy_sandbox::plain_text(text),
+        None | Some(Value::Null) => "-".to_owned(),
+        Some(other) => policy_sandbox::plain_text(&other.to_string()),
+    }
+}
+
+fn short(id: &str) -> &str {
+    id.get(..12).unwrap_or(id)
+}
+
+fn pushed(body: &Value, paint: Paint) -> String {
+    let mut out = format!("{} is uploaded as {}\n", word(body, "/name"), paint.good(&word(body, "/id")));
+    findings(&mut out, body, "/report/warnings", |code| paint.warn(code));
+    out.push_str(&paint.dim("not in force yet: tributary policy assign NAME --to domain:DOMAIN\n"));
+    out
+}
+
+fn refused(body: &Value, paint: Paint) -> String {
+    let mut out = format!("{}\n", paint.bad(&word(body, "/error/message")));
+    findings(&mut out, body, "/report/errors", |code| paint.bad(code));
+    findings(&mut out, body, "/report/warnings", |code| paint.warn(code));
+    out
+}
+
+fn findings(out: &mut String, body: &Value, place: &str, painted: impl Fn(&str) -> String) {
+    for finding in list(body, place) {
+        let (code, at) = (painted(&word(finding, "/code")), word(finding, "/place"));
+        let (message, fix) = (word(finding, "/message"), word(finding, "/fix"));
+        out.push_str(&format!("  {code} {at}: {message}\n       fix: {fix}\n"));
+    }
+}
+
+fn generation(of: &Value) -> String {
+    let what = match of.pointer("/policy/name") {
+        Some(Value::String(_)) => format!("{} {}", word(of, "/policy/name"), short(&word(of, "/policy/id"))),
+        _ if of.pointer("/built_in").is_some_and(Value::is_string) => {
+            format!("the built-in merge {}", word(of, "/built_in"))
+        }
+        _ => "nothing of its own".to_owned(),
+    };
+    let params = word(of, "/params");
+    let params = if params == "{}" || params == "-" { String::new() } else { format!(" with {params}") };
+    format!("{what}{params} (generation {})", word(of, "/generation"))
+}
+
+fn in_force(body: &Value, paint: Paint) -> String {
+    let generation = body.get("in_force").map(generation).unwrap_or_default();
+    format!("{}: {} is in force\n", word(body, "/scope"), paint.good(&generation))
+}
+
+fn status(body: &Value, paint: Paint) -> String {
+    let mut out = String::new();
+    for policy in list(body, "/policies") {
+        let figure = |name: &str| word(policy, &format!("/figures/{name}"));
+        let failures = format!("{} failures", figure("failures"));
+        out.push_str(&format!(
+            "{} {} {}: {} calls, {} answers, {} without opinion, {}\n",
+            word(policy, "/name"),
+            paint.dim(short(&word(policy, "/id"))),
+            word(policy, "/source"),
+            figure("calls"),
+            figure("outputs"),
+            figure("no_opinion"),
+            if failures == "0 failures" { failures } else { paint.bad(&failures) },
+        ));
+        if policy.pointer("/figures/last_failure").is_some_and(Value::is_object) {
+            let (code, message) = (figure("last_failure/code"), figure("last_failure/message"));
+            out.push_str(&format!("  last: {} {message}\n", paint.bad(&code)));
+        }
+    }
+    for assigned in list(body, "/assignments") {
+        let generation = assigned.get("in_force").map_or("nothing".to_owned(), generation);
+        out.push_str(&format!("{}: {generation}\n", word(assigned, "/scope")));
+    }
+    if list(body, "/assignments").is_empty() {
+        out.push_str("nothing is assigned: the built-in merge is in force everywhere\n");
+    }
+    out
+}
+
+fn explanation(body: &Value, paint: Paint) -> String {
+    let mut out = format!("{}: ", word(body, "/aor"));
+    out.push_str(&match body.pointer("/policy/name") {
+        Some(Value::String(_)) => {
+            let (name, id) = (word(body, "/policy/name"), word(body, "/policy/id"));
+            format!("{name} {} (generation {})\n", short(&id), word(body, "/policy/generation"))
+        }
+        _ => "the built-in merge\n".to_owned(),
+    });
+    for entry in list(body, "/explanation/entries") {
+        out.push_str(&format!("  {} {}\n", paint.dim(&word(entry, "/path")), word(entry, "/reason")));
+    }
+    out
+}
