@@ -7,6 +7,7 @@ use std::hint::black_box;
 
 use bytes::Bytes;
 use gungraun::{library_benchmark, library_benchmark_group, main};
+use tributary_sip::transaction::{FlowId, Hop, Transport, stamp};
 use tributary_sip::{DigestServer, Ha1, Message};
 
 mod work;
@@ -58,8 +59,19 @@ fn check_digest(given: (DigestServer, Ha1, String)) -> bool {
     work::check_digest(&given.0, &given.1, black_box(&given.2))
 }
 
+fn in_a_datagram() -> (Message, Hop) {
+    let peer = "192.0.2.77:40000".parse().expect("an address");
+    (work::read(&register()), Hop { flow: FlowId(1), transport: Transport::Udp, peer })
+}
+
+#[library_benchmark]
+#[bench::register(in_a_datagram())]
+fn stamp_via(given: (Message, Hop)) -> Option<Message> {
+    stamp(black_box(&given.0), &given.1)
+}
+
 library_benchmark_group!(
     name = messages;
-    benchmarks = read, read_with_typed_headers, read_rsip, write_notify, check_digest
+    benchmarks = read, read_with_typed_headers, read_rsip, write_notify, check_digest, stamp_via
 );
 main!(library_benchmark_groups = messages);

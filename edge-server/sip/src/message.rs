@@ -1,6 +1,7 @@
 //! A message and the index of its headers.
 
 use core::fmt;
+use core::ops::Range;
 
 use bytes::Bytes;
 
@@ -118,6 +119,22 @@ impl Message {
     /// The heap that the message holds: its index, without the shared octets.
     pub fn index_size(&self) -> usize {
         self.lines.capacity() * size_of::<Line>()
+    }
+
+    /// The message with `text` for a part of one header's value; what follows moves. `text` has no line end.
+    pub(crate) fn replaced(&self, part: Range<usize>, text: &str) -> Option<Message> {
+        let raw = [self.raw.get(..part.start)?, text.as_bytes(), self.raw.get(part.end..)?].concat();
+        u32::try_from(raw.len()).ok()?;
+        let moved = |at: usize| if at < part.end { at } else { at - part.len() + text.len() };
+        let span = |span: Span| Span::new(moved(span.range().start), moved(span.range().end));
+        let start = match self.start {
+            Start::Request { method, uri } => Start::Request { method: span(method), uri: span(uri) },
+            Start::Response { status, reason } => Start::Response { status, reason: span(reason) },
+            Start::Unreadable => Start::Unreadable,
+        };
+        let line = |line: &Line| Line { value: span(line.value), name_at: span(line.spelt()).at, ..*line };
+        let lines = self.lines.iter().map(line).collect();
+        Some(Message { raw: raw.into(), start, lines, body: span(self.body) })
     }
 
     /// Text of the head. The reader has checked it for UTF-8; what the lenient reader left

@@ -4,6 +4,7 @@
 use bytes::Bytes;
 use exhaust::{exhaust, forward};
 use proptest::prelude::*;
+use tributary_sip::transaction::{FlowId, Hop, Transport, stamp};
 use tributary_sip::{
     Accept, Aor, Challenge, Credentials, Event, Limits, MediaType, Message, Method, Name, NameAddr, Params,
     RequestBuilder, ResponseBuilder, SipDate, Status, SubscriptionState, Uri, Via, params,
@@ -18,6 +19,11 @@ fn seeds() -> Vec<Vec<u8>> {
     files.retain(|path| path.extension().is_some_and(|extension| extension == "dat"));
     files.sort();
     files.iter().map(|path| std::fs::read(path).unwrap()).collect()
+}
+
+/// Another address than any in the torture set.
+fn came_from() -> Hop {
+    Hop { flow: FlowId(1), transport: Transport::Udp, peer: "[2001:db8::77]:40000".parse().unwrap() }
 }
 
 /// One small change to a message.
@@ -112,6 +118,13 @@ proptest! {
                 // What was read is stable: reading it again gives the same.
                 let again = Message::parse(m.raw().clone()).unwrap();
                 prop_assert!(again.lines().eq(m.lines()));
+                // What a server writes into the top Via moves what follows and changes nothing of it.
+                if let Some(stamped) = stamp(&m, &came_from()) {
+                    let again = Message::parse(stamped.raw().clone()).unwrap();
+                    prop_assert!(again.lines().eq(stamped.lines()));
+                    prop_assert_eq!((again.method(), again.uri()), (stamped.method(), stamped.uri()));
+                    prop_assert_eq!((again.body(), m.body()), (stamped.body(), stamped.body()));
+                }
                 // What could be read can be answered, and the answer read.
                 if m.is_request() {
                     let answer = ResponseBuilder::new(&m, Status::OK).to_tag("t").build();

@@ -4,8 +4,6 @@
 use std::fmt::{self, Write};
 use std::net::{IpAddr, SocketAddr};
 
-use bytes::Bytes;
-
 use super::hop::{Hop, Transport};
 use crate::lex::Lex;
 use crate::message::Message;
@@ -48,11 +46,7 @@ pub fn stamp(request: &Message, from: &Hop) -> Option<Message> {
         let _ = write!(text, ";rport={}", source.port());
     }
     let line = request.lines.iter().find(|line| line.name == Name::Via)?.value.range();
-    let raw = request.raw();
-    let parts = [raw.get(..line.start)?, text.as_bytes(), raw.get(line.start + end..)?];
-    let stamped = Bytes::from(parts.concat());
-    // Near the limit of a head there may be no room; the answer then goes where the request came from.
-    Message::parse(stamped).ok()
+    request.replaced(line.start..line.start + end, &text)
 }
 
 /// Where an answer goes that has this Via on top, if not back over the connection (RFC 3261
