@@ -150,6 +150,7 @@ impl Shard {
             proxied: self.proxy.len(),
             devices: self.flows.devices(),
             timers: self.wheel.len(),
+            fired: self.fired.with(self.transactions.fired()),
         }
     }
 

@@ -121,6 +121,20 @@ pub enum Event {
         /// Why, where the status is a refusal; no words of the peer's.
         detail: Option<&'static str>,
     },
+    /// The caller was told how it stands with a request that was forwarded: a provisional response.
+    Provisional {
+        /// Of the request.
+        method: &'static str,
+        /// 101 to 199.
+        status: u16,
+    },
+    /// A response came to a request that was forwarded.
+    Answered {
+        /// Of the request.
+        method: &'static str,
+        /// Any.
+        status: u16,
+    },
     /// A request was forwarded; when it is answered, [`Request`](Self::Request) says how.
     Forwarded {
         /// `INVITE`, or `other` for methods that are not known.

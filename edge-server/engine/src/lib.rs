@@ -49,6 +49,7 @@ mod answer;
 mod auth;
 pub mod egress;
 mod evaluate;
+mod fired;
 mod flows;
 mod hashing;
 mod notify;
@@ -72,6 +73,7 @@ pub use config::{
 };
 pub use effect::{Effect, Effects, Event, PublicationEnd, StoreOp, SubscriptionEnd};
 pub use egress::{Egress, Peer};
+pub use fired::Fired;
 pub use input::{Flow, FlowDevice, Input, Notice, Scope, Standing};
 pub use limits::Limits;
 pub use lockout::Lockout;

@@ -113,8 +113,8 @@ limits! {
     path_bytes = 1024 "bytes" => "400 to the REGISTER";
     /// Length of the headers that are kept with one binding.
     header_bytes = 1024 "bytes" => "none; headers that do not fit are not kept";
-    /// Length of one Contact URI that is stored.
-    contact_bytes = 512 "bytes" => "400 to the REGISTER or SUBSCRIBE";
+    /// Length of one Contact with its parameters, and of an epid, that is stored.
+    contact_bytes = 512 "bytes" => "400 to the REGISTER";
 }
 
 #[cfg(test)]

@@ -59,6 +59,8 @@ struct State {
     keyed: Keyed,
     failures: Memory,
     known: Memory,
+    /// Whether something had to be forgotten that was not over.
+    forgot: bool,
 }
 
 impl Lockout {
@@ -70,6 +72,7 @@ impl Lockout {
             keyed: Keyed::new(seed[0], seed[1]),
             failures: memory(rules.lock_ms),
             known: memory(rules.known_ms),
+            forgot: false,
         };
         Self { rules, state: Mutex::new(state) }
     }
@@ -94,8 +97,9 @@ impl Lockout {
         let mut state = self.state();
         let (here, everywhere) = state.names(account, address);
         let known = state.known.find(here, now).is_some();
-        let locked_here = state.failures.count(here, self.rules.per_address, now);
-        let locked = state.failures.count(everywhere, self.rules.per_account, now);
+        let (locked_here, first) = state.failures.count(here, self.rules.per_address, now);
+        let (locked, second) = state.failures.count(everywhere, self.rules.per_account, now);
+        state.forgot |= first || second;
         match (locked, locked_here && !known) {
             (true, _) => Some(Locked::Everywhere),
             (false, true) => Some(Locked::Here),
@@ -108,7 +112,12 @@ impl Lockout {
         let mut state = self.state();
         let (here, _) = state.names(account, address);
         state.failures.forget(here);
-        state.known.put(Entry { name: here, count: 1, at: now }, now);
+        state.forgot |= state.known.put(Entry { name: here, count: 1, at: now }, now);
+    }
+
+    /// Whether there was no room lately, and something was forgotten before its time.
+    pub fn has_forgotten(&self) -> bool {
+        std::mem::take(&mut self.state().forgot)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -187,28 +196,28 @@ impl Memory {
         }
     }
 
-    /// Counts one more; true when that made it enough.
-    fn count(&mut self, name: u64, enough: u32, now: Millis) -> bool {
+    /// Counts one more: whether that made it enough, and whether another was forgotten for it.
+    fn count(&mut self, name: u64, enough: u32, now: Millis) -> (bool, bool) {
         let mut entry = self.find(name, now).unwrap_or(Entry { name, count: 0, at: now });
         entry.count = entry.count.saturating_add(1);
         let is_enough = enough > 0 && entry.count == enough;
         if is_enough {
             entry.at = now;
         }
-        self.put(entry, now);
-        is_enough
+        (is_enough, self.put(entry, now))
     }
 
-    fn put(&mut self, entry: Entry, now: Millis) {
+    /// Whether another was forgotten for it that was not over.
+    fn put(&mut self, entry: Entry, now: Millis) -> bool {
         let victim = self.place(entry.name).or_else(|| {
             self.set(entry.name).min_by_key(|&at| {
                 let old = &self.entries[at];
                 (!self.is_over(old, now), old.count, old.at)
             })
         });
-        if let Some(at) = victim {
-            self.entries[at] = entry;
-        }
+        let Some(at) = victim else { return false };
+        let old = std::mem::replace(&mut self.entries[at], entry);
+        old.name != entry.name && !self.is_over(&old, now)
     }
 }
 
@@ -302,6 +311,8 @@ mod tests {
         }
         assert!(lockout.locked("alice", address(1), Millis(2)).is_some());
         assert_eq!(lockout.state().failures.entries.len(), 64);
+        assert!(lockout.has_forgotten(), "somebody");
+        assert!(!lockout.has_forgotten(), "and nobody since");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Questions of the HTTP API, and their answers. JSON in them is written by merge-core, so that the
 //! API, the page and the policies see one form.
 
+use crate::fired::Fired;
 use std::sync::Arc;
 
 /// A question.
@@ -174,6 +175,8 @@ pub struct Counts {
     pub proxied: usize,
     /// Watching devices whose newest connection is remembered.
     pub devices: usize,
-    /// Timers that are set.
+    /// Timers that are set, but those of transactions.
     pub timers: usize,
+    /// Timers that have run out.
+    pub fired: Fired,
 }

@@ -132,6 +132,11 @@ impl<K: Eq + Hash, S: BuildHasher> Buckets<K, S> {
         self.table.entry(key).or_default()
     }
 
+    /// Whether there was no room for who has just taken one, who shares what is left with others.
+    pub fn shares(&self, key: &K) -> bool {
+        self.table.len() >= self.most && !self.table.contains_key(key)
+    }
+
     /// How many have done something lately.
     pub fn len(&self) -> usize {
         self.table.len()
@@ -208,9 +213,11 @@ mod tests {
         let mut buckets = Buckets::new(4, RandomState::new());
         for key in 0..4 {
             assert_eq!(buckets.take(key, RATE, Millis(0)), Ok(()));
+            assert!(!buckets.shares(&key));
         }
         let shared: Vec<_> = (4..9).map(|key| buckets.take(key, RATE, Millis(0)).is_ok()).collect();
         assert_eq!(shared, [true, true, true, false, false]);
+        assert!(buckets.shares(&4) && !buckets.shares(&0));
         assert_eq!(buckets.take(0, RATE, Millis(0)), Ok(()));
         assert_eq!(buckets.len(), 4);
         assert_eq!(buckets.take(9, RATE, Millis(1_000)), Ok(()));

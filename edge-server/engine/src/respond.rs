@@ -26,13 +26,15 @@ pub(crate) struct Reply {
     pub(crate) to_tag: Option<String>,
     /// Why, for the log.
     pub(crate) detail: Option<&'static str>,
+    /// The bound that was met, where it is not counted yet.
+    pub(crate) limit: Option<&'static str>,
     /// Whether neither it nor its request need be kept for repetitions.
     unkept: bool,
 }
 
 impl Reply {
     pub(crate) fn new(status: Status) -> Self {
-        Self { status, headers: Vec::new(), to_tag: None, detail: None, unkept: false }
+        Self { status, headers: Vec::new(), to_tag: None, detail: None, limit: None, unkept: false }
     }
 
     /// Whether a repetition of the request would be refused alike whatever has happened since, at no
@@ -45,6 +47,11 @@ impl Reply {
     /// A refusal, with words of ours that say why: for the log, and for the client in a Warning.
     pub(crate) fn refuse(status: Status, why: &'static str) -> Self {
         Self { detail: Some(why), ..Self::new(status) }
+    }
+
+    /// A refusal because of a bound.
+    pub(crate) fn beyond(status: Status, limit: &'static str, why: &'static str) -> Self {
+        Self { limit: Some(limit), ..Self::refuse(status, why) }
     }
 
     /// 503 to one who may come again in so many seconds. Over a connection nothing is repeated, and

@@ -3,6 +3,7 @@
 use crate::auth::NonceUses;
 use crate::config::Config;
 use crate::effect::{Effect, Effects, Event};
+use crate::fired::Fired;
 use crate::flows::Flows;
 use crate::hashing::{Keyed, Table};
 use crate::input::{Flow, Input, Notice, Scope};
@@ -67,7 +68,9 @@ pub struct Shard {
     pub(crate) restoring: bool,
     /// Set by [`Input::Shutdown`]: from then on nothing changes any more.
     stopping: bool,
-    fired: Vec<Timer>,
+    due_timers: Vec<Timer>,
+    /// Timers that have run out.
+    pub(crate) fired: Fired,
 }
 
 /// What a timer is for.
@@ -131,7 +134,8 @@ impl Shard {
             tally: Tally::default(),
             restoring: false,
             stopping: false,
-            fired: Vec::new(),
+            due_timers: Vec::new(),
+            fired: Fired::default(),
             random,
             config,
         }
@@ -214,9 +218,10 @@ impl Shard {
     }
 
     fn turn(&mut self, fx: &mut Effects) {
-        let mut fired = std::mem::take(&mut self.fired);
-        self.wheel.turn(self.now, &mut fired);
-        for timer in fired.drain(..) {
+        let mut due = std::mem::take(&mut self.due_timers);
+        self.wheel.turn(self.now, &mut due);
+        for timer in due.drain(..) {
+            self.fired.count(timer);
             match timer {
                 Timer::Binding { presentity, serial } => self.binding_due(presentity, serial, fx),
                 Timer::Publication { presentity, mark } => self.publication_due(presentity, mark, fx),
@@ -225,7 +230,7 @@ impl Shard {
                 Timer::Ringing(call) => self.proxy.hears(News::Enough { call }),
             }
         }
-        self.fired = fired;
+        self.due_timers = due;
     }
 
     fn message(&mut self, flow: &Flow, message: Message, fx: &mut Effects) {
@@ -244,6 +249,9 @@ impl Shard {
             Ok(Some(reply)) | Err(reply) => reply,
             Ok(None) => return,
         };
+        if let Some(limit) = reply.limit {
+            fx.event(Event::LimitReached { limit });
+        }
         let tag = match &reply.to_tag {
             Some(tag) => tag.clone(),
             None if reply.is_stateless() => self.stateless_tag(flow, request),
@@ -442,13 +450,20 @@ fn options(request: &Message, config: &Config) -> Result<Reply, Reply> {
 /// A name for events: a peer cannot make up labels.
 pub(crate) fn known(method: Method<'_>) -> &'static str {
     match method {
+        Method::Ack => "ACK",
+        Method::Bye => "BYE",
+        Method::Cancel => "CANCEL",
+        Method::Info => "INFO",
         Method::Invite => "INVITE",
         Method::Message => "MESSAGE",
-        Method::Bye => "BYE",
-        Method::Register => "REGISTER",
-        Method::Publish => "PUBLISH",
-        Method::Subscribe => "SUBSCRIBE",
+        Method::Notify => "NOTIFY",
         Method::Options => "OPTIONS",
-        _ => "other",
+        Method::Prack => "PRACK",
+        Method::Publish => "PUBLISH",
+        Method::Refer => "REFER",
+        Method::Register => "REGISTER",
+        Method::Subscribe => "SUBSCRIBE",
+        Method::Update => "UPDATE",
+        Method::Extension(_) => "other",
     }
 }

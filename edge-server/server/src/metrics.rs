@@ -2,6 +2,8 @@
 //!
 //! A [`Metrics`] is a value that is passed to whoever counts; there is no global registry.
 
+mod bounds;
+
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -13,6 +15,12 @@ use std::fmt::Write as _;
 /// A counter that is split by one label.
 pub type Split = Family<[(&'static str, String); 1], Counter>;
 
+/// A counter that is split by two labels whose values we make ourselves.
+pub type SplitTwice = Family<[(&'static str, &'static str); 2], Counter>;
+
+/// A gauge that is split by one label.
+pub type SplitGauge = Family<[(&'static str, String); 1], Gauge>;
+
 /// One metric, as the documentation shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Description {
@@ -20,31 +28,31 @@ pub struct Description {
     pub name: &'static str,
     /// `counter`, `gauge` or `histogram`.
     pub kind: &'static str,
-    /// Its label, or nothing.
-    pub label: &'static str,
+    /// Its labels, or nothing.
+    pub labels: &'static [&'static str],
     /// What it counts.
     pub help: &'static str,
 }
 
 macro_rules! metrics {
-    ( $( $kind:ident $name:ident [$($label:literal)?] $help:literal ; )+ ) => {
+    ( $( $kind:ident $name:ident [$($label:literal),*] $help:literal ; )+ ) => {
         /// Every metric of the server. Cloning shares the numbers.
         #[derive(Clone, Debug)]
         pub struct Metrics {
-            $( #[doc = $help] pub $name: metrics!(@type $kind $($label)?), )+
+            $( #[doc = $help] pub $name: metrics!(@type $kind $($label)*), )+
         }
 
         impl Metrics {
             /// Every metric, in the order of the documentation.
             pub const LIST: &'static [Description] = &[
                 $( Description {
-                    name: stringify!($name), kind: stringify!($kind), label: concat!($($label)?), help: $help,
+                    name: stringify!($name), kind: stringify!($kind), labels: &[$($label),*], help: $help,
                 }, )+
             ];
 
             fn registered(registry: &mut Registry) -> Self {
                 $(
-                    let $name = <metrics!(@type $kind $($label)?)>::fresh();
+                    let $name = <metrics!(@type $kind $($label)*)>::fresh();
                     // The encoder ends every help text with a full stop of its own.
                     registry.register(stringify!($name), $help.trim_end_matches('.'), $name.clone());
                 )+
@@ -52,7 +60,9 @@ macro_rules! metrics {
             }
         }
     };
+    (@type counter $first:literal $second:literal) => { SplitTwice };
     (@type counter $label:literal) => { Split };
+    (@type gauge $label:literal) => { SplitGauge };
     (@type counter) => { Counter };
     (@type gauge) => { Gauge };
     (@type histogram) => { Histogram };
@@ -79,6 +89,18 @@ metrics! {
     counter messages_sent [] "SIP messages handed to a connection.";
     counter messages_undeliverable [] "SIP messages for a connection that was gone.";
     counter responses_sent ["status"] "SIP responses sent, by status code.";
+    counter answers_sent ["method", "class"] "SIP responses that requests got from us, by the method and the class of the status, `1xx` to `6xx`; but for 100, which timer `trying` counts.";
+    counter answers_received ["method", "class"] "SIP responses that came to requests of ours and to those that were forwarded.";
+    counter timers_fired ["timer"] "Timers that have run out: those of transactions by their letters (RFC 3261 table 4, RFC 6026), `trying` and `late` (100 is sent), `expiry` and `cancelled` (nobody waits any more); `registration`, `publication`, `subscription`, `policy` (a state that changes with the time), `ringing` (`proxy.ring_seconds`). Updated when it is read.";
+    gauge shard_waiting ["shard"] "Inputs that wait for a shard, of 1,024 at most; connections are read no further where there is no room.";
+    gauge notices_waiting [] "Notices between shards that wait for them.";
+    gauge store_waiting [] "Commits that wait for the store or are being written.";
+    gauge outbox_messages [] "Messages that wait for readers of connections, all together.";
+    gauge outbox_bytes [] "Bytes that wait for readers of connections, all together.";
+    gauge ways_under_way [] "Ways to other servers that are being sought.";
+    gauge transactions [] "SIP transactions that are not over, or whose answer is kept for repetitions.";
+    gauge transaction_bytes [] "Bytes of the messages that are kept to be sent again.";
+    gauge forwarded [] "Forwarded requests that are not over.";
     counter limit_reached ["limit"] "Requests that met a limit of `[limits]`, by its name.";
     counter authentication_failures ["why"] "Credentials that were refused, by reason.";
     counter bearer_key_reads ["result"] "The keys of bearer tokens read anew: `read`, or `failed`, when those before stayed in use.";
@@ -129,6 +151,18 @@ impl Fresh for Split {
     }
 }
 
+impl Fresh for SplitTwice {
+    fn fresh() -> Self {
+        Self::default()
+    }
+}
+
+impl Fresh for SplitGauge {
+    fn fresh() -> Self {
+        Self::default()
+    }
+}
+
 impl Fresh for Histogram {
     /// Commits take from 50 us (no flush) to a second (a busy disk).
     fn fresh() -> Self {
@@ -171,6 +205,13 @@ pub fn count(counter: &Split, label: &'static str, value: impl Into<String>) {
     counter.get_or_create(&[(label, value.into())]).inc();
 }
 
+/// Counts responses by method and class.
+pub fn answered(counter: &SplitTwice, method: &'static str, status: u16, times: u64) {
+    const CLASSES: [&str; 6] = ["1xx", "2xx", "3xx", "4xx", "5xx", "6xx"];
+    let class = usize::from(status / 100).checked_sub(1).and_then(|class| CLASSES.get(class));
+    counter.get_or_create(&[("method", method), ("class", class.copied().unwrap_or("other"))]).inc_by(times);
+}
+
 /// The text of `docs/metrics.md`.
 pub fn documentation() -> String {
     let mut out = "# Metrics
@@ -179,19 +220,21 @@ pub fn documentation() -> String {
 
 Served at `/metrics` as OpenMetrics text: without the token to loopback clients (`api.open_metrics`), with it to all.
 
-| name | kind | label | what it counts |
+| name | kind | labels | what it counts |
 | --- | --- | --- | --- |
 "
     .to_owned();
     for metric in Metrics::LIST {
         let total = if metric.kind == "counter" { "_total" } else { "" };
-        let label = if metric.label.is_empty() { String::new() } else { format!("`{}`", metric.label) };
+        let labels: Vec<String> = metric.labels.iter().map(|label| format!("`{label}`")).collect();
+        let label = labels.join(", ");
         let _ = writeln!(
             out,
             "| `tributary_{}{total}` | {} | {label} | {} |",
             metric.name, metric.kind, metric.help
         );
     }
+    bounds::document(&mut out);
     out
 }
 
@@ -203,15 +246,18 @@ mod tests {
     fn every_metric_is_written_with_its_help() {
         let exposition = Exposition::default();
         count(&exposition.metrics.responses_sent, "status", "200");
+        answered(&exposition.metrics.answers_sent, "INVITE", 486, 2);
         exposition.metrics.websockets.inc();
         let text = exposition.text();
         // A metric with a label is written once it has a value of that label.
-        let seen = |metric: &&Description| metric.label.is_empty() || metric.name == "responses_sent";
+        let seen = |metric: &&Description| metric.labels.is_empty() || metric.name == "responses_sent";
         for metric in Metrics::LIST.iter().filter(seen) {
             assert!(text.contains(&format!("# HELP tributary_{} {}\n", metric.name, metric.help)), "{text}");
         }
         assert!(text.contains("tributary_responses_sent_total{status=\"200\"} 1"), "{text}");
         assert!(text.contains("tributary_websockets 1"), "{text}");
+        let answers = "tributary_answers_sent_total{method=\"INVITE\",class=\"4xx\"} 2";
+        assert!(text.contains(answers), "{text}");
         assert!(text.ends_with("# EOF\n"));
     }
 

@@ -61,7 +61,11 @@ impl Shard {
     /// Lets a user's request pass, unless there were too many of them lately.
     fn spend(&mut self, flow: &Flow, user: Arc<str>, fx: &mut Effects) -> Result<Arc<str>, Reply> {
         let key = self.keyed.of(&[user.as_bytes()]);
-        match self.spent.take(key, self.config.user_rate, self.now) {
+        let taken = self.spent.take(key, self.config.user_rate, self.now);
+        if self.spent.shares(&key) {
+            fx.event(Event::LimitReached { limit: "busy_users_per_shard" });
+        }
+        match taken {
             Ok(()) => Ok(user),
             Err(wait) => {
                 fx.event(Event::TurnedAway { why: "user_rate" });
@@ -165,11 +169,14 @@ impl Shard {
             return Err(reply.with(Name::RetryAfter, seconds(wait).to_string()));
         }
         let address = flow.hop.peer.ip();
-        let lockout = self.config.lockout.as_ref();
-        if let Some(what) = lockout.and_then(|lockout| lockout.failed(&name, address, self.now)) {
+        let Some(lockout) = &self.config.lockout else {
+            return Ok(());
+        };
+        if let Some(what) = lockout.failed(&name, address, self.now) {
             let account = name.chars().take(SHOWN).collect::<String>().into();
             fx.event(Event::LockedOut { account, address, what });
         }
+        tell_forgotten(lockout, fx);
         Ok(())
     }
 
@@ -177,6 +184,7 @@ impl Shard {
     fn stands(&self, flow: &Flow, request: &Message, aor: &Arc<str>, end: Millis, fx: &mut Effects) {
         if let Some(lockout) = &self.config.lockout {
             lockout.succeeded(aor, flow.hop.peer.ip(), self.now);
+            tell_forgotten(lockout, fx);
         }
         // Whoever writes a datagram chooses its sender's address.
         if flow.hop.transport.is_reliable() && is_direct(request) {
@@ -204,6 +212,13 @@ impl Shard {
         let issued = Millis(DigestServer::issued(answer.nonce).unwrap_or(i64::MIN));
         let nc = answer.nc.unwrap_or_default();
         self.nonces.put_down(answer.nonce, nc, issued, lifetime, self.now) == Use::First
+    }
+}
+
+/// Counts it when there was no room for all who guessed.
+fn tell_forgotten(lockout: &crate::Lockout, fx: &mut Effects) {
+    if lockout.has_forgotten() {
+        fx.event(Event::LimitReached { limit: "lockout.entries" });
     }
 }
 

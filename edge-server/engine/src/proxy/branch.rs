@@ -239,11 +239,13 @@ impl Shard {
         }
     }
 
-    /// Counts what a request came to, once.
+    /// Counts what the caller is told, and once what the request came to.
     fn tell(&self, call: &mut Call, status: Status, fx: &mut Effects) {
-        if !status.is_provisional() && !std::mem::replace(&mut call.told, true) {
-            let method = known(call.request.method());
-            fx.event(Event::Request { method, status: status.code(), detail: None });
+        let (method, code) = (known(call.request.method()), status.code());
+        if status.is_provisional() {
+            fx.event(Event::Provisional { method, status: code });
+        } else if !std::mem::replace(&mut call.told, true) {
+            fx.event(Event::Request { method, status: code, detail: None });
         }
     }
 

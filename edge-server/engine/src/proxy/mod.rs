@@ -23,12 +23,12 @@ mod devices;
 mod forward;
 mod onward;
 
-use crate::effect::Effects;
+use crate::effect::{Effects, Event};
 use crate::egress::{Peer, Permitted};
 use crate::hashing::Keyed;
 use crate::limits::Limits;
 use crate::random::Random;
-use crate::shard::Shard;
+use crate::shard::{Shard, known};
 use crate::slab::Slab;
 use crate::wheel::TimerId;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -289,9 +289,11 @@ impl Shard {
         match news {
             News::Response { user, message } => {
                 let (call, branch) = named(user);
-                if let Some(status) = message.status()
-                    && !(status == Status::SERVICE_UNAVAILABLE && self.try_elsewhere(user, status, fx))
-                {
+                let Some(status) = message.status() else {
+                    return;
+                };
+                fx.event(Event::Answered { method: known(message.method()), status: status.code() });
+                if status != Status::SERVICE_UNAVAILABLE || !self.try_elsewhere(user, status, fx) {
                     self.proxy.heard(call, branch);
                     self.note_session(call, branch, status, fx);
                     self.turn_call(call, Turn::Response { branch, status, response: *message }, fx);

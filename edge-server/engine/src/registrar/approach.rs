@@ -39,7 +39,7 @@ impl<'m> Approach<'m> {
         };
         let path: Box<[Box<str>]> = paths.iter().map(|hop| hop.to_string().into()).collect();
         if path.iter().map(|hop| hop.len()).sum::<usize>() > limits.path_bytes as usize {
-            return Err(Reply::refuse(Status::BAD_REQUEST, "Path too long"));
+            return Err(Reply::beyond(Status::BAD_REQUEST, "path_bytes", "Path too long"));
         }
         if !paths.iter().all(|hop| hop.parse_uri().is_ok_and(|uri| uri.is_sip())) {
             return Err(Reply::refuse(Status::BAD_REQUEST, "Path"));

@@ -64,13 +64,13 @@ impl Shard {
         let epid = request.from().ok().and_then(|from| from.epid());
         let epid = epid.or(request.to().ok().and_then(|to| to.epid()));
         if epid.is_some_and(|epid| epid.len() > self.config.limits.contact_bytes as usize) {
-            return Err(Reply::refuse(Status::BAD_REQUEST, "epid too long"));
+            return Err(Reply::beyond(Status::BAD_REQUEST, "contact_bytes", "epid too long"));
         }
         let mut wanted: Vec<Wanted> = Vec::with_capacity(contacts.len());
         for contact in contacts {
             let uri = contact.parse_uri().map_err(|_| Reply::refuse(Status::BAD_REQUEST, "Contact"))?;
             if contact.uri.len() + contact.params.as_str().len() > self.config.limits.contact_bytes as usize {
-                return Err(Reply::refuse(Status::BAD_REQUEST, "Contact too long"));
+                return Err(Reply::beyond(Status::BAD_REQUEST, "contact_bytes", "Contact too long"));
             }
             if !uri.is_sip() {
                 return Err(Reply::refuse(Status::UNSUPPORTED_URI_SCHEME, "Contact"));

@@ -83,7 +83,7 @@ impl Shard {
         let most = self.config.limits.dialog_bytes as usize;
         let Some(dialog) = Dialog::new(contact.uri, &headers, request.call_id(), remote_tag, most) else {
             self.presentities.drop_if_idle(id);
-            return Err(Reply::refuse(Status::BAD_REQUEST, "dialog too long"));
+            return Err(Reply::beyond(Status::BAD_REQUEST, "dialog_bytes", "dialog too long"));
         };
         let mut local_tag: Tag = [b'0'; TAG];
         local_tag.copy_from_slice(tag.as_bytes());

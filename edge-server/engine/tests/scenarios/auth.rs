@@ -88,7 +88,7 @@ fn is_stale(answer: &Message) -> bool {
 }
 
 /// Registers with the password, and gives the challenge that was answered.
-fn log_in(scene: &mut Scene, client: &mut Client) -> Message {
+pub(crate) fn log_in(scene: &mut Scene, client: &mut Client) -> Message {
     let text = client.register_text(scene, ";expires=3600");
     let challenge = scene.ask(client.flow, &text);
     assert!(!is_stale(&challenge));
@@ -244,19 +244,6 @@ impl Users for Leaving {
     fn exists(&self, aor: &str) -> bool {
         Two.exists(aor) && !self.0.load(Ordering::Relaxed)
     }
-}
-
-#[test]
-fn nonce_uses_per_shard() {
-    let mut config = with_password();
-    config.limits.nonce_uses_per_shard = 1;
-    let mut scene = Scene::with(config);
-    for _ in 0..3 {
-        scene.pass(1);
-        let mut alice = Client::new(&mut scene, "alice", None);
-        log_in(&mut scene, &mut alice);
-    }
-    assert!(scene.events.contains(&Event::LimitReached { limit: "nonce_uses_per_shard" }));
 }
 
 #[test]

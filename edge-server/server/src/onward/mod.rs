@@ -80,7 +80,9 @@ impl Onward {
     }
 
     async fn answer(self: Arc<Self>, wanted: Wanted) {
+        self.services.metrics.ways_under_way.inc();
         let found = timeout(PATIENCE, self.find(&wanted)).await.ok().flatten();
+        self.services.metrics.ways_under_way.dec();
         let result = if found.is_some() { "found" } else { "none" };
         count(&self.services.metrics.ways_sought, "result", result);
         if found.is_none() {

@@ -54,7 +54,10 @@ impl Performer {
         if let Some(store) = &self.store {
             let changes: Vec<Op> = effects.as_slice().iter().filter_map(change).collect();
             if !changes.is_empty() {
-                store.commit(changes).await?;
+                self.metrics.store_waiting.inc();
+                let committed = store.commit(changes).await;
+                self.metrics.store_waiting.dec();
+                committed?;
             }
         }
         let Outgoing { flows, letters, mut failed } = self.carry_out(effects, answer);
@@ -144,7 +147,10 @@ impl Performer {
                 Effect::Session { flow, begun } => {
                     self.flows.find(flow).iter().for_each(|handle| handle.note_session(begun));
                 }
-                Effect::Broadcast(notice) => self.shards.notify(self.index, &notice),
+                Effect::Broadcast(notice) => {
+                    let told = self.shards.notify(self.index, &notice);
+                    self.metrics.notices_waiting.inc_by(told);
+                }
                 Effect::Close { flow, reason } => {
                     if let Some(handle) = self.flows.find(flow) {
                         handle.end(End::Asked(reason));
@@ -158,7 +164,7 @@ impl Performer {
         }
         self.metrics.messages_sent.inc_by(sent);
         self.metrics.messages_undeliverable.inc_by(lost);
-        events::answers(received, &self.metrics);
+        events::answers(received, 200, &self.metrics);
         Outgoing { flows, letters, failed }
     }
 }

@@ -1,6 +1,6 @@
 //! What the state machines tell, as log lines and numbers.
 
-use crate::metrics::{Metrics, count as add};
+use crate::metrics::{Metrics, answered, count as add};
 use tracing::Level;
 use tributary_engine::lockout::Locked;
 use tributary_engine::{Effect, Event};
@@ -47,6 +47,15 @@ pub(super) fn count(event: &Event, metrics: &Metrics) {
         Event::Request { method, status, .. } => {
             add(&metrics.messages_received, "kind", *method);
             add(&metrics.responses_sent, "status", status.to_string());
+            answered(&metrics.answers_sent, method, *status, 1);
+        }
+        Event::Provisional { method, status } => {
+            add(&metrics.responses_sent, "status", status.to_string());
+            answered(&metrics.answers_sent, method, *status, 1);
+        }
+        Event::Answered { method, status } => {
+            add(&metrics.messages_received, "kind", "response");
+            answered(&metrics.answers_received, method, *status, 1);
         }
         Event::Forwarded { method, devices } => {
             name("forwarded");
@@ -65,7 +74,7 @@ pub(super) fn count(event: &Event, metrics: &Metrics) {
             tracing::debug!(%aor, sent, held, "watchers notified");
         }
         Event::NotifyAnswered { status } => {
-            answers(1, metrics);
+            answers(1, *status, metrics);
             if !(200..300).contains(status) {
                 name("notify_refused");
                 tracing::debug!(status, "a NOTIFY was refused");
@@ -115,8 +124,9 @@ pub(super) fn count(event: &Event, metrics: &Metrics) {
 }
 
 /// Counts answers to NOTIFYs.
-pub(super) fn answers(count: u64, metrics: &Metrics) {
+pub(super) fn answers(count: u64, status: u16, metrics: &Metrics) {
     if count > 0 {
+        answered(&metrics.answers_received, "NOTIFY", status, count);
         metrics.messages_received.get_or_create(&[("kind", "response".to_owned())]).inc_by(count);
     }
 }

@@ -190,13 +190,16 @@ impl Shards {
         }
     }
 
-    /// Gives a notice to every shard but the one it comes from.
-    pub(crate) fn notify(&self, from: u16, notice: &Notice) {
-        for (index, shard) in self.notices.iter().enumerate() {
-            if index != usize::from(from) {
-                let _ = shard.send(notice.clone());
-            }
-        }
+    /// Gives a notice to every shard but the one it comes from. Says to how many.
+    pub(crate) fn notify(&self, from: u16, notice: &Notice) -> i64 {
+        let others = self.notices.iter().enumerate().filter(|(index, _)| *index != usize::from(from));
+        let told = others.filter(|(_, shard)| shard.send(notice.clone()).is_ok());
+        told.count() as i64
+    }
+
+    /// How many inputs wait for each shard.
+    pub fn waiting(&self) -> impl Iterator<Item = usize> {
+        self.queues.iter().map(|queue| queue.max_capacity() - queue.capacity())
     }
 }
 

@@ -74,7 +74,10 @@ pub(crate) async fn run<P: PolicyHost + Send>(setup: ShardSetup<P>) {
         let mut stop = false;
         tokio::select! {
             biased;
-            Some(notice) = inbox.notices.recv() => owner.handle(Input::Notice(notice)),
+            Some(notice) = inbox.notices.recv() => {
+                owner.performer.metrics.notices_waiting.dec();
+                owner.handle(Input::Notice(notice));
+            }
             count = inbox.queue.recv_many(&mut batch, BATCH) => stop = count == 0,
             () = timer => {}
         }

@@ -373,6 +373,19 @@ impl Flows {
         }
     }
 
+    /// How many messages and bytes wait for readers, of all connections together.
+    pub fn waiting(&self) -> (usize, usize) {
+        let (mut messages, mut bytes) = (0, 0);
+        for stripe in &self.stripes {
+            for handle in stripe.read().unwrap_or_else(PoisonError::into_inner).values() {
+                let outbox = lock(&handle.outbox);
+                messages += outbox.waiting.len();
+                bytes += outbox.waiting.bytes();
+            }
+        }
+        (messages, bytes)
+    }
+
     /// How many connections are open.
     pub fn count(&self) -> usize {
         let count = |stripe: &RwLock<HashMap<u64, _>>| stripe.read().map_or(0, |stripe| stripe.len());

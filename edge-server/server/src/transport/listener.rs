@@ -163,6 +163,9 @@ async fn http<S>(
         }
     };
     if let Err(error) = served {
+        if error.is_parse_too_large() {
+            crate::metrics::count(&services.metrics.connections_refused, "reason", "head_too_large");
+        }
         tracing::trace!(%peer, %error, "an HTTP connection ended early");
     }
     let upgrade = upgrade.lock().unwrap_or_else(PoisonError::into_inner).take();

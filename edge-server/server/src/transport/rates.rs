@@ -81,7 +81,12 @@ impl Rates {
         let now = self.clock.now();
         let own = connection.reserve(self.connection, now);
         let key = network(address);
-        let shared = self.stripe(key).messages.reserve(key, self.address, now);
+        let shared = {
+            let mut stripe = self.stripe(key);
+            let shared = stripe.messages.reserve(key, self.address, now);
+            self.tell_crowd(&stripe.messages, key);
+            shared
+        };
         let why = if own >= shared { "connection_rate" } else { "address_rate" };
         let wait = u64::try_from(own.max(shared)).ok().filter(|wait| *wait > 0)?;
         count(&self.metrics.turned_away, "why", why);
@@ -96,7 +101,9 @@ impl Rates {
         let now = self.clock.now();
         let key = network(address);
         let mut stripe = self.stripe(key);
-        let Err(wait) = stripe.messages.take(key, self.address, now) else { return Datagram::Taken };
+        let taken = stripe.messages.take(key, self.address, now);
+        self.tell_crowd(&stripe.messages, key);
+        let Err(wait) = taken else { return Datagram::Taken };
         count(&self.metrics.turned_away, "why", "address_rate");
         match stripe.refusals.take(key, self.refusals, now) {
             Ok(()) => Datagram::Refused(u64::try_from(wait).unwrap_or_default().div_ceil(1_000).max(1)),
@@ -110,7 +117,17 @@ impl Rates {
             return true;
         }
         let key = network(address);
-        self.stripe(key).openings.take(key, self.openings, self.clock.now()).is_ok()
+        let mut stripe = self.stripe(key);
+        let taken = stripe.openings.take(key, self.openings, self.clock.now());
+        self.tell_crowd(&stripe.openings, key);
+        taken.is_ok()
+    }
+
+    /// Counts it when there are too many addresses for one to be counted by itself.
+    fn tell_crowd(&self, buckets: &Buckets<u64, RandomState>, key: u64) {
+        if buckets.shares(&key) {
+            count(&self.metrics.limit_reached, "limit", "overload.addresses");
+        }
     }
 
     fn is_exempt(&self, address: IpAddr) -> bool {

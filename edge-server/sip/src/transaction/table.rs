@@ -35,6 +35,8 @@ pub struct Transactions {
     servers: u32,
     clients: u32,
     bytes: usize,
+    /// How often each timer has run out, by its number.
+    fired: [u64; Timer::ALL.len()],
 }
 
 /// One transaction.
@@ -102,6 +104,7 @@ impl Transactions {
             servers: 0,
             clients: 0,
             bytes: 0,
+            fired: [0; Timer::ALL.len()],
         }
     }
 
@@ -118,6 +121,11 @@ impl Transactions {
     /// Octets of the messages that are held to be sent again; what [`Capacity::bytes`] bounds.
     pub fn held_bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// How often each timer has run out, in the order of [`Timer::ALL`].
+    pub fn fired(&self) -> [u64; Timer::ALL.len()] {
+        self.fired
     }
 
     /// The memory of the table itself, without the messages.
@@ -519,6 +527,7 @@ impl Transactions {
     /// Fires all timers that are due.
     fn fire(&mut self, now: u64, effects: &mut Vec<Effect>) {
         while self.lingering.first().is_some_and(|&(due, _)| due <= now) {
+            self.fired[Timer::J as usize] += 1;
             self.end_oldest_lingering(effects);
         }
         while let Some((due, index)) = self.deadlines.first().filter(|&(due, _)| due <= now) {
@@ -529,6 +538,8 @@ impl Transactions {
             let lane = if tenant.end.due <= due { &mut tenant.end } else { &mut tenant.interim };
             lane.due = u64::MAX;
             let timer = lane.timer;
+            // `ALL` has as many as there are numbers.
+            self.fired[timer as usize] += 1;
             let left = tenant.interim.due.min(tenant.end.due);
             self.deadlines.set(index, (left != u64::MAX).then_some(left));
             self.drive(now, index, Event::Fires(timer), Given::Nothing, effects);

@@ -41,6 +41,50 @@ pub enum Timer {
 }
 
 impl Timer {
+    /// Every timer, in the order of its number.
+    pub const ALL: [Timer; 17] = [
+        Timer::A,
+        Timer::B,
+        Timer::C,
+        Timer::D,
+        Timer::E,
+        Timer::F,
+        Timer::G,
+        Timer::H,
+        Timer::I,
+        Timer::J,
+        Timer::K,
+        Timer::L,
+        Timer::M,
+        Timer::Trying,
+        Timer::Late,
+        Timer::Expiry,
+        Timer::Cancelled,
+    ];
+
+    /// For metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Timer::A => "A",
+            Timer::B => "B",
+            Timer::C => "C",
+            Timer::D => "D",
+            Timer::E => "E",
+            Timer::F => "F",
+            Timer::G => "G",
+            Timer::H => "H",
+            Timer::I => "I",
+            Timer::J => "J",
+            Timer::K => "K",
+            Timer::L => "L",
+            Timer::M => "M",
+            Timer::Trying => "trying",
+            Timer::Late => "late",
+            Timer::Expiry => "expiry",
+            Timer::Cancelled => "cancelled",
+        }
+    }
+
     /// Whether this timer runs beside one that ends the transaction.
     pub(super) const fn is_interim(self) -> bool {
         matches!(self, Timer::A | Timer::E | Timer::G | Timer::Trying | Timer::Late)
@@ -111,5 +155,17 @@ impl Timing {
 impl Default for Timing {
     fn default() -> Timing {
         Timing::DEFAULT
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_timer_stands_at_the_place_of_its_number() {
+        for (number, timer) in Timer::ALL.into_iter().enumerate() {
+            assert_eq!(timer as usize, number);
+        }
     }
 }
