@@ -76,6 +76,11 @@ impl Config {
         self.reach.of(hop).unwrap_or_else(|| respond::agent(self))
     }
 
+    /// Whether others can connect to us by the transport of a hop.
+    pub(crate) fn listens_for(&self, hop: Hop) -> bool {
+        self.reach.of(&hop).is_some()
+    }
+
     /// Whether a domain is served here.
     pub(crate) fn serves(&self, host: &str) -> bool {
         let host = host.strip_suffix('.').unwrap_or(host);

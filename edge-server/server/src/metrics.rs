@@ -74,6 +74,7 @@ metrics! {
     gauge streams [] "Open SIP connections over TCP and TLS.";
     counter connections_opened [] "Connections accepted.";
     counter connections_made [] "Connections that were opened to other servers.";
+    counter connections_reused [] "Times that a request went over a connection that the other server had opened (RFC 5923).";
     counter connections_failed ["transport"] "Connections to other servers that could not be opened.";
     counter ways_sought ["result"] "Ways to other servers that were sought for a request: `found`, or `none`.";
     counter connections_refused ["reason"] "Connections and WebSocket handshakes refused.";

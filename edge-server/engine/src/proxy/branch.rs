@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use tributary_sip::proxy::context::{Action, Input as Turn};
 use tributary_sip::proxy::{Backward, Forward, ForwardError, Path, max_forwards};
-use tributary_sip::transaction::{self as layer, ClientVia, Hop, Packet, TransactionId};
+use tributary_sip::transaction::{self as layer, ClientVia, Hop, Packet, TransactionId, Transport};
 use tributary_sip::{Credentials, Message, Method, Name, NameAddr, ResponseBuilder, Status};
 
 /// Says how many devices an INVITE was forked to, so that none of several answers by itself.
@@ -20,6 +20,8 @@ const FORKED: &str = "X-Forked";
 /// What goes on with a request beyond what its path says.
 #[derive(Default)]
 pub(super) struct Onward {
+    /// It goes to a trusted server, which may use the connection for its own (RFC 5923).
+    pub(super) alias: bool,
     pub(super) max_breadth: u32,
     pub(super) record_routes: Vec<String>,
     pub(super) with: Vec<(&'static str, String)>,
@@ -125,7 +127,8 @@ impl Shard {
             Next::Flow(_) => (false, false),
             Next::Host(permitted) => (true, permitted.trusted),
         };
-        let mut onward = Onward { max_breadth: state.breadth, ..Onward::default() };
+        let alias = trusted && hop.transport == Transport::Tls && config.listens_for(hop);
+        let mut onward = Onward { alias, max_breadth: state.breadth, ..Onward::default() };
         if let Some(behind) = &call.behind {
             let ahead = self.proxy.record_route(hop, opened, config.sent_by(&hop));
             onward.record_routes = vec![ahead, behind.clone()];
@@ -183,7 +186,12 @@ impl Shard {
         let record_routes: Vec<&str> = onward.record_routes.iter().map(String::as_str).collect();
         Forward {
             path,
-            via: ClientVia { transport: hop.transport, sent_by: self.config.sent_by(&hop), branch: &branch },
+            via: ClientVia {
+                transport: hop.transport,
+                sent_by: self.config.sent_by(&hop),
+                branch: &branch,
+                alias: onward.alias,
+            },
             // Whoever may go no further was refused.
             max_forwards: max_forwards(request).unwrap_or(0),
             max_breadth: onward.max_breadth,

@@ -5,6 +5,7 @@ use crate::calls::*;
 use crate::scene::*;
 use std::sync::Arc;
 use tributary_engine::egress::{Hosts, Rule};
+use tributary_engine::reach::{Reach, Socket};
 use tributary_engine::{Config, Egress, Peer, Transport};
 use tributary_sip::locate::NextHop;
 use tributary_sip::{Message, Name, Uri};
@@ -293,6 +294,32 @@ fn r15_an_asserted_identity_is_taken_from_trusted_servers_alone() {
         assert_eq!(values(&came, Name::PAssertedIdentity), expected);
         reply(&mut scene, &server, &came, 200);
         assert_eq!(answers(&mut scene, &bob), [200]);
+    }
+}
+
+#[test]
+fn rfc_5923_a_trusted_server_may_use_the_connection_for_its_own_requests_where_we_listen_for_them() {
+    let socket = |transport, bound: &str| Socket {
+        transport,
+        bound: bound.parse().unwrap(),
+        name: bound.parse().unwrap(),
+    };
+    for (listening, transport, uri, expected) in [
+        (Transport::Tls, Transport::Tls, "sip:lobby@rooms.example", true),
+        (Transport::Tls, Transport::Tcp, "sip:lobby@rooms.example", false),
+        (Transport::Tcp, Transport::Tls, "sip:lobby@rooms.example", false),
+        (Transport::Tls, Transport::Tls, CAROL, false),
+    ] {
+        let reach = Reach::new(vec![socket(listening, "192.0.2.1:5099")], Vec::new());
+        let (mut scene, alice, _) = stage_with(Config { egress: egress(), reach, ..config() }, 0);
+        let server = scene.server(transport, "192.0.2.60:5061", None);
+        let text = request_text(&mut scene, &alice, "MESSAGE", uri, "");
+        scene.send(alice.flow, &text);
+        scene.found(Some(server.flow));
+        let came = expect(&mut scene, &server, "MESSAGE");
+        let via = came.via().unwrap();
+        assert_eq!(via.params.has("alias"), expected, "{via}");
+        assert!(!expected || via.port == Some(5_099), "and it is said where: {via}");
     }
 }
 

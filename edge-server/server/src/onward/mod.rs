@@ -3,19 +3,22 @@
 //! ```text
 //!   shards ──Wanted──▶ Onward ──locate (RFC 3263)──▶ ways, one after the other
 //!                        │                             │ UDP: a socket of ours
-//!      Input::Reached ◀──┘                             │ TCP, TLS: one that is open, or a new one
+//!      Input::Reached ◀──┘                             │ TCP, TLS: one that is open, whoever has
+//!                                                      │           opened it, or a new one
 //!                                                      ▼
 //!                                   a flow like any other: what comes over it goes to the shards
 //! ```
 //! A connection that we have opened ends when nothing was said over it for `egress.idle_seconds`, or,
 //! while a session lasts that began over it, for `egress.session_idle_seconds` (R18).
 
+mod alias;
 mod dns;
 mod open;
 mod trust;
 
+pub(crate) use self::alias::Aliases;
 pub(crate) use self::open::Connections;
-pub(crate) use self::trust::{PeerCertificates, Trust, TrustError, address};
+pub(crate) use self::trust::{Names, PeerCertificates, Trust, TrustError, address};
 
 use self::dns::Dns;
 use crate::metrics::count;

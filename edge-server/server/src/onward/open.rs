@@ -78,8 +78,15 @@ impl Connections {
         })
     }
 
-    /// A connection for a way to a host: one that is open, or a new one.
+    /// A connection for a way to a host: one that the other side has opened, one of ours that is open, or a
+    /// new one.
     pub(super) async fn hop_to(&self, way: Way, host: &str, services: &Arc<Services>) -> Option<Hop> {
+        if way.transport == Transport::Tls
+            && let Some(hop) = services.aliases.hop_to(way.address, host)
+        {
+            services.metrics.connections_reused.inc();
+            return Some(hop);
+        }
         let Some(place) = self.place(way) else {
             count(&services.metrics.limit_reached, "limit", "egress.max_connections");
             return None;

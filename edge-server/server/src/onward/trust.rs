@@ -86,6 +86,7 @@ pub(crate) fn address(text: &str) -> Option<(IpAddr, Option<u16>)> {
 
 /// The hosts that a certificate is for (RFC 5922 7.1): of its SIP URIs, and only where it has none its
 /// DNS names.
+#[derive(Debug)]
 pub(crate) struct Names(Vec<String>);
 
 impl Names {

@@ -24,7 +24,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::local_time::Wall;
 use crate::metrics::{Exposition, Metrics};
-use crate::onward::{Connections, Onward, PeerCertificates, Trust};
+use crate::onward::{Aliases, Connections, Onward, PeerCertificates, Trust};
 use crate::policies::{Library, LibraryError};
 use crate::shards::{Performer, Shards};
 use crate::site::Site;
@@ -247,6 +247,7 @@ pub async fn start(config: Config, surroundings: Surroundings) -> Result<Running
             patience: seconds(config.sip.message_seconds),
         },
         trust,
+        aliases: Aliases::default(),
         sockets: Sockets::default(),
         stop: stopping.clone(),
     });

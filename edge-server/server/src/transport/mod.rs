@@ -34,7 +34,7 @@ pub use self::tls::TlsError;
 pub use self::websocket::Settings as WebSocketSettings;
 
 use crate::metrics::Metrics;
-use crate::onward::Trust;
+use crate::onward::{Aliases, Trust};
 use crate::shards::Shards;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -69,6 +69,8 @@ pub struct Services {
     pub streams: StreamSettings,
     /// Which servers are trusted.
     pub(crate) trust: Arc<Trust>,
+    /// Which connections of theirs are used both ways.
+    pub(crate) aliases: Aliases,
     /// The tasks of the connections, so that a shutdown can wait for them.
     pub sockets: Sockets,
     /// True once the server stops.

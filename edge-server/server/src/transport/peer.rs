@@ -4,10 +4,12 @@
 use super::Services;
 use super::flows::{End, FlowHandle};
 use crate::metrics::{Metrics, Split};
+use crate::onward::Names;
 use crate::shards::Full;
 use bytes::Bytes;
 use prometheus_client::metrics::gauge::Gauge;
 use std::future::poll_fn;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -27,6 +29,17 @@ pub(super) struct Peer {
     garbage: u32,
     /// What is left of `overload.messages_per_connection`.
     left: Bucket,
+    alias: Alias,
+}
+
+/// Whether requests to a server that has connected to us may go over its connection (RFC 5923).
+enum Alias {
+    /// They may not.
+    No,
+    /// When it asks for that; its certificate is for these names.
+    Asked(Box<Names>),
+    /// They do, to this address.
+    At(Box<SocketAddr>),
 }
 
 /// What became of a message.
@@ -41,7 +54,25 @@ pub(super) enum Heard {
 
 impl Peer {
     pub(super) fn new(handle: Arc<FlowHandle>, services: Arc<Services>) -> Self {
-        Self { handle, services, garbage: 0, left: Bucket::default() }
+        Self { handle, services, garbage: 0, left: Bucket::default(), alias: Alias::No }
+    }
+
+    /// Of a trusted server that has connected to us, with the names of its certificate.
+    pub(super) fn named(self, names: Option<Names>) -> Self {
+        Self { alias: names.map_or(Alias::No, |names| Alias::Asked(Box::new(names))), ..self }
+    }
+
+    /// Notes that a server wants its connection used.
+    fn look_for_alias(&mut self, message: &Message) {
+        if !matches!(self.alias, Alias::Asked(_)) || !message.is_request() {
+            return;
+        }
+        let Ok(via) = message.via() else { return };
+        if via.params.has("alias")
+            && let Alias::Asked(names) = std::mem::replace(&mut self.alias, Alias::No)
+        {
+            self.alias = Alias::At(Box::new(self.services.aliases.note(&self.handle, &via, *names)));
+        }
     }
 
     /// The connection has ended: nothing more is sent over it, and every shard hears of it. `open` counts
@@ -49,6 +80,9 @@ impl Peer {
     pub(super) async fn leave(&self, end: End, open: &Gauge, ended: &Split) {
         let Self { handle, services, .. } = self;
         services.flows.remove(handle);
+        if let Alias::At(address) = &self.alias {
+            services.aliases.forget(**address, handle);
+        }
         open.dec();
         crate::metrics::count(ended, "reason", end.name());
         tracing::debug!(flow = handle.id().0, end = end.name(), "connection ended");
@@ -62,6 +96,7 @@ impl Peer {
         match Message::parse_with(raw, &self.services.streams.message) {
             Ok(message) => {
                 self.garbage = 0;
+                self.look_for_alias(&message);
                 let shards = &self.services.shards;
                 if let Some(wait) = wait {
                     return Heard::Full(shards.after(wait, self.handle.flow(), message));

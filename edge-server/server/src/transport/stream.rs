@@ -17,6 +17,7 @@ use super::line::{self, Line, Wire};
 use super::peer::{Heard, Peer};
 use super::{Services, accept};
 use crate::metrics::Metrics;
+use crate::onward::Names;
 use socket2::{SockRef, TcpKeepalive};
 use std::io;
 use std::net::SocketAddr;
@@ -89,12 +90,13 @@ async fn connection(
     prepare(&stream, peer);
     let Some(tls) = tls else {
         let trusted = services.trust.at(peer);
-        return Box::pin(serve(stream, (peer, Transport::Tcp, trusted), place, services)).await;
+        return Box::pin(serve(stream, (peer, Transport::Tcp), (trusted, None), place, services)).await;
     };
     if let Some(stream) = services.secure(stream, peer, &tls, services.streams.patience).await {
         let certificate = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
         let trusted = certificate.and_then(|certificate| services.trust.of(certificate));
-        Box::pin(serve(stream, (peer, Transport::Tls, trusted), place, services)).await;
+        let names = certificate.filter(|_| trusted.is_some()).and_then(Names::of);
+        Box::pin(serve(stream, (peer, Transport::Tls), (trusted, names), place, services)).await;
     }
 }
 
@@ -118,7 +120,8 @@ fn notice_the_dead(stream: &TcpStream) -> io::Result<()> {
 /// Serves a connection until it ends.
 async fn serve(
     stream: impl Wire,
-    (peer, transport, trusted): (SocketAddr, Transport, Option<Arc<Trusted>>),
+    (peer, transport): (SocketAddr, Transport),
+    (trusted, names): (Option<Arc<Trusted>>, Option<Names>),
     place: Place,
     services: Arc<Services>,
 ) {
@@ -126,7 +129,8 @@ async fn serve(
     let ends = Ends { peer, local: stream.local() };
     let handle = services.open_flow(ends, transport, writer, (None, trusted));
     let idle = services.streams.idle;
-    talk(stream, handle, services, Keep { idle, in_session: idle }).await;
+    let peer = Peer::new(handle, services).named(names);
+    talk(stream, peer, Keep { idle, in_session: idle }).await;
     drop(place);
 }
 
@@ -141,23 +145,18 @@ pub(crate) fn serve_opened(
     let (stream, writer) = stream.split();
     let ends = Ends { peer, local: stream.local() };
     let handle = services.open_flow(ends, transport, writer, (Some(AtomicU32::new(0)), trusted));
-    services.sockets.spawn(Box::pin(talk(stream, Arc::clone(&handle), Arc::clone(services), keep)));
+    let peer = Peer::new(Arc::clone(&handle), Arc::clone(services));
+    services.sockets.spawn(Box::pin(talk(stream, peer, keep)));
     handle
 }
 
-async fn talk(stream: line::Stream, handle: Arc<FlowHandle>, services: Arc<Services>, keep: Keep) {
-    let settings = services.streams;
-    let connections = services.metrics.connections.clone();
+async fn talk(stream: line::Stream, peer: Peer, keep: Keep) {
+    let settings = peer.services.streams;
+    let connections = peer.services.metrics.connections.clone();
     connections.inc();
-    let line = Line { stream, handle: Arc::clone(&handle) };
-    services.metrics.streams.inc();
-    let mut connection = Connection {
-        line,
-        peer: Peer::new(handle, services),
-        stream: Stream::new(settings.message),
-        settings,
-        keep,
-    };
+    let line = Line { stream, handle: Arc::clone(&peer.handle) };
+    peer.services.metrics.streams.inc();
+    let mut connection = Connection { line, peer, stream: Stream::new(settings.message), settings, keep };
     let end = connection.run().await;
     Box::pin(close(connection, end)).await;
     connections.dec();

@@ -11,6 +11,7 @@ use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio_rustls::rustls::crypto::aws_lc_rs;
@@ -291,7 +292,7 @@ impl Authority {
         &self,
         server: &Running,
         shown: Option<(String, String)>,
-    ) -> Option<End<impl AsyncRead + AsyncWrite + Unpin>> {
+    ) -> Option<End<impl AsyncRead + AsyncWrite + Unpin + use<>>> {
         let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()
             .unwrap()
@@ -395,5 +396,49 @@ async fn r16_a_trusted_server_is_reached_over_tls_with_our_certificate_and_only_
         alice.does(expected, "MESSAGE", target, &proof, "").await;
         assert!(server.stop().await);
         rooms.await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rfc_5923_a_trusted_server_is_reached_over_the_connection_that_it_has_opened_if_it_says_so_and_is_who_it_should_be()
+ {
+    let authority = Authority::new();
+    let both = ["rooms.example", "localhost"];
+    for (names, alias, reused) in
+        [(&both[..], ";alias", true), (&both[..], "", false), (&both[..1], ";alias", false)]
+    {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let server = authority.edge(Some(format!("sip:localhost:{port};transport=tls"))).await;
+        let certificate = authority.issue("rooms", |params| {
+            params.subject_alt_names =
+                names.iter().map(|name| SanType::DnsName((*name).try_into().unwrap())).collect();
+        });
+        let mut rooms = authority.other(&server, Some(certificate)).await.unwrap();
+        let first = from_rooms(1).replace("TLS rooms.example;", &format!("TLS rooms.example:{port}{alias};"));
+        rooms.socket.write_all(first.as_bytes()).await.unwrap();
+        assert_eq!(rooms.next().await.and_then(|answer| answer.status()).map(Status::code), Some(480));
+
+        let mut alice = authority.secure_client(server.address, &tokio_rustls::rustls::version::TLS13).await;
+        let target = "sip:lobby@rooms.example";
+        let challenged = alice.does(407, "MESSAGE", target, "", "").await.replace("Proxy-Auth", "WWW-Auth");
+        let proof = crate::harness::authorization(&challenged, "alice", "secret", "MESSAGE", target);
+        let message = alice.request("MESSAGE", target, &proof.replace("Author", "Proxy-Author"), "");
+        alice.send(&message).await;
+        if reused {
+            let came = rooms.expect("MESSAGE").await;
+            assert!(came.via().unwrap().params.has("alias"), "and it may do the same: {came:?}");
+            rooms.reply(&came, 200).await;
+            assert!(alice.message().await.starts_with("SIP/2.0 200"));
+            let opened = tokio::time::timeout(Duration::ZERO, listener.accept()).await;
+            assert!(opened.is_err(), "no other connection was opened");
+            // When it is over, there is where the server listens.
+            rooms.socket.shutdown().await.unwrap();
+            assert!(rooms.next().await.is_none());
+            let message = alice.request("MESSAGE", target, "", "");
+            alice.send(&message).await;
+        }
+        within("a connection", listener.accept()).await.unwrap();
+        assert!(server.stop().await);
     }
 }

@@ -116,12 +116,18 @@ pub struct ClientVia<'a> {
     pub sent_by: &'a str,
     /// From [`branch`].
     pub branch: &'a str,
+    /// Whether the other server may send its requests to us over the same connection (RFC 5923).
+    pub alias: bool,
 }
 
 impl fmt::Display for ClientVia<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ClientVia { transport, sent_by, branch } = self;
+        let ClientVia { transport, sent_by, branch, alias } = self;
         write!(f, "SIP/2.0/{} {sent_by};branch={branch}", transport.via())?;
-        if transport.is_reliable() { Ok(()) } else { f.write_str(";rport") }
+        f.write_str(match (transport.is_reliable(), alias) {
+            (false, _) => ";rport",
+            (true, true) => ";alias",
+            (true, false) => "",
+        })
     }
 }

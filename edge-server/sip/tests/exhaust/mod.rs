@@ -43,7 +43,7 @@ pub(crate) fn exhaust(m: &Message) {
 pub(crate) fn forward(m: &Message) {
     let Ok(path) = Path::received(m, |uri| uri.host.len() % 2 == 0) else { return };
     let path = path.towards(None);
-    let via = ClientVia { transport: Transport::Tcp, sent_by: "p.example", branch: "z9hG4bKp" };
+    let via = ClientVia { transport: Transport::Tcp, sent_by: "p.example", branch: "z9hG4bKp", alias: false };
     let forward = Forward {
         path: &path,
         via,

@@ -7,7 +7,7 @@ use tributary_sip::transaction::{ClientVia, Packet, Transport};
 use tributary_sip::{BuildError, Limits, Message, Name, NameAddr, Uri, Via};
 
 const VIA: ClientVia<'static> =
-    ClientVia { transport: Transport::Udp, sent_by: "p2.example", branch: "z9hG4bKours" };
+    ClientVia { transport: Transport::Udp, sent_by: "p2.example", branch: "z9hG4bKours", alias: false };
 const OUR_VIA: &str = "Via: SIP/2.0/UDP p2.example;branch=z9hG4bKours;rport\r\n";
 
 fn plain<'a>(path: &'a Path<'a>) -> Forward<'a> {

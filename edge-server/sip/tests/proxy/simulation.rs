@@ -181,7 +181,8 @@ impl World {
 
     fn call(&mut self, method: Method<'static>) {
         let branch = branch(self.entropy());
-        let via = ClientVia { transport: Transport::Udp, sent_by: "192.0.2.1", branch: &branch };
+        let via =
+            ClientVia { transport: Transport::Udp, sent_by: "192.0.2.1", branch: &branch, alias: false };
         let request = RequestBuilder::new(method, AOR)
             .header(Name::Via, via)
             .header(Name::From, "<sip:alice@192.0.2.1>;tag=a")
@@ -195,7 +196,8 @@ impl World {
     /// A request inside the dialog that a 2xx has made; it goes over the proxy's Record-Route.
     fn within(&mut self, method: Method<'static>, accepted: &Message) -> Bytes {
         let branch = branch(self.entropy());
-        let via = ClientVia { transport: Transport::Udp, sent_by: "192.0.2.1", branch: &branch };
+        let via =
+            ClientVia { transport: Transport::Udp, sent_by: "192.0.2.1", branch: &branch, alias: false };
         let mut request = RequestBuilder::new(method, accepted.contact().unwrap().unwrap().uri)
             .header(Name::Via, via)
             .header(Name::From, accepted.header(Name::From).unwrap())
@@ -391,7 +393,7 @@ impl World {
         let record_routes: &[&str] = if record { &["sip:192.0.2.2;lr"] } else { &[] };
         let forward = Forward {
             path,
-            via: ClientVia { transport: Transport::Udp, sent_by: "192.0.2.2", branch: &branch },
+            via: ClientVia { transport: Transport::Udp, sent_by: "192.0.2.2", branch: &branch, alias: false },
             max_forwards: max_forwards(from).unwrap(),
             max_breadth: breadth,
             record_routes,

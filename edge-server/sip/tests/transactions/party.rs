@@ -102,7 +102,7 @@ pub(crate) fn request(method: Method<'_>, branch: &str) -> Bytes {
 }
 
 pub(crate) fn request_over(transport: Transport, method: Method<'_>, branch: &str) -> Bytes {
-    let via = ClientVia { transport, sent_by: "192.0.2.7", branch };
+    let via = ClientVia { transport, sent_by: "192.0.2.7", branch, alias: false };
     RequestBuilder::new(method, "sip:bob@example.com")
         .header(Name::Via, via)
         .header(Name::From, "<sip:alice@example.com>;tag=a")
