@@ -112,15 +112,16 @@ impl Vector {
         }
     }
 
+    /// What an assignment would say: by the manifest's schema first, then by the policy.
     fn run_params(&self, policy: &Policy) -> Verdict {
-        match (policy.check_params(&self.params), &self.expect) {
-            (Ok(()), Expect::NoOpinion) => Verdict::default(),
-            (Err(failure), Expect::Error(code)) if failure.code == code => Verdict::default(),
-            (Ok(()), _) => Verdict::wrong(Mismatch::Output { expected: self.expect.clone(), got: None }),
-            (Err(failure), _) => Verdict::wrong(Mismatch::Failed {
+        match (policy.judge_params(&self.params).first(), &self.expect) {
+            (None, Expect::NoOpinion) => Verdict::default(),
+            (Some(finding), Expect::Error(code)) if finding.code == code => Verdict::default(),
+            (None, _) => Verdict::wrong(Mismatch::Output { expected: self.expect.clone(), got: None }),
+            (Some(finding), _) => Verdict::wrong(Mismatch::Failed {
                 expected: self.expect.clone(),
-                code: failure.code,
-                message: failure.to_string(),
+                code: finding.code,
+                message: finding.to_string(),
             }),
         }
     }

@@ -6,10 +6,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use policy_sandbox::{Policy, Sample, Sandbox, Settings, Vector, builtin_samples, dry_run};
+use policy_sandbox::{Generator, Policy, Sample, Sandbox, Settings, Vector, builtin_samples, dry_run};
 
-const IN_RUST: [&str; 4] =
-    ["most-recent-device", "dnd-overrides", "on-the-phone-wins", "desk-first-in-hours"];
+const IN_RUST: [&str; 7] = [
+    "most-recent-device",
+    "dnd-overrides",
+    "on-the-phone-wins",
+    "desk-first-in-hours",
+    "ghost-buster",
+    "calendar-note",
+    "quiet-flapping",
+];
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
@@ -89,6 +96,7 @@ fn each_shipped_policy_keeps_the_contract_and_its_vectors_and_gives_the_same_byt
         let vectors = vectors(name);
         assert!(vectors.len() >= 4, "{name}: {} vectors", vectors.len());
         let mut inputs = builtin_samples();
+        inputs.extend(made_up(&policy, &vectors));
         for (file, vector) in vectors {
             let verdict = vector.run(&policy);
             if let Some(mismatch) = verdict.mismatch {
@@ -102,6 +110,16 @@ fn each_shipped_policy_keeps_the_contract_and_its_vectors_and_gives_the_same_byt
         runs.push((name.to_owned(), wasm, inputs, policy));
     }
     same_bytes_in_node(&runs);
+}
+
+/// Made-up inputs that each policy is given in both engines, with parameters of its vectors among others.
+const MADE_UP: usize = 1000;
+
+fn made_up(policy: &Policy, vectors: &[(PathBuf, Vector)]) -> Vec<Sample> {
+    let params = vectors.iter().map(|(_, vector)| vector.params.clone());
+    let mut generator =
+        Generator::new(1).with_params(params.filter(|params| policy.judge_params(params).is_empty()));
+    (0..MADE_UP).map(|at| Sample { name: format!("made up {at}"), input: generator.next_input() }).collect()
 }
 
 fn same_bytes_in_node(runs: &[(String, Vec<u8>, Vec<Sample>, Policy)]) {
@@ -123,7 +141,15 @@ fn same_bytes_in_node(runs: &[(String, Vec<u8>, Vec<Sample>, Policy)]) {
             let sent = fs::read(file.with_extension("in")).unwrap();
             assert!(sent == policy.needs().cut(&sample.input).unwrap(), "{name}, {}", sample.name);
             let theirs = fs::read(file.with_extension("out")).unwrap();
-            let ours = policy.merge_whole(&sample.input).result.unwrap().unwrap_or_default();
+            let outcome = policy.merge_whole(&sample.input);
+            assert_eq!(
+                outcome,
+                policy.merge_whole(&sample.input),
+                "{name}, {}: fuel and log too",
+                sample.name
+            );
+            let ours = outcome.result.unwrap_or_else(|failure| panic!("{name}, {}: {failure}", sample.name));
+            let ours = ours.unwrap_or_default();
             assert_eq!(
                 String::from_utf8_lossy(&ours),
                 String::from_utf8_lossy(&theirs),

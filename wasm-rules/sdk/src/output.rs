@@ -5,7 +5,10 @@ use alloc::vec::Vec;
 
 use merge_core::json::Writer;
 
-use crate::input::{Publication, Tuple};
+use crate::input::{Input, Person, Publication, Tuple};
+
+/// The contract's limit; a test compares.
+const MOST_NOTES: usize = 4;
 
 /// The answer under construction. Left alone, it says "no opinion".
 #[derive(Clone, Debug, Default)]
@@ -58,6 +61,30 @@ impl Output {
     pub fn base_empty(&mut self) -> &mut Self {
         self.touched = true;
         self.empty = true;
+        self
+    }
+
+    /// Shows what these publications say, as if there were no others: of the services that the built-in merge
+    /// shows those that are theirs, in its order; what the newest of them says the person does, how the
+    /// person feels and where; and their notes, newest first.
+    pub fn show_only(&mut self, input: &Input<'_>, keep: impl Fn(Publication<'_>) -> bool) -> &mut Self {
+        // Looked at once: each question walks through the JSON.
+        let kept: Vec<(&str, Publication<'_>)> =
+            input.publications().filter(|one| keep(*one)).map(|one| (one.etag(), one)).collect();
+        self.base_empty();
+        self.select.get_or_insert_default();
+        for chosen in input.builtin().select() {
+            if kept.iter().any(|(etag, _)| *etag == chosen.etag) {
+                self.select_named(chosen.etag, chosen.tuple);
+            }
+        }
+        let persons = || kept.iter().filter_map(|(_, publication)| publication.person());
+        if let Some(person) = persons().find(|person| person.activities().next().is_some()) {
+            self.activities(person.activities()).mood(person.mood()).place(person.place());
+        }
+        for note in persons().flat_map(Person::notes).take(MOST_NOTES) {
+            self.note(note.lang(), note.text());
+        }
         self
     }
 
@@ -252,6 +279,29 @@ mod tests {
                 r#""drop":["geo"],"reevaluate_at_ms":6000,"explain":["because"]}"#
             )),
         );
+    }
+
+    #[test]
+    fn what_is_shown_alone_is_what_those_publications_say() {
+        let input = br#"{"abi":1,"publications":[
+            {"etag":"e-1","tuples":[{"id":"a"}],"person":{"activities":["busy"],"note":[{"text":"one"}]}},
+            {"etag":"e-2","tuples":[{"id":"b"}],"person":{"activities":[],"note":[{"lang":"en","text":"two"}]}},
+            {"etag":"e-3","tuples":[{"id":"c"}],"person":{"activities":["away"],"mood":["calm"],"place":["home"]}}],
+            "builtin":{"select":[{"etag":"e-3","tuple":"c"},{"etag":"e-1","tuple":"a"},{"etag":"e-2","tuple":"b"}]}}"#;
+        let input = Input::new(input).unwrap();
+        let mut out = Output::new();
+        out.show_only(&input, |publication| publication.etag() != "e-1");
+        assert_eq!(
+            String::from_utf8(out.finish().unwrap()).unwrap(),
+            concat!(
+                r#"{"abi":1,"base":"empty","select":[{"etag":"e-3","tuple":"c"},{"etag":"e-2","tuple":"b"}],"#,
+                r#""set":{"activities":["away"],"mood":["calm"],"place":["home"],"note":[{"lang":"en","text":"two"}]}}"#
+            )
+        );
+        let mut out = Output::new();
+        out.show_only(&input, |_| false);
+        assert_eq!(out.finish().unwrap(), br#"{"abi":1,"base":"empty","select":[]}"#);
+        assert_eq!(MOST_NOTES, merge_core::policy::limits::OUTPUT_NOTES);
     }
 
     #[test]

@@ -5,7 +5,7 @@ extern crate alloc;
 
 use alloc::vec::Vec;
 
-use policy_sdk::{Input, LocalTime, Output, Params, Selected, Tuple};
+use policy_sdk::{Input, LocalTime, Output, Params, Publication, Selected, Tuple};
 
 const DAY: i64 = 24 * 60;
 const MINUTE_MS: i64 = 60_000;
@@ -59,12 +59,18 @@ fn merge(input: &Input<'_>, out: &mut Output) {
         return;
     }
 
+    // Found once: to look for each service's publication anew is to read the input once a service.
+    let publications: Vec<(&str, Publication<'_>)> =
+        input.publications().map(|publication| (publication.etag(), publication)).collect();
     // Each service that is shown, whether it is at a desk, and the priority it gave itself.
     let shown: Vec<(Selected<'_>, bool, Option<i64>)> = input
         .builtin()
         .select()
         .map(|chosen| {
-            let publication = input.publication(chosen.etag);
+            let publication = publications
+                .iter()
+                .find(|(etag, _)| *etag == chosen.etag)
+                .map(|(_, publication)| *publication);
             let tuple = publication.and_then(|p| p.tuples().find(|tuple| tuple.id() == chosen.tuple));
             let is_desk = publication.is_some_and(|p| p.device_kind() == "desk");
             (chosen, is_desk, tuple.and_then(Tuple::priority_milli))
