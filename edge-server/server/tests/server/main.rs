@@ -20,6 +20,7 @@ mod onward;
 mod openapi;
 mod policies;
 mod policy_command;
+mod policy_tutorial;
 mod program;
 mod reading;
 mod streams;
