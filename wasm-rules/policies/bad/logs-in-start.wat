@@ -1,0 +1,11 @@
+;; Logs without end before it is asked anything.
+;; expect: call E204
+(module
+  (import "presence" "log" (func $log (param i32 i32)))
+  (memory (export "memory") 1 4)
+  (func (export "presence_policy_abi_1"))
+  (func (export "pp_alloc") (param i32) (result i32) (i32.const 1024))
+  (func $flood (loop $again (call $log (i32.const 0) (i32.const 16)) (br $again)))
+  (start $flood)
+  (func (export "pp_merge") (param i32 i32) (result i64) (i64.const 0))
+)

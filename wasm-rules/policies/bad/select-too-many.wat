@@ -1,0 +1,10 @@
+;; Shows one service more often than there may be services.
+;; expect: output E207
+(module
+  (memory (export "memory") 1 4)
+  (func (export "presence_policy_abi_1"))
+  (func (export "pp_alloc") (param i32) (result i32) (i32.const 1024))
+  (data (i32.const 16384) "{\22abi\22:1,\22select\22:[{\22etag\22:\22e-7f3a\22,\22tuple\22:\22w1\22},{\22etag\22:\22e-7f3a\22,\22tuple\22:\22w1\22},{\22etag\22:\22e-7f3a\22,\22tuple\22:\22w1\22},{\22etag\22:\22e-7f3a\22,\22tuple\22:\22w1\22},{\22etag\22:\22e-7f3a\22,\22tuple\22:\22w1\22},{\22etag\22:\22e-7f3a\22,\22tuple\22:\22w1\22},{\22etag\22:\22e-7f3a\22,\22tuple\22:\22w1\22},{\22etag\22:\22e-7f3a\22,\22tuple\22:\22w1\22},{\22etag\22:\22e-7f3a\22,\22tuple\22:\22w1\22},{\22etag\22:\22e-7f3a\22,\22tuple\22:\22w1\22},{\22etag\22:\22e-7f3a\22,\22tuple\22:\22w1\22},{\22etag\22:\22e-7f3a\22,\22tuple\22:\22w1\22},{\22etag\22:\22e-7f3a\22,\22tuple\22:\22w1\22},{\22etag\22:\22e-7f3a\22,\22tuple\22:\22w1\22},{\22etag\22:\22e-7f3a\22,\22tuple\22:\22w1\22},{\22etag\22:\22e-7f3a\22,\22tuple\22:\22w1\22},{\22etag\22:\22e-7f3a\22,\22tuple\22:\22w1\22},{\22etag\22:\22e-7f3a\22,\22tuple\22:\22w1\22},{\22etag\22:\22e-7f3a\22,\22tuple\22:\22w1\22},{\22etag\22:\22e-7f3a\22,\22tuple\22:\22w1\22},{\22etag\22:\22e-7f3a\22,\22tuple\22:\22w1\22},{\22etag\22:\22e-7f3a\22,\22tuple\22:\22w1\22},{\22etag\22:\22e-7f3a\22,\22tuple\22:\22w1\22},{\22etag\22:\22e-7f3a\22,\22tuple\22:\22w1\22},{\22etag\22:\22e-7f3a\22,\22tuple\22:\22w1\22},{\22etag\22:\22e-7f3a\22,\22tuple\22:\22w1\22},{\22etag\22:\22e-7f3a\22,\22tuple\22:\22w1\22},{\22etag\22:\22e-7f3a\22,\22tuple\22:\22w1\22},{\22etag\22:\22e-7f3a\22,\22tuple\22:\22w1\22},{\22etag\22:\22e-7f3a\22,\22tuple\22:\22w1\22},{\22etag\22:\22e-7f3a\22,\22tuple\22:\22w1\22},{\22etag\22:\22e-7f3a\22,\22tuple\22:\22w1\22},{\22etag\22:\22e-7f3a\22,\22tuple\22:\22w1\22}]}")
+  (func (export "pp_merge") (param i32 i32) (result i64)
+    (i64.or (i64.shl (i64.const 16384) (i64.const 32)) (i64.const 1043)))
+)
