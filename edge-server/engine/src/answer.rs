@@ -149,6 +149,7 @@ impl Shard {
             transaction_bytes: self.transactions.held_bytes(),
             proxied: self.proxy.len(),
             devices: self.flows.devices(),
+            reevaluations: self.sweep.len(),
             timers: self.wheel.len(),
             fired: self.fired.with(self.transactions.fired()),
         }

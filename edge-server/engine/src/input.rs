@@ -123,6 +123,8 @@ pub enum Input {
 pub enum Scope {
     /// Everyone.
     All,
+    /// The users of one tenant.
+    Tenant(String),
     /// The users of one domain, lower case.
     Domain(String),
     /// One address of record, `sip:alice@example.com`.

@@ -65,6 +65,7 @@ mod restore;
 mod shard;
 mod slab;
 mod subscription;
+mod sweep;
 pub mod tokens;
 mod transaction;
 

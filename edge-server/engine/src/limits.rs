@@ -89,6 +89,8 @@ limits! {
     devices_per_shard = 1000000 "devices" => "none; a subscription that loses an older connection waits for the watcher's next request";
     /// Sum of the lengths of one presentity's published documents.
     publication_bytes_per_presentity = 262144 "bytes" => "413 to the PUBLISH; what is published lives on";
+    /// Watched presentities that one shard merges anew within a tenth of a second after a change of policy.
+    reevaluated_at_once = 200 "presentities" => "the others follow, as many in each further tenth of a second";
     /// Presentities that one shard keeps state of.
     presentities_per_shard = 1000000 "presentities" => "503 with Retry-After to the request that would add one";
     /// Requests that one shard answers at a time, with those whose answer it keeps for repetitions of them.

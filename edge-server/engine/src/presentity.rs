@@ -18,7 +18,7 @@ use tributary_sip::Aor;
 use tributary_sip::transaction::{FlowId, Hop, Transport};
 
 /// The place of a presentity in its shard.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct PresentityId(pub(crate) u32);
 
 /// One presentity: bindings, publications, watchers, and the document that watchers get.

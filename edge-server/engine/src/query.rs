@@ -175,6 +175,8 @@ pub struct Counts {
     pub proxied: usize,
     /// Watching devices whose newest connection is remembered.
     pub devices: usize,
+    /// Presentities that wait to be merged anew after a change of policy.
+    pub reevaluations: usize,
     /// Timers that are set, but those of transactions.
     pub timers: usize,
     /// Timers that have run out.

@@ -6,7 +6,7 @@ use crate::effect::{Effect, Effects, Event};
 use crate::fired::Fired;
 use crate::flows::Flows;
 use crate::hashing::{Keyed, Table};
-use crate::input::{Flow, Input, Notice, Scope};
+use crate::input::{Flow, Input, Notice};
 use crate::policy::PolicyHost;
 use crate::presentity::{Change, Presentities, PresentityId};
 use crate::proxy::{Aim, News, Proxy};
@@ -16,6 +16,7 @@ use crate::registrar::Gruus;
 use crate::respond::{self, Reply};
 use crate::route::Mark;
 use crate::subscription::{SubscriptionId, Subscriptions};
+use crate::sweep::Sweep;
 use crate::transaction::{self, Asked};
 use crate::wheel::Wheel;
 use merge_core::policy::Reason;
@@ -60,6 +61,8 @@ pub struct Shard {
     pub(crate) changed: Vec<PresentityId>,
     /// Those of whose registrations somebody is to be told.
     pub(crate) reg_due: Vec<PresentityId>,
+    /// Those that wait to be merged anew after a change of policy.
+    pub(crate) sweep: Sweep,
     /// Subscriptions to be looked at at the end of the call.
     pub(crate) due: Vec<SubscriptionId>,
     pub(crate) serial: u32,
@@ -85,6 +88,8 @@ pub(crate) enum Timer {
         mark: u32,
     },
     Reevaluate(PresentityId),
+    /// The next of those that a change of policy concerns.
+    Sweep,
     Subscription(SubscriptionId),
     /// The devices that this call rings had their time.
     Ringing(u32),
@@ -129,6 +134,7 @@ impl Shard {
             waiting: Table::with_hasher(keyed),
             changed: Vec::new(),
             reg_due: Vec::new(),
+            sweep: Sweep::default(),
             due: Vec::new(),
             serial: 0,
             tally: Tally::default(),
@@ -187,7 +193,7 @@ impl Shard {
             Input::Restore(record) => self.restore(*record, fx),
             Input::Restored => self.restored(),
             Input::Notice(notice) => self.notice(&notice, fx),
-            Input::PolicyChanged { scope } => self.policy_changed(&scope),
+            Input::PolicyChanged { scope } => self.policy_changed(&scope, fx),
             Input::Query { id, query } => {
                 self.settle(host, fx);
                 let answer = Box::new(self.query(query, host));
@@ -226,6 +232,7 @@ impl Shard {
                 Timer::Binding { presentity, serial } => self.binding_due(presentity, serial, fx),
                 Timer::Publication { presentity, mark } => self.publication_due(presentity, mark, fx),
                 Timer::Reevaluate(presentity) => self.mark(presentity, Reason::Timer, None, true),
+                Timer::Sweep => self.sweep_on(),
                 Timer::Subscription(id) => self.subscription_due(id, fx),
                 Timer::Ringing(call) => self.proxy.hears(News::Enough { call }),
             }
@@ -399,22 +406,6 @@ impl Shard {
             Notice::DeviceOnFlow { hop, device, replaces } => {
                 self.device_on_flow(*hop, device, *replaces, fx);
             }
-        }
-    }
-
-    fn policy_changed(&mut self, scope: &Scope) {
-        let concerned: Vec<PresentityId> = self
-            .presentities
-            .iter()
-            .filter(|(_, presentity)| match scope {
-                Scope::All => true,
-                Scope::Domain(domain) => presentity.domain() == domain,
-                Scope::User(aor) => *presentity.aor == **aor,
-            })
-            .map(|(id, _)| id)
-            .collect();
-        for id in concerned {
-            self.mark(id, Reason::Policy, None, false);
         }
     }
 

@@ -47,6 +47,7 @@ pub mod run;
 pub mod shards;
 pub mod site;
 pub mod store;
+pub mod tenants;
 pub mod tokens;
 pub mod trace;
 pub mod transport;

@@ -121,6 +121,7 @@ metrics! {
     counter policy_failures ["code"] "Failed calls of policies, by code; the built-in merge answered.";
     counter policy_fuel [] "Fuel used by policies.";
     counter policy_compiles ["from"] "Policies that were made ready to run: by the `compiler`, or from the `cache` of compiled code.";
+    gauge policy_reevaluations [] "Watched presentities that wait to be merged anew after a change of policy.";
     gauge policies [] "Policies that can be assigned.";
     gauge users [] "Users who may log in, of the file and of the store.";
     gauge traced_users [] "Users whose messages are traced.";

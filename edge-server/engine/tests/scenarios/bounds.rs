@@ -4,7 +4,7 @@ use crate::auth::{log_in, with_password};
 use crate::calls::{BOB, invite, request_text, stage_with};
 use crate::scene::*;
 use tributary_engine::limits::{Limit, TABLE};
-use tributary_engine::{Event, Limits, Rate};
+use tributary_engine::{Event, Input, Limits, Rate, Scope};
 
 fn tight() -> Scene {
     let mut config = config();
@@ -22,6 +22,7 @@ fn tight() -> Scene {
         requests_per_shard: 4,
         transaction_bytes_per_shard: 100_000,
         resumed_at_once: 50,
+        reevaluated_at_once: 200,
         devices_per_shard: 1,
         publication_bytes_per_presentity: 800,
         forks_per_request: 2,
@@ -50,6 +51,7 @@ const CASES: &[Case] = &[
     ("subscriptions_per_watcher", subscriptions_per_watcher),
     ("subscriptions_per_flow", subscriptions_per_flow),
     ("resumed_at_once", resumed_at_once),
+    ("reevaluated_at_once", reevaluated_at_once),
     ("devices_per_shard", devices_per_shard),
     ("publication_bytes_per_presentity", publication_bytes_per_presentity),
     ("presentities_per_shard", presentities_per_shard),
@@ -269,6 +271,19 @@ fn resumed_at_once() -> Scene {
     scene.disconnect(bob.flow);
     bob.reconnect(&mut scene);
     bob.register(&mut scene);
+    scene
+}
+
+fn reevaluated_at_once() -> Scene {
+    let mut config = config();
+    config.limits.reevaluated_at_once = 1;
+    let mut scene = Scene::with(config);
+    let watcher = Client::new(&mut scene, "watcher", None);
+    // One more than there are shards.
+    for name in ["u0", "u1", "u2", "u3"] {
+        watcher.watch(&mut scene, name);
+    }
+    scene.everyone(|| Input::PolicyChanged { scope: Scope::All });
     scene
 }
 

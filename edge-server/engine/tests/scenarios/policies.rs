@@ -55,6 +55,81 @@ fn a_change_for_somebody_else_asks_nobody_here() {
 }
 
 #[test]
+fn a_change_for_everybody_asks_so_many_at_a_time_and_what_is_published_meanwhile_does_not_wait() {
+    const USERS: [&str; 12] = ["u0", "u1", "u2", "u3", "u4", "u5", "u6", "u7", "u8", "u9", "u10", "u11"];
+    let mut config = config();
+    config.limits.reevaluated_at_once = 1;
+    let mut scene = Scene::with(config);
+    scene.host.assigned = Some(assignment());
+    let watcher = Client::new(&mut scene, "watcher", None);
+    let mut published = Vec::new();
+    for name in USERS {
+        let user = Client::new(&mut scene, name, None);
+        published.push((user.announce(&mut scene, "open"), user));
+        watcher.watch(&mut scene, name);
+    }
+    let asked = |scene: &mut Scene| std::mem::take(&mut scene.host.inputs).len();
+    let everybody = || Input::PolicyChanged { scope: Scope::All };
+    asked(&mut scene);
+    let shards = usize::from(SHARDS);
+    scene.everyone(everybody);
+    assert!((1..=shards).contains(&asked(&mut scene)));
+    let (tag, user) = published.remove(0);
+    user.publish(&mut scene, &pidf("u0", "closed"), &format!("SIP-If-Match: {tag}\r\n"));
+    assert_eq!(asked(&mut scene), 1, "who publishes does not wait");
+    // A second change while the first is under way: everybody is asked once more, and nobody twice.
+    scene.everyone(everybody);
+    let mut all = asked(&mut scene);
+    for _ in USERS {
+        scene.pass(100);
+        let now = asked(&mut scene);
+        assert!(now <= shards, "{now} at once");
+        all += now;
+    }
+    assert_eq!(all, USERS.len());
+}
+
+#[test]
+fn a_change_for_a_tenant_concerns_its_users_and_nobody_else() {
+    let mut config = config();
+    config.users = std::sync::Arc::new(OneTenant);
+    let mut scene = Scene::with(config);
+    let (alice, carol) = (Client::new(&mut scene, "alice", None), Client::new(&mut scene, "carol", None));
+    let bob = Client::new(&mut scene, "bob", None);
+    for (user, name) in [(alice, "alice"), (carol, "carol")] {
+        user.announce(&mut scene, "open");
+        bob.watch(&mut scene, name);
+    }
+    scene.host.assigned = Some(assignment());
+    scene.everyone(|| Input::PolicyChanged { scope: Scope::Tenant("acme".to_owned()) });
+    assert_eq!(scene.host.inputs.len(), 1);
+    let input = scene.host.inputs.remove(0);
+    assert!(
+        input.contains(r#""aor":"sip:alice@example.com","domain":"example.com","tenant":"acme""#),
+        "{input}"
+    );
+}
+
+/// Alice is of the tenant acme, the others are the operator's own.
+#[derive(Debug)]
+struct OneTenant;
+
+impl tributary_engine::Users for OneTenant {
+    fn account(&self, _username: &str) -> Option<tributary_engine::Account> {
+        None
+    }
+
+    fn exists(&self, _aor: &str) -> bool {
+        true
+    }
+
+    fn profile(&self, aor: &str) -> tributary_engine::Profile {
+        let tenant = if aor == ALICE { "acme" } else { "" };
+        tributary_engine::Profile { tenant: tenant.to_owned(), ..Default::default() }
+    }
+}
+
+#[test]
 fn whatever_goes_wrong_with_a_policy_the_built_in_merge_is_served_and_an_event_says_why() {
     for (answer, code, refused) in [
         (Err(PolicyFailure { code: "E204".into(), message: "out of fuel".into() }), "E204", 0),

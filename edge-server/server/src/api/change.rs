@@ -100,7 +100,8 @@ mod tests {
         let (exposition, clock) = (Exposition::default(), Clock::default());
         let sandbox = Sandbox::new(Settings::default()).unwrap();
         let metrics = exposition.metrics.clone();
-        let mut library = Library::open(sandbox, Vec::new(), None, (metrics.clone(), clock), 10).unwrap();
+        let mut library =
+            Library::open(sandbox, Vec::new(), None, (metrics.clone(), clock), &Config::default()).unwrap();
         library.store_in(writer.clone());
         let mut directory = Directory::open(&Config::default(), None, metrics, clock).unwrap();
         directory.store_in(writer);

@@ -47,6 +47,7 @@ pub(super) async fn metrics(State(api): State<Arc<Api>>) -> Response {
         (&metrics.transactions, sum(|counts| counts.transactions)),
         (&metrics.transaction_bytes, sum(|counts| counts.transaction_bytes)),
         (&metrics.forwarded, sum(|counts| counts.proxied)),
+        (&metrics.policy_reevaluations, sum(|counts| counts.reevaluations)),
         (&metrics.policies, api.library.snapshot().policies().count()),
         (&metrics.outbox_messages, outbox_messages),
         (&metrics.outbox_bytes, outbox_bytes),

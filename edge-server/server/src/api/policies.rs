@@ -3,8 +3,8 @@
 use super::error::ApiError;
 use super::{Answered, Api};
 use crate::policies::{
-    AssignError, Assigned, BUILT_IN, Entry, Generation, NameProblem, RemoveError, Source, UploadError, hex,
-    read_scope, unhex, write_scope,
+    AssignError, Assigned, BUILT_IN, Entry, Generation, NameProblem, RemoveError, Source, UploadError,
+    Wanted, hex, read_scope, unhex, write_scope,
 };
 use axum::Json;
 use axum::body::Bytes;
@@ -28,6 +28,8 @@ pub(super) struct Assignment {
     policy: Option<String>,
     built_in: Option<String>,
     params: Option<serde_json::Map<String, Value>>,
+    #[serde(default)]
+    locked: bool,
 }
 
 /// Everything that is wrong with a file, as an upload would find it, without keeping it. The answer is
@@ -162,8 +164,9 @@ pub(super) async fn assign(
     }
     let id = assignment.policy.as_deref().map(read_id).transpose()?;
     let params = Value::Object(assignment.params.unwrap_or_default()).to_string();
-    let generation =
-        api.library.assign(&scope, id, assignment.built_in.as_deref(), &params).await.map_err(refused)?;
+    let built_in = assignment.built_in.as_deref();
+    let wanted = Wanted { policy: id, built_in, params: &params, locked: assignment.locked };
+    let generation = api.library.assign(&scope, wanted).await.map_err(refused)?;
     Ok(changed(&api, &scope, &generation, "assigned").await)
 }
 
@@ -174,7 +177,7 @@ pub(super) async fn unassign(State(api): State<Arc<Api>>, Path(scope): Path<Stri
     if !there {
         return Err(nothing_assigned(&scope));
     }
-    let generation = api.library.assign(&scope, None, None, "{}").await.map_err(refused)?;
+    let generation = api.library.assign(&scope, Wanted::NOTHING).await.map_err(refused)?;
     Ok(changed(&api, &scope, &generation, "unassigned").await)
 }
 
@@ -215,6 +218,18 @@ fn refused(error: AssignError) -> ApiError {
             "the report beside this error names everything that is wrong with them",
         )
         .with_report(json!({"errors": findings.iter().map(finding_json).collect::<Vec<_>>()})),
+        AssignError::Locked(_) => ApiError::new(
+            StatusCode::CONFLICT,
+            "locked",
+            message,
+            "what is assigned within it has no effect: assign to that scope, without locked, first",
+        ),
+        AssignError::NoTenant(_) => ApiError::new(
+            StatusCode::NOT_FOUND,
+            "unknown_tenant",
+            message,
+            "name its domains in server.tenants of the configuration",
+        ),
         AssignError::NoEarlier => ApiError::new(
             StatusCode::CONFLICT,
             "no_earlier",
@@ -250,7 +265,7 @@ fn scope_of(text: &str) -> Result<Scope, ApiError> {
             StatusCode::BAD_REQUEST,
             "bad_scope",
             format!("{text} is not a scope"),
-            "write domain:example.com or user:sip:alice@example.com",
+            "write operator, tenant:acme, domain:example.com or user:sip:alice@example.com",
         )
     })
 }
@@ -344,9 +359,14 @@ fn entry_json(entry: &Entry) -> Value {
 fn generation_json(generation: &Generation) -> Value {
     json!({
         "generation": generation.number,
-        "policy": generation.policy.as_ref().map(|policy| json!({"id": hex(&policy.id()), "name": &*policy.name})),
+        "policy": match (&generation.policy, generation.lost) {
+            (Some(policy), _) => json!({"id": hex(&policy.id()), "name": &*policy.name}),
+            (None, Some(lost)) => json!({"id": hex(&lost), "name": "missing"}),
+            (None, None) => Value::Null,
+        },
         "built_in": generation.built_in.and_then(|merge| BUILT_IN.iter().find(|(_, known)| *known == merge)).map(|(name, _)| *name),
         "params": serde_json::from_str::<Value>(&generation.params).unwrap_or(Value::Null),
+        "locked": generation.locked,
         "since_ms": generation.since.0,
     })
 }

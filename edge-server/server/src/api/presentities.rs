@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::{Path, Query as Parameters, State};
 use axum::response::IntoResponse as _;
 use http::StatusCode;
+use merge_core::live::Presentity;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use tributary_engine::{Answer, Query};
@@ -101,7 +102,7 @@ pub(super) async fn one(State(api): State<Arc<Api>>, Path(aor): Path<String>) ->
         "registrations": registrations,
         "watchers": found.watchers,
         "pidf": found.merged_pidf,
-        "policy": policy(&api, found.policy.as_ref()),
+        "policy": policy(&api, &aor, found.policy.as_ref()),
     });
     // merge-core wrote these two; reading them only to write them again would be a second mapping.
     let head = format!(
@@ -118,7 +119,7 @@ pub(super) async fn live(State(api): State<Arc<Api>>, Path(aor): Path<String>) -
     let answer = api.shards.ask_about(&aor, Query::Live { aor: aor.clone() }).await;
     let Some(Answer::Live(found)) = answer else { return Err(ApiError::stopping()) };
     let found = found.ok_or_else(|| unknown(&aor))?;
-    let mut policy = policy(&api, found.policy.as_ref());
+    let mut policy = policy(&api, &aor, found.policy.as_ref());
     if let (Some(policy), Some(params)) = (policy.as_object_mut(), &found.params) {
         policy.insert("params".to_owned(), serde_json::from_str(params).unwrap_or(Value::Null));
     }
@@ -139,14 +140,19 @@ fn nonempty(json: &str) -> &str {
     if json.is_empty() { "null" } else { json }
 }
 
-fn policy(api: &Api, policy: Option<&(Arc<str>, [u8; 32])>) -> Value {
+fn policy(api: &Api, aor: &str, policy: Option<&(Arc<str>, [u8; 32])>) -> Value {
     let Some((name, id)) = policy else { return Value::Null };
     let snapshot = api.library.snapshot();
+    let presentity = Presentity {
+        aor: aor.to_owned(),
+        domain: aor.rsplit_once('@').map_or("", |(_, domain)| domain).to_owned(),
+        tenant: api.library.tenants().of(aor).to_owned(),
+        ..Presentity::default()
+    };
+    // Another may have come into force since the shard answered.
     let generation = snapshot
-        .scopes()
-        .into_iter()
-        .filter_map(|(_, assigned)| assigned.current())
-        .find(|generation| generation.policy.as_ref().is_some_and(|policy| policy.id() == *id))
+        .in_force(&presentity)
+        .filter(|generation| generation.policy.as_ref().is_some_and(|policy| policy.id() == *id))
         .map(|generation| generation.number);
     json!({"id": crate::policies::hex(id), "name": &**name, "generation": generation})
 }

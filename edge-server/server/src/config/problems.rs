@@ -192,6 +192,23 @@ impl Config {
             }
             find.timezone(&key, Some(zone));
         }
+        for (domain, tenant) in &self.server.tenants {
+            let key = format!("server.tenants.{domain}");
+            if !self.serves(domain) {
+                find.add(
+                    &key,
+                    format!("{domain} is not one of server.domains"),
+                    "add it to server.domains or correct it",
+                );
+            }
+            if !crate::tenants::is_tenant(tenant) {
+                find.add(
+                    &key,
+                    format!("{tenant:?} is not a tenant's name"),
+                    "use lower-case letters, digits, `-`, `_` and `.`, at most 64",
+                );
+            }
+        }
         let mut seen = BTreeSet::new();
         for (index, user) in self.users.iter().enumerate() {
             let key = |name: &str| format!("users[{index}].{name}");

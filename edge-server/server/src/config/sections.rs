@@ -91,6 +91,8 @@ section! {
         timezone: String = "UTC".to_owned(),
         /// The time zones of domains that have one of their own: `{ "example.org" = "Asia/Tokyo" }`. A user's own goes before the domain's.
         timezones: BTreeMap<String, String> = BTreeMap::new(),
+        /// Whose the domains are, where they are not the operator's own: `{ "example.org" = "acme" }`. Policies are told the tenant of a user, and can be assigned to all users of one. Lower-case letters, digits, `-`, `_` and `.`.
+        tenants: BTreeMap<String, String> = BTreeMap::new(),
         /// No authentication: anybody may be any user. Loopback only; for trials.
         open: bool = false,
         /// State is split into this many shards, each with a task of its own; 0 takes the number of cores.

@@ -2,13 +2,13 @@
 
 use super::counters::Failure;
 use super::library::Library;
-use super::snapshot::{Entry, Snapshot};
+use super::snapshot::Entry;
 use crate::clock::Clock;
 use crate::local_time::Wall;
 use crate::metrics::{Metrics, count};
 use merge_core::compose::Composition;
 use merge_core::live::Presentity;
-use merge_core::policy::LocalTime;
+use merge_core::policy::{LocalTime, Needs};
 use merge_core::time::Millis;
 use std::sync::Arc;
 use tributary_engine::{Assignment, PolicyFailure, PolicyHost};
@@ -20,12 +20,14 @@ pub struct Host {
     wall: Arc<Wall>,
     metrics: Metrics,
     clock: Clock,
+    /// The policy of the merge under way: it runs to its end, whatever is assigned or removed meanwhile.
+    asked: Option<Arc<Entry>>,
 }
 
 impl Host {
     /// A host for one shard.
     pub fn new(library: Arc<Library>, wall: Arc<Wall>, metrics: Metrics, clock: Clock) -> Self {
-        Self { library, wall, metrics, clock }
+        Self { library, wall, metrics, clock, asked: None }
     }
 
     fn failure(&self, presentity: &Presentity, failure: &PolicyFailure) -> Failure {
@@ -36,16 +38,17 @@ impl Host {
             message: failure.message.clone(),
         }
     }
-
-    fn entry(snapshot: &Snapshot, assignment: &Assignment) -> Option<Arc<Entry>> {
-        snapshot.policy(&assignment.id)
-    }
 }
 
 impl PolicyHost for Host {
     fn assignment(&mut self, presentity: &Presentity) -> Option<Assignment> {
         let snapshot = self.library.snapshot();
         let generation = snapshot.in_force(presentity)?;
+        self.asked.clone_from(&generation.policy);
+        if let Some(id) = generation.lost {
+            let (name, params) = ("missing".into(), Arc::clone(&generation.params));
+            return Some(Assignment { name, id, params, needs: Needs::ALL, privacy: true });
+        }
         let policy = generation.policy.as_ref()?;
         Some(Assignment {
             name: Arc::clone(&policy.name),
@@ -62,10 +65,9 @@ impl PolicyHost for Host {
         assignment: &Assignment,
         input: &[u8],
     ) -> Result<Option<Vec<u8>>, PolicyFailure> {
-        let Some(entry) = Self::entry(&self.library.snapshot(), assignment) else {
-            // Removed between the question and the call. To say "no opinion" in its place would show
-            // what it may have been there to hide.
-            let message = "the policy is gone".to_owned();
+        let Some(entry) = self.asked.clone().filter(|asked| asked.id() == assignment.id) else {
+            // To say "no opinion" in its place would show what it may be there to hide.
+            let message = "the policy is missing".to_owned();
             return Err(PolicyFailure { code: "E200".to_owned(), message });
         };
         let outcome = entry.policy.merge(input);
@@ -97,7 +99,7 @@ impl PolicyHost for Host {
 
     fn refused(&mut self, presentity: &Presentity, assignment: &Assignment, failure: &PolicyFailure) {
         count(&self.metrics.policy_failures, "code", failure.code.clone());
-        if let Some(entry) = Self::entry(&self.library.snapshot(), assignment) {
+        if let Some(entry) = self.asked.as_ref().filter(|asked| asked.id() == assignment.id) {
             entry.counters.refused(self.failure(presentity, failure));
         }
     }

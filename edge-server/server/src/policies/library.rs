@@ -6,8 +6,10 @@ use super::snapshot::{Assigned, Entry, Generation, KEPT_GENERATIONS, Snapshot, S
 use super::stored::{StoredGeneration, StoredPolicy, StoredScope, built_in, built_in_name};
 use super::write_scope;
 use crate::clock::Clock;
+use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::store::{Op, Store, StoreError, StoreFailed, Table, Writer};
+use crate::tenants::Tenants;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use policy_sandbox::{Owner, Policy, Report, Sandbox, builtin_samples};
@@ -25,6 +27,24 @@ pub enum LibraryError {
     Store(#[from] StoreError),
 }
 
+/// What is to be in force for a scope.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// The policy's id.
+    pub policy: Option<[u8; 32]>,
+    /// The name of a built-in merge.
+    pub built_in: Option<&'a str>,
+    /// The policy's parameters, a JSON object.
+    pub params: &'a str,
+    /// Whether nothing that is assigned within the scope is to have effect.
+    pub locked: bool,
+}
+
+impl Wanted<'_> {
+    /// Nothing: what is around the scope decides.
+    pub const NOTHING: Self = Self { policy: None, built_in: None, params: "{}", locked: false };
+}
+
 /// The policies of this server.
 #[derive(Debug)]
 pub struct Library {
@@ -35,6 +55,7 @@ pub struct Library {
     store: Option<Writer>,
     metrics: Metrics,
     clock: Clock,
+    tenants: Tenants,
     most: usize,
 }
 
@@ -48,7 +69,7 @@ impl Library {
         shipped: Vec<(String, Bytes)>,
         stored: Option<&dyn Store>,
         (metrics, clock): (Metrics, Clock),
-        most: usize,
+        config: &Config,
     ) -> Result<Self, LibraryError> {
         let mut snapshot = Snapshot::default();
         let loader = Loader { sandbox: &sandbox, metrics: &metrics };
@@ -65,13 +86,19 @@ impl Library {
             store: None,
             metrics,
             clock,
-            most,
+            tenants: Tenants::new(&config.server),
+            most: config.policies.max_files,
         })
     }
 
     /// Keeps changes from now on; without a store they end with the process.
     pub fn store_in(&mut self, store: Writer) {
         self.store = Some(store);
+    }
+
+    /// Whose the users are.
+    pub fn tenants(&self) -> &Tenants {
+        &self.tenants
     }
 
     /// Everything at this moment.
@@ -152,15 +179,20 @@ impl Library {
     ///
     /// # Errors
     /// See [`AssignError`].
-    pub async fn assign(
-        &self,
-        scope: &Scope,
-        policy: Option<[u8; 32]>,
-        built_in_merge: Option<&str>,
-        params: &str,
-    ) -> Result<Generation, AssignError> {
+    pub async fn assign(&self, scope: &Scope, wanted: Wanted<'_>) -> Result<Generation, AssignError> {
         let _editing = self.editing.lock().await;
         let snapshot = self.snapshot.load_full();
+        let Wanted { policy, built_in: built_in_merge, params, locked } = wanted;
+        let something = policy.is_some() || built_in_merge.is_some();
+        if let Some(around) = snapshot.locked_around(scope, &self.tenants).filter(|_| something) {
+            return Err(AssignError::Locked(write_scope(&around)));
+        }
+        if let Scope::Tenant(name) = scope
+            && something
+            && !self.tenants.has(name)
+        {
+            return Err(AssignError::NoTenant(name.clone()));
+        }
         let policy = policy
             .map(|id| snapshot.policy(&id).ok_or_else(|| AssignError::NoPolicy(hex(&id))))
             .transpose()?;
@@ -176,8 +208,15 @@ impl Library {
         }
         let mut assigned = snapshot.assigned(scope).cloned().unwrap_or_default();
         let number = assigned.generations.iter().map(|generation| generation.number).max().unwrap_or(0) + 1;
-        let generation =
-            Generation { number, policy, built_in, params: params.into(), since: self.clock.now() };
+        let generation = Generation {
+            number,
+            policy,
+            lost: None,
+            built_in,
+            params: params.into(),
+            locked,
+            since: self.clock.now(),
+        };
         assigned.generations.push(generation.clone());
         let excess = assigned.generations.len().saturating_sub(KEPT_GENERATIONS);
         assigned.generations.drain(..excess);
@@ -205,9 +244,15 @@ impl Library {
             .iter()
             .map(|generation| StoredGeneration {
                 number: generation.number,
-                policy: generation.policy.as_ref().map(|policy| hex(&policy.id())),
+                policy: generation
+                    .policy
+                    .as_ref()
+                    .map(|policy| policy.id())
+                    .or(generation.lost)
+                    .map(|id| hex(&id)),
                 built_in: generation.built_in.map(|merge| built_in_name(merge).to_owned()),
                 params: generation.params.to_string(),
+                locked: generation.locked,
                 since_ms: generation.since.0,
             })
             .collect();

@@ -75,18 +75,27 @@ impl Loader<'_> {
             let generations = record
                 .generations
                 .into_iter()
-                .map(|generation| Generation {
-                    number: generation.number,
-                    policy: generation.policy.and_then(|id| {
-                        let policy = snapshot.policy(&unhex(&id)?);
-                        if policy.is_none() {
-                            tracing::error!(id, scope = write_scope(&scope), "an assigned policy is missing");
-                        }
-                        policy
-                    }),
-                    built_in: generation.built_in.as_deref().and_then(built_in),
-                    params: generation.params.into(),
-                    since: Millis(generation.since_ms),
+                .map(|generation| {
+                    let id = generation.policy.as_deref().and_then(unhex);
+                    let policy = id.and_then(|id| snapshot.policy(&id));
+                    let lost = id.filter(|_| policy.is_none());
+                    if let Some(lost) = lost {
+                        let (id, scope) = (hex(&lost), write_scope(&scope));
+                        tracing::error!(
+                            id,
+                            scope,
+                            "an assigned policy is missing: watchers get the status alone"
+                        );
+                    }
+                    Generation {
+                        number: generation.number,
+                        policy,
+                        lost,
+                        built_in: generation.built_in.as_deref().and_then(built_in),
+                        params: generation.params.into(),
+                        locked: generation.locked,
+                        since: Millis(generation.since_ms),
+                    }
                 })
                 .collect();
             snapshot.assign(&scope, Assigned { generations });

@@ -6,9 +6,13 @@
 //!   merge  --> Host looks the scope up in the Snapshot --> sandbox --> counters
 //! ```
 //!
-//! A [`Snapshot`] is immutable. A merge works with the one it began with, so an
-//! activation is atomic. A policy that fails costs its watchers nothing but its own opinion: the
-//! built-in merge answers, and the failure is counted under its code.
+//! Scopes lie in each other: the operator's holds the tenants', a tenant's its domains, a domain its users. The
+//! innermost that has an assignment decides, unless one around it is locked: then the outermost locked one does.
+//!
+//! A [`Snapshot`] is immutable and put in the place of the one before: whatever begins to merge after that,
+//! on whichever shard, merges by it, and a merge under way ends with what it began with. A policy that fails
+//! costs its watchers nothing but its own opinion: the built-in merge answers (the status alone, where the
+//! policy hides things), and the failure is counted under its code.
 
 mod counters;
 mod host;
@@ -20,13 +24,17 @@ mod stored;
 
 pub use self::counters::{Failure, Figures};
 pub use self::host::Host;
-pub use self::library::{Library, LibraryError};
+pub use self::library::{Library, LibraryError, Wanted};
 pub use self::load::shipped;
 pub use self::refusal::{AssignError, NameProblem, RemoveError, UploadError};
 pub use self::snapshot::{Assigned, Entry, Generation, KEPT_GENERATIONS, Snapshot, Source, hex, unhex};
 
+use crate::tenants::is_tenant;
 use merge_core::compose::Composition;
 use tributary_engine::Scope;
+
+/// The widest scope: everybody on this server.
+const OPERATOR: &str = "operator";
 
 /// The names of the built-in merges, which can be assigned like policies.
 pub const BUILT_IN: [(&str, Composition); 4] = [
@@ -36,10 +44,14 @@ pub const BUILT_IN: [(&str, Composition); 4] = [
     ("most-available", Composition::MostAvailable),
 ];
 
-/// Reads a scope: `domain:example.com` or `user:sip:alice@example.com`.
+/// Reads a scope: `operator`, `tenant:acme`, `domain:example.com` or `user:sip:alice@example.com`.
 pub fn read_scope(text: &str) -> Option<Scope> {
+    if text == OPERATOR {
+        return Some(Scope::All);
+    }
     let (kind, name) = text.split_once(':')?;
     match kind {
+        "tenant" if is_tenant(name) => Some(Scope::Tenant(name.to_owned())),
         "domain" if !name.is_empty() && !name.contains([':', '@', '/', ' ']) => {
             Some(Scope::Domain(name.to_ascii_lowercase()))
         }
@@ -51,7 +63,8 @@ pub fn read_scope(text: &str) -> Option<Scope> {
 /// Writes a scope the way [`read_scope`] reads it.
 pub fn write_scope(scope: &Scope) -> String {
     match scope {
-        Scope::All => "all".to_owned(),
+        Scope::All => OPERATOR.to_owned(),
+        Scope::Tenant(tenant) => format!("tenant:{tenant}"),
         Scope::Domain(domain) => format!("domain:{domain}"),
         Scope::User(aor) => format!("user:{aor}"),
     }
@@ -62,8 +75,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_scope_is_a_domain_or_a_users_address_in_its_canonical_form() {
+    fn a_scope_is_the_operators_a_tenants_a_domains_or_a_users_in_its_canonical_form() {
         for (text, expect) in [
+            ("operator", Some("operator")),
+            ("tenant:acme", Some("tenant:acme")),
+            ("tenant:Acme", None),
+            ("tenant:", None),
             ("domain:example.com", Some("domain:example.com")),
             ("domain:EXAMPLE.com", Some("domain:example.com")),
             ("user:sip:alice@Example.COM", Some("user:sip:alice@example.com")),

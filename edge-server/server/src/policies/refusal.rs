@@ -43,6 +43,12 @@ pub enum AssignError {
     /// The policy does not take these parameters.
     #[error("the parameters were refused: {}", .0.first().map_or_else(|| "the policy could not be asked".to_owned(), Finding::to_string))]
     Params(Vec<Finding>),
+    /// This scope holds the one that was meant, and is locked.
+    #[error("{0} is locked")]
+    Locked(String),
+    /// No domain is of that tenant.
+    #[error("no domain is of the tenant {0}")]
+    NoTenant(String),
     /// There is nothing to roll back to, or nothing assigned.
     #[error("the scope has no earlier generation")]
     NoEarlier,

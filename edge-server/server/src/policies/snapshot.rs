@@ -3,6 +3,7 @@
 use super::counters::{Counters, Figures};
 use super::refusal::NameProblem;
 use super::write_scope;
+use crate::tenants::Tenants;
 use bytes::Bytes;
 use merge_core::compose::Composition;
 use merge_core::live::Presentity;
@@ -66,10 +67,15 @@ pub struct Generation {
     pub number: u64,
     /// The policy, if any.
     pub policy: Option<Arc<Entry>>,
+    /// The id of a policy that is assigned and could not be loaded. What it would have hidden is not known, so
+    /// watchers get the status alone.
+    pub lost: Option<[u8; 32]>,
     /// The built-in merge chosen instead of the server's default, if any.
     pub built_in: Option<Composition>,
     /// The policy's parameters, a JSON object.
     pub params: Arc<str>,
+    /// Whether nothing that is assigned to a scope within this one has effect.
+    pub locked: bool,
     /// Since when.
     pub since: Millis,
 }
@@ -77,7 +83,7 @@ pub struct Generation {
 impl Generation {
     /// Whether anything is assigned.
     pub fn is_empty(&self) -> bool {
-        self.policy.is_none() && self.built_in.is_none()
+        self.policy.is_none() && self.lost.is_none() && self.built_in.is_none()
     }
 }
 
@@ -99,8 +105,10 @@ impl Assigned {
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
     pub(super) policies: BTreeMap<[u8; 32], Arc<Entry>>,
-    users: HashMap<String, Assigned>,
+    operator: Option<Assigned>,
+    tenants: HashMap<String, Assigned>,
     domains: HashMap<String, Assigned>,
+    users: HashMap<String, Assigned>,
 }
 
 impl Snapshot {
@@ -116,25 +124,49 @@ impl Snapshot {
 
     /// All scopes that ever had an assignment, in order of their name.
     pub fn scopes(&self) -> Vec<(Scope, &Assigned)> {
+        let operator = self.operator.iter().map(|assigned| (Scope::All, assigned));
+        let tenants = self.tenants.iter().map(|(name, assigned)| (Scope::Tenant(name.clone()), assigned));
         let domains = self.domains.iter().map(|(name, assigned)| (Scope::Domain(name.clone()), assigned));
         let users = self.users.iter().map(|(name, assigned)| (Scope::User(name.clone()), assigned));
-        let mut all: Vec<_> = domains.chain(users).collect();
+        let mut all: Vec<_> = operator.chain(tenants).chain(domains).chain(users).collect();
         all.sort_by_key(|(scope, _)| write_scope(scope));
         all
     }
 
-    /// What is in force for a user: the user's own assignment, else the domain's.
+    /// What is in force for a user: the innermost scope's, or that of the outermost one that is locked.
     pub fn in_force(&self, presentity: &Presentity) -> Option<&Generation> {
-        self.users
-            .get(&presentity.aor)
-            .and_then(Assigned::current)
-            .or_else(|| self.domains.get(&presentity.domain).and_then(Assigned::current))
+        let Presentity { aor, domain, tenant, .. } = presentity;
+        let levels =
+            [self.operator.as_ref(), self.tenants.get(tenant), self.domains.get(domain), self.users.get(aor)];
+        let mut found: Option<&Generation> = None;
+        for generation in levels.into_iter().flatten().filter_map(Assigned::current) {
+            found = Some(generation);
+            if generation.locked {
+                break;
+            }
+        }
+        found
+    }
+
+    /// The outermost locked scope around this one.
+    pub(super) fn locked_around(&self, scope: &Scope, tenants: &Tenants) -> Option<Scope> {
+        let tenant = |tenant: &str| Scope::Tenant(tenant.to_owned());
+        let domain_of = |aor: &str| aor.rsplit_once('@').map_or("", |(_, domain)| domain).to_owned();
+        let around = match scope {
+            Scope::All => Vec::new(),
+            Scope::Tenant(_) => vec![Scope::All],
+            Scope::Domain(name) => vec![Scope::All, tenant(tenants.of_domain(name))],
+            Scope::User(aor) => vec![Scope::All, tenant(tenants.of(aor)), Scope::Domain(domain_of(aor))],
+        };
+        let locked = |scope: &Scope| self.assigned(scope)?.current().filter(|now| now.locked);
+        around.into_iter().find(|scope| locked(scope).is_some())
     }
 
     /// What is assigned to a scope.
     pub fn assigned(&self, scope: &Scope) -> Option<&Assigned> {
         match scope {
-            Scope::All => None,
+            Scope::All => self.operator.as_ref(),
+            Scope::Tenant(name) => self.tenants.get(name),
             Scope::Domain(name) => self.domains.get(name),
             Scope::User(aor) => self.users.get(aor),
         }
@@ -142,7 +174,8 @@ impl Snapshot {
 
     pub(super) fn assign(&mut self, scope: &Scope, assigned: Assigned) {
         match scope {
-            Scope::All => {}
+            Scope::All => self.operator = Some(assigned),
+            Scope::Tenant(name) => drop(self.tenants.insert(name.clone(), assigned)),
             Scope::Domain(name) => drop(self.domains.insert(name.clone(), assigned)),
             Scope::User(aor) => drop(self.users.insert(aor.clone(), assigned)),
         }

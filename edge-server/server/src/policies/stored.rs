@@ -58,6 +58,8 @@ pub(super) struct StoredGeneration {
     pub(super) policy: Option<String>,
     pub(super) built_in: Option<String>,
     pub(super) params: String,
+    #[serde(default)]
+    pub(super) locked: bool,
     pub(super) since_ms: i64,
 }
 
@@ -103,6 +105,7 @@ mod tests {
             policy: None,
             built_in: Some("newest".to_owned()),
             params: "{}".to_owned(),
+            locked: true,
             since_ms: 5,
         };
         let scope = StoredScope::new(vec![generation]);

@@ -7,16 +7,17 @@ use crate::local_time::Wall;
 use crate::policies::{Host, Library};
 use crate::shards::{Inbox, Performer, ShardSetup, Shards};
 use crate::store::{Store, StoreError, Table};
+use crate::tenants::Tenants;
 use crate::tokens::Reader;
-use crate::users::Directory;
+use crate::users::{Anybody, Directory};
 use merge_core::compose::Composition;
 use sha2::{Digest as _, Sha256};
 use std::sync::Arc;
 use tokio::task::JoinSet;
 use tributary_engine::tokens::Tokens;
 use tributary_engine::{
-    Auth, Effects, Egress, Everybody, Forking, Input, Lifetime, Limits, Lockout, Rate, Reach, Record,
-    SaysForking, Shard, Timing, Users, lockout,
+    Auth, Effects, Egress, Forking, Input, Lifetime, Limits, Lockout, Rate, Reach, Record, SaysForking,
+    Shard, Timing, Users, lockout,
 };
 use tributary_sip::SealingKeys;
 use tributary_sip::digest::DigestServer;
@@ -29,7 +30,10 @@ pub(super) fn engine_config(
     (reach, egress): (Reach, Egress),
 ) -> tributary_engine::Config {
     let presence = &config.presence;
-    let users: Arc<dyn Users> = if config.server.open { Arc::new(Everybody) } else { directory };
+    let users: Arc<dyn Users> = match config.server.open {
+        true => Arc::new(Anybody(Tenants::new(&config.server))),
+        false => directory,
+    };
     let auth = if config.server.open {
         Auth::Open
     } else {

@@ -150,7 +150,7 @@ pub async fn start(config: Config, surroundings: Surroundings) -> Result<Running
     let failed = Arc::new(AtomicBool::new(false));
     // The library reads what is stored before the writer takes the store away.
     let seen_by = (metrics.clone(), clock);
-    let mut library = Library::open(sandbox, shipped, opened.as_deref(), seen_by, config.policies.max_files)?;
+    let mut library = Library::open(sandbox, shipped, opened.as_deref(), seen_by, &config)?;
     let (writer, store_thread) = match opened {
         Some(store) => {
             let (writer, thread) = start_writer(store, metrics.clone(), stop.clone(), Arc::clone(&failed))?;

@@ -10,9 +10,11 @@
 //! file wins: the API cannot change what an operator wrote there. Passwords are turned into digests
 //! where they come in and are kept nowhere.
 
+mod anybody;
 mod configured;
 mod stored;
 
+pub use self::anybody::Anybody;
 pub(crate) use self::configured::first_line;
 pub use self::configured::{PasswordError, check};
 
@@ -22,13 +24,14 @@ use crate::config::Config;
 use crate::local_time::zone;
 use crate::metrics::{Metrics, count};
 use crate::store::{Op, Store, StoreError, StoreFailed, Table, Writer};
+use crate::tenants::Tenants;
 use bytes::Bytes;
 use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Bound;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
-use tributary_engine::{Account, Users};
+use tributary_engine::{Account, Profile, Users};
 use tributary_sip::digest::Ha1;
 
 /// Bytes of a user's name.
@@ -158,6 +161,7 @@ pub struct Directory {
     clock: Clock,
     domains: Vec<String>,
     realm: String,
+    tenants: Tenants,
     most: usize,
 }
 
@@ -204,6 +208,7 @@ impl Directory {
             clock,
             domains: config.server.domains.iter().map(|domain| domain.to_ascii_lowercase()).collect(),
             realm: config.realm().to_owned(),
+            tenants: Tenants::new(&config.server),
             most: config.store.max_users,
         };
         directory.measure();
@@ -350,6 +355,10 @@ impl Users for Directory {
 
     fn exists(&self, aor: &str) -> bool {
         self.books().find(aor).is_some()
+    }
+
+    fn profile(&self, aor: &str) -> Profile {
+        Profile { tenant: self.tenants.of(aor).to_owned(), ..Profile::default() }
     }
 }
 

@@ -95,6 +95,46 @@ async fn a_policy_is_uploaded_assigned_rolled_back_and_taken_back_and_the_watche
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_innermost_scope_decides_unless_one_around_it_is_locked() {
+    let server =
+        server(|config| config.server.tenants = [("example.com".to_owned(), "acme".to_owned())].into()).await;
+    let address = server.address;
+    Client::connect(address, "alice").await.publish(200, "own words").await;
+    let mut bob = Client::connect(address, "bob").await;
+    bob.subscribe("sip:alice@example.com").await;
+    let mut ids = Vec::new();
+    for name in ["theirs", "ours", "the-domain", "her-own"] {
+        ids.push(upload(address, name, &policy(name)).await["id"].clone());
+    }
+    // From the outermost to the innermost: each shows as soon as it is assigned.
+    let scopes = ["operator", "tenant:acme", "domain:example.com", "user:sip:alice@example.com"];
+    let notes = [">theirs<", ">ours<", ">the-domain<", ">her-own<"];
+    for ((scope, id), note) in scopes.iter().zip(&ids).zip(notes) {
+        assign(address, scope, json!({"policy": id})).await;
+        assert!(bob.notified().await.contains(note), "{scope}");
+    }
+    let live =
+        async || call(address, "GET", "/api/v1/presentities/sip:alice@example.com/live", None).await.json();
+    assert_eq!(live().await["policy"]["name"], "her-own");
+
+    let locked = assign(address, "tenant:acme", json!({"policy": ids[1], "locked": true})).await;
+    assert_eq!((&locked["in_force"]["locked"], &locked["in_force"]["generation"]), (&json!(true), &json!(2)));
+    assert!(bob.notified().await.contains(">ours<"));
+    let body = json!({"policy": ids[3]}).to_string();
+    let body = Some(("application/json", body.as_bytes()));
+    for scope in &scopes[2..] {
+        let refused = call(address, "PUT", &format!("/api/v1/assignments/{scope}"), body).await;
+        assert_eq!((refused.status, refused.error().as_str()), (409, "locked"), "{scope}");
+    }
+    // Rolling back what locked lets what is within it speak again.
+    call(address, "POST", "/api/v1/assignments/tenant:acme/rollback", None).await;
+    assert!(bob.notified().await.contains(">her-own<"));
+    let unknown = call(address, "PUT", "/api/v1/assignments/tenant:nobody", body).await;
+    assert_eq!((unknown.status, unknown.error().as_str()), (404, "unknown_tenant"));
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_policy_that_fails_is_counted_and_the_watcher_gets_the_built_in_result() {
     let server = server(|_| {}).await;
     let address = server.address;
@@ -207,6 +247,7 @@ async fn policies_and_assignments_outlive_a_restart_and_a_built_in_merge_can_be_
     let kept = upload(first.address, "kept", &policy("kept rule")).await;
     assign(first.address, "domain:example.com", json!({"policy": kept["id"], "params": {"a": 1}})).await;
     assign(first.address, "user:sip:bob@example.com", json!({"built_in": "newest"})).await;
+    assign(first.address, "operator", json!({"built_in": "union"})).await;
     let before = call(first.address, "GET", "/api/v1/assignments", None).await.json();
     first.stop().await;
 

@@ -53,6 +53,7 @@ impl Stage {
             transaction_bytes_per_shard: 16_000,
             devices_per_shard: 3,
             resumed_at_once: 2,
+            reevaluated_at_once: 2,
             publication_bytes_per_presentity: 1_500,
             ..Limits::default()
         };
