@@ -42,6 +42,9 @@ pub mod log;
 pub mod metrics;
 mod network;
 mod onward;
+#[cfg(any(test, feature = "otlp"))]
+#[cfg_attr(not(feature = "otlp"), allow(dead_code, reason = "tested where it is not used"))]
+mod otlp;
 pub mod policies;
 pub mod run;
 pub mod shards;

@@ -126,6 +126,7 @@ metrics! {
     gauge users [] "Users who may log in, of the file and of the store.";
     gauge traced_users [] "Users whose messages are traced.";
     counter traced_messages ["result"] "Messages of traced users: `taken`, `over_rate` of `trace.messages_per_second`, or `homer_lost`, those of the former that could not be sent to Homer.";
+    counter otlp_messages ["result"] "Messages whose spans were for OpenTelemetry: `sent`, `failed` at the collector, or `lost`, for too many waited.";
     counter user_changes ["change"] "Users changed by the API: `added`, `changed` or `removed`.";
     counter api_requests ["status"] "Requests to the HTTP API, by status code.";
 }

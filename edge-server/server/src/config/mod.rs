@@ -19,8 +19,8 @@ pub use self::definition::{Key, Section};
 pub use self::document::documentation;
 pub use self::sections::{
     Api, Bearer, Certificate, Durability, Egress, ForkPolicy, ForkSupport, Http, Lockout, Log, LogFormat,
-    Merge, Overload, Peer, Policies, Presence, Proxy, Registrar, Server, Sip, Store, Tls, Trace, UnknownEpid,
-    User, WebSocket,
+    Merge, Otlp, Overload, Peer, Policies, Presence, Proxy, Registrar, Server, Sip, Store, Tls, Trace,
+    UnknownEpid, User, WebSocket,
 };
 
 use self::locate::Lines;
@@ -73,6 +73,8 @@ pub struct Config {
     pub policies: Policies,
     /// `[trace]`
     pub trace: Trace,
+    /// `[otlp]`
+    pub otlp: Otlp,
     /// `[log]`
     pub log: Log,
 }
@@ -201,6 +203,7 @@ impl Config {
             limits_section(),
             Policies::section(),
             Trace::section(),
+            Otlp::section(),
             Log::section(),
         ]
     }

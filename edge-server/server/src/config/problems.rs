@@ -69,6 +69,7 @@ impl Config {
         self.files(&mut find);
         self.servers(&mut find);
         self.trace(&mut find);
+        self.otlp(&mut find);
         find.found
     }
 
@@ -451,6 +452,20 @@ impl Config {
         if crate::log::filter(&self.log.level).is_err() {
             find.add("log.level", format!("{:?} is not a log filter", self.log.level), "try info or debug");
         }
+    }
+
+    fn otlp(&self, find: &mut Finder<'_>) {
+        if self.otlp.endpoint.is_some() && !cfg!(feature = "otlp") {
+            find.add(
+                "otlp.endpoint",
+                "this server was built without OpenTelemetry",
+                "build it with `--features otlp`, or remove the key",
+            );
+        }
+        if self.otlp.percent > 100 {
+            find.add("otlp.percent", "more than all", "give 0 to 100");
+        }
+        find.readable("otlp.authorities", self.otlp.authorities.as_ref());
     }
 
     fn trace(&self, find: &mut Finder<'_>) {

@@ -448,6 +448,18 @@ section! {
 }
 
 section! {
+    /// Traces for OpenTelemetry, by OTLP over HTTP in JSON: each message is a span, with what it waited, was handled, and was stored and sent within. One Call-ID is one trace, also where it passes several servers. Only in a server that was built with the feature `otlp` (`cargo build --features otlp`).
+    "otlp" Otlp {
+        /// The collector, such as `http://127.0.0.1:4318`: `https:`, unless it is on this machine. Not set: there are no traces.
+        endpoint: Option<String> = None,
+        /// A file with the certificate authorities to trust for that URL, PEM; those of the system when not set.
+        authorities: Option<String> = None,
+        /// Of a hundred calls so many are traced; the same ones on every server.
+        percent: u32 = 100,
+    }
+}
+
+section! {
     /// Logging. Nothing secret is logged: no Authorization, no password, no token, and no body but by `[trace]`.
     "log" Log {
         /// `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `info,tributary=debug`.

@@ -178,6 +178,13 @@ pub async fn start(config: Config, surroundings: Surroundings) -> Result<Running
     let tracer = Tracer::new(&config.trace, clock, metrics.clone())
         .map_err(|source| StartError::System { what: "the socket for Homer".to_owned(), source })?;
     let tracer = Arc::new(tracer);
+    #[cfg(feature = "otlp")]
+    let otlp = crate::otlp::Exporter::start(&config.otlp, clock, metrics.clone(), stopping.clone())
+        .map_err(|error| StartError::System {
+            what: "otlp.endpoint".to_owned(),
+            source: std::io::Error::other(error),
+        })?
+        .map(Arc::new);
     let performer = |index| Performer {
         index,
         store: writer.clone(),
@@ -186,6 +193,8 @@ pub async fn start(config: Config, surroundings: Surroundings) -> Result<Running
         ways: ways.clone(),
         shards: shards.clone(),
         tracer: Arc::clone(&tracer),
+        #[cfg(feature = "otlp")]
+        otlp: otlp.clone(),
         metrics: metrics.clone(),
     };
     let shard_tasks =

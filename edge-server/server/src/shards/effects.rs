@@ -36,6 +36,9 @@ pub struct Performer {
     pub shards: Shards,
     /// Who is traced.
     pub tracer: Arc<Tracer>,
+    /// Who notes what messages come to.
+    #[cfg(feature = "otlp")]
+    pub(crate) otlp: Option<Arc<crate::otlp::Exporter>>,
     /// The numbers.
     pub metrics: Metrics,
 }

@@ -10,8 +10,13 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::sleep_until;
 use tracing::{Instrument as _, Level};
-use tributary_engine::{Answer, Effects, FlowId, Input, PolicyHost, Query, Shard};
+use tributary_engine::{Answer, Effects, Flow, FlowId, Input, PolicyHost, Query, Shard};
 use tributary_sip::{Aor, Message};
+#[cfg(feature = "otlp")]
+use {
+    std::sync::Arc,
+    tributary_engine::{Effect, Event},
+};
 
 /// Inputs taken at once; their changes share a commit.
 const BATCH: usize = 256;
@@ -58,6 +63,8 @@ pub(crate) async fn run<P: PolicyHost + Send>(setup: ShardSetup<P>) {
         next_query: 0,
         lag_ms,
         lags: false,
+        #[cfg(feature = "otlp")]
+        passages: Vec::new(),
     };
     let mut batch = Vec::with_capacity(BATCH);
     if !owner.perform().await {
@@ -90,7 +97,7 @@ pub(crate) async fn run<P: PolicyHost + Send>(setup: ShardSetup<P>) {
                 Task::Message(read, flow, message) => {
                     owner.waited(read.elapsed());
                     owner.performer.came(&flow.hop, &message);
-                    owner.handle(Input::Message { flow, message });
+                    owner.message(read.elapsed(), flow, message);
                 }
                 Task::Input(input) => owner.handle(input),
                 Task::Query(query, reply) => owner.ask(query, reply),
@@ -118,6 +125,9 @@ struct Owner<P> {
     /// `overload.lag_ms`, and whether it is exceeded.
     lag_ms: u32,
     lags: bool,
+    /// Messages that are handled, and what they led to not yet carried out.
+    #[cfg(feature = "otlp")]
+    passages: Vec<crate::otlp::Passage>,
 }
 
 impl<P: PolicyHost + Send> Owner<P> {
@@ -136,6 +146,39 @@ impl<P: PolicyHost + Send> Owner<P> {
             let _within = late.as_ref().map(tracing::Span::enter);
             events::trace(effect);
             news.for_each(events::trace);
+        }
+    }
+
+    #[cfg(not(feature = "otlp"))]
+    fn message(&mut self, _waited: Duration, flow: Flow, message: Message) {
+        self.handle(Input::Message { flow, message });
+    }
+
+    /// The same, noted for OpenTelemetry.
+    #[cfg(feature = "otlp")]
+    fn message(&mut self, waited: Duration, flow: Flow, message: Message) {
+        let exporter = self.performer.otlp.clone();
+        let begin = |exporter: &Arc<crate::otlp::Exporter>| {
+            exporter.begin(self.performer.index, &flow.hop, waited, &message)
+        };
+        let passage = exporter.as_ref().and_then(begin);
+        let first = self.effects.as_slice().len();
+        self.handle(Input::Message { flow, message });
+        if let (Some(exporter), Some(mut passage)) = (exporter, passage) {
+            let answered = self.effects.as_slice().iter().skip(first).find_map(|effect| match effect {
+                Effect::Event(Event::Request { status, .. }) => Some(*status),
+                _ => None,
+            });
+            exporter.handled(&mut passage, answered);
+            self.passages.push(passage);
+        }
+    }
+
+    /// What the messages so far led to is carried out.
+    #[cfg(feature = "otlp")]
+    fn carried_out(&mut self) {
+        if let Some(exporter) = &self.performer.otlp {
+            self.passages.drain(..).for_each(|passage| exporter.done(passage));
         }
     }
 
@@ -173,7 +216,11 @@ impl<P: PolicyHost + Send> Owner<P> {
             });
             match performed.in_current_span().await {
                 Err(_) => return false,
-                Ok(failed) if failed.is_empty() => return true,
+                Ok(failed) if failed.is_empty() => {
+                    #[cfg(feature = "otlp")]
+                    self.carried_out();
+                    return true;
+                }
                 // Each ends a transaction, so this comes to an end.
                 Ok(failed) => {
                     failed.into_iter().for_each(|transaction| self.handle(Input::SendFailed { transaction }));

@@ -18,6 +18,8 @@ mod hostile;
 mod hours;
 mod onward;
 mod openapi;
+#[cfg(feature = "otlp")]
+mod otlp;
 mod policies;
 mod policy_command;
 mod policy_tutorial;
