@@ -11,6 +11,8 @@
 //! worst, one outside takes minutes. No engine is involved, so the page runs the very same checks
 //! as the server (the crate builds for wasm32-unknown-unknown).
 //!
+//! Test vectors are here too ([`Vector`]): how an answer is judged must not depend on where it came from.
+//!
 //! The codes are listed in [`CODES`], the limits in [`merge_core::policy::limits`]; the contract in
 //! `wasm-rules/CONTRACT.md` repeats both tables and a test compares them.
 //!
@@ -26,16 +28,24 @@ mod codes;
 mod features;
 mod json_form;
 mod manifest;
+mod patch;
+mod recorded;
 mod report;
 mod schema;
+mod text;
+mod vector;
 mod walk;
 
 pub use abi::ABI;
 pub use codes::{CODES, Code, Phase, find as find_code};
 pub use features::FEATURES;
 pub use manifest::{Manifest, SECTION as MANIFEST_SECTION};
+pub use patch::merge_patch;
+pub use recorded::RecordedInput;
 pub use report::{FINDING_CHARS, Finding, Findings, Hooks, NAMED_PER_KIND, Report};
 pub use schema::judge_params;
+pub use text::plain_text;
+pub use vector::{Expect, Mismatch, Vector, VectorError};
 
 use merge_core::policy::limits;
 

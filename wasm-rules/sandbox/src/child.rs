@@ -62,7 +62,7 @@ pub(crate) fn refused(message: String) -> Finding {
     Finding::new(
         "E150",
         "compile",
-        crate::outcome::plain_text(&message),
+        policy_check::plain_text(&message),
         "make the policy smaller and simpler: fewer and shorter functions",
     )
 }

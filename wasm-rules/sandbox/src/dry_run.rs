@@ -6,7 +6,7 @@ use policy_check::{Finding, Findings};
 
 use crate::outcome::{CallFailure, Outcome};
 use crate::policy::Policy;
-use crate::recorded::RecordedInput;
+use policy_check::RecordedInput;
 
 /// An input to try a policy on.
 #[derive(Clone, Debug, PartialEq, Eq)]

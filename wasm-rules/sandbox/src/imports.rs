@@ -4,7 +4,6 @@ use merge_core::policy::limits;
 use wasmtime::{Caller, Engine, Extern, Linker, Trap};
 
 use crate::cost::LOG_CALL;
-use crate::outcome::plain_text;
 
 /// What the host keeps of one call.
 #[derive(Default)]
@@ -50,7 +49,7 @@ fn log(mut caller: Caller<'_, Host>, pointer: i32, length: i32) -> wasmtime::Res
 
 /// What is kept of a line where there is room for so many bytes.
 fn kept(bytes: &[u8], room: usize) -> String {
-    let mut line = plain_text(&String::from_utf8_lossy(bytes));
+    let mut line = policy_check::plain_text(&String::from_utf8_lossy(bytes));
     // A byte that is not UTF-8 has become the three of U+FFFD.
     line.truncate(line.floor_char_boundary(room));
     line
@@ -79,7 +78,7 @@ fn utf16(caller: &mut Caller<'_, Host>, pointer: u32) -> Option<String> {
     let bytes = guest_bytes(caller, pointer, length.min(2 * limits::LOG_BYTES) & !1)?;
     let (units, _) = bytes.as_chunks::<2>();
     let units: Vec<u16> = units.iter().map(|unit| u16::from_le_bytes(*unit)).collect();
-    Some(plain_text(&String::from_utf16_lossy(&units)))
+    Some(policy_check::plain_text(&String::from_utf16_lossy(&units)))
 }
 
 fn guest_bytes(caller: &mut Caller<'_, Host>, pointer: u32, length: usize) -> Option<Vec<u8>> {

@@ -29,9 +29,7 @@ mod engine;
 mod generate;
 mod imports;
 mod outcome;
-mod patch;
 mod policy;
-mod recorded;
 mod sandbox;
 mod vector;
 
@@ -39,10 +37,11 @@ pub use child::{Compile, CompileLimits, compile_child};
 pub use cost::COST_VERSION;
 pub use dry_run::{Sample, builtin_samples, dry_run};
 pub use generate::Generator;
-pub use outcome::{CallFailure, Fault, Outcome, plain_text};
-pub use patch::merge_patch;
+pub use outcome::{CallFailure, Fault, Outcome};
 pub use policy::{Made, Policy};
-pub use policy_check::{Finding, Manifest, Owner, Report};
-pub use recorded::RecordedInput;
+pub use policy_check::{
+    Expect, Finding, Manifest, Mismatch, Owner, RecordedInput, Report, Vector, VectorError, merge_patch,
+    plain_text,
+};
 pub use sandbox::{CacheSettings, Sandbox, SandboxError, Settings};
-pub use vector::{Expect, Mismatch, Vector, VectorError, Verdict};
+pub use vector::Verdict;

@@ -9,7 +9,8 @@ use policy_check::{Finding, Manifest, Report};
 use wasmtime::{InstancePre, Module, ModuleExport, Store, Trap, WasmBacktrace};
 
 use crate::imports::{Aborted, Host};
-use crate::outcome::{CallFailure, Fault, Outcome, plain_text};
+use crate::outcome::{CallFailure, Fault, Outcome};
+use policy_check::plain_text;
 
 /// A policy that was checked and compiled. Cheap to clone, and calls may run at the same time.
 #[derive(Clone)]

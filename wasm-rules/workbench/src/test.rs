@@ -30,7 +30,7 @@ pub fn test(policy: &Policy, project: &Path, paths: &[PathBuf]) -> Result<Tested
             let vector = Vector::load(&file).map_err(|error| {
                 Problem::usage(error.to_string(), "a vector has a name, a hook, a base and what is expected")
             })?;
-            let verdict = vector.run(policy);
+            let verdict = policy.try_vector(&vector);
             Ok((file, vector, verdict))
         })
         .collect::<Result<Vec<_>, Problem>>()?;

@@ -1,13 +1,19 @@
-//! The check that a page runs on a policy file before anything is uploaded.
+//! The check that a page runs on a policy file before anything is uploaded, and the author's test vectors.
 //!
 //! ```text
 //!   file dropped on the page ──bytes──> checkPolicy ──JSON──> every error at once: code, place, fix
+//!   vector dropped beside it ──bytes──> readVector ──input──> the policy, in its Worker
+//!                                       judgeVector <─output──┘  ──JSON──> whether it holds, and what differs
 //! ```
 //! It is a module of its own, apart from `web-engine`, because most visits to a page never need it: a
 //! WebAssembly validator is several times the size of the merge.
 
 #![forbid(unsafe_code)]
 
+use std::path::Path;
+
+use merge_core::json::Writer;
+use policy_check::{Vector, VectorError, find_code};
 use wasm_bindgen::prelude::wasm_bindgen;
 
 /// Checks a file as the server will when a tenant uploads it. Returns the report as JSON:
@@ -18,13 +24,101 @@ pub fn check_policy(bytes: &[u8]) -> String {
     policy_check::check(bytes).write_json()
 }
 
+/// Reads a test vector, or a captured input, as `tributary policy test` does. `base` is the file that it names,
+/// if it names one. Returns `{"name","hook","input"}`, the input as text, or `{"error"}`.
+#[wasm_bindgen(js_name = readVector)]
+#[must_use]
+pub fn read_vector(file: &str, bytes: &[u8], base: Option<Box<[u8]>>) -> String {
+    let mut out = Writer::new();
+    out.begin_object();
+    match vector(file, bytes, base) {
+        Ok(vector) => {
+            out.key("name").string(&vector.name);
+            out.key("hook").string(&vector.hook);
+            out.key("input").string(&String::from_utf8_lossy(&vector.input));
+        }
+        Err(error) => drop(out.key("error").string(&error.to_string())),
+    }
+    out.end_object();
+    out.into_string()
+}
+
+/// Judges what a policy made of the vector's input: its output, or nothing for no opinion, or the code of its
+/// failure with what happened. Returns `{"ok":true}` or `{"ok":false,"message"}`.
+#[wasm_bindgen(js_name = judgeVector)]
+#[must_use]
+pub fn judge_vector(
+    file: &str,
+    bytes: &[u8],
+    base: Option<Box<[u8]>>,
+    output: Option<Box<[u8]>>,
+    code: &str,
+    message: &str,
+) -> String {
+    let wrong = match vector(file, bytes, base) {
+        Err(error) => Some(error.to_string()),
+        Ok(vector) => {
+            let answer = match find_code(code) {
+                Some(row) => Err((row.code, message.to_owned())),
+                None => Ok(output.as_deref()),
+            };
+            let mismatch = vector.known().map(|known| vector.judge(&known, answer));
+            mismatch.unwrap_or_else(Some).map(|mismatch| mismatch.to_string())
+        }
+    };
+    let mut out = Writer::new();
+    out.begin_object();
+    out.key("ok").bool(wrong.is_none());
+    out.string_member("message", wrong.as_deref());
+    out.end_object();
+    out.into_string()
+}
+
+fn vector(file: &str, bytes: &[u8], base: Option<Box<[u8]>>) -> Result<Vector, VectorError> {
+    let file = Path::new(file);
+    Vector::read(file, bytes, |name| {
+        let missing =
+            || VectorError::of(file, format!("its input is in {name}: drop that file together with it"));
+        base.map(Vec::from).ok_or_else(missing)
+    })
+}
+
 #[cfg(test)]
 mod tests {
-    use super::check_policy;
+    use super::{check_policy, judge_vector, read_vector};
 
     #[test]
     fn a_file_that_is_no_module_is_told_so_in_json() {
         let json = check_policy(b"hello");
         assert!(json.contains(r#""code":"E101""#), "{json}");
+    }
+
+    const VECTOR: &[u8] =
+        br#"{"name":"n","base":"b.json","patch":{"now_ms":7},"expect":{"set":{}},"match":"subset"}"#;
+
+    fn base() -> Option<Box<[u8]>> {
+        Some(Box::from(&br#"{"abi":1,"publications":[]}"#[..]))
+    }
+
+    #[test]
+    fn a_vector_gives_the_input_that_its_base_and_patch_make() {
+        assert_eq!(
+            read_vector("v.json", VECTOR, base()),
+            r#"{"name":"n","hook":"pp_merge","input":"{\"abi\":1,\"publications\":[],\"now_ms\":7}"}"#
+        );
+        let alone = read_vector("v.json", VECTOR, None);
+        assert!(alone.contains("its input is in b.json: drop that file together with it"), "{alone}");
+    }
+
+    #[test]
+    fn an_answer_is_judged_as_on_the_command_line() {
+        let check = |output: Option<&[u8]>, code: &str, expect: &str| {
+            let told = judge_vector("v.json", VECTOR, base(), output.map(Box::from), code, "it trapped");
+            assert!(told.contains(expect), "{told}");
+        };
+        check(Some(br#"{"abi":1,"set":{"basic":"open"}}"#), "", r#"{"ok":true}"#);
+        check(None, "", "got no opinion");
+        check(None, "E201", r#"{"ok":false,"message":"it trapped"}"#);
+        check(Some(b"{"), "", r#"{"ok":false"#);
     }
 }

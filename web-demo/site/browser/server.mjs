@@ -11,7 +11,7 @@ import { dist } from "./serve.mjs";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "..");
 
-function binary() {
+export function program() {
   const target = join(root, process.env.CARGO_TARGET_DIR ?? "target");
   const candidates = [process.env.TEST_SERVER, join(target, "release", "tributary"), join(target, "debug", "tributary")].filter(Boolean);
   const found = candidates.find((path) => existsSync(path));
@@ -36,7 +36,7 @@ export async function demo(site = dist) {
   let output = "";
 
   const start = async () => {
-    child = spawn(binary(), ["demo", "--listen", `127.0.0.1:${port}`, "--site", site, "--data", data], { stdio: ["ignore", "pipe", "pipe"] });
+    child = spawn(program(), ["demo", "--listen", `127.0.0.1:${port}`, "--site", site, "--data", data], { stdio: ["ignore", "pipe", "pipe"] });
     const here = child;
     for (const stream of [here.stdout, here.stderr]) stream.on("data", (chunk) => (output = (output + chunk).slice(-20_000)));
     for (let tries = 0; tries < 300; tries++) {

@@ -2,6 +2,7 @@ import { Cards } from "./app/cards.ts";
 import { Confluence } from "./app/confluence.ts";
 import { BUILTIN, COMPOSITIONS, Policies } from "./app/policies.ts";
 import { ServerLink } from "./app/server-link.ts";
+import { Tests } from "./app/tests.ts";
 import { MergeEngine } from "./engine/merge.ts";
 import { OfflineCopy } from "./offline/register.ts";
 import { PolicyRunner } from "./policy/run.ts";
@@ -36,7 +37,7 @@ const offline = new OfflineCopy(() => app.set({ newer: true }));
 
 const bar = new TopBar(place("bar"), app, () => confluence.history.start);
 const devices = new Devices(cards);
-const middle = new ConfluencePanel(app, policies);
+const middle = new ConfluencePanel(app, policies, new Tests(app, runner, confluence, () => policies.params));
 const watcher = new WatcherPanel(app, trace, () => confluence.engine);
 const map = place("map");
 map.replaceChildren(devices.element, middle.element, watcher.element);

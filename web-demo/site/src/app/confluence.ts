@@ -22,6 +22,8 @@ export class Confluence {
   readonly history = new History();
   #engine: MergeEngine | null = null;
   #active: Loaded | null = null;
+  /** What was merged last. */
+  #set: LiveSet | null = null;
   #turn = 0;
   #settle: ReturnType<typeof setTimeout> | undefined;
   #expiry: ReturnType<typeof setTimeout> | undefined;
@@ -54,6 +56,11 @@ export class Confluence {
     return this.#engine;
   }
 
+  /** What a policy is given of the case on show; null while nothing was merged. */
+  input(params: unknown): Uint8Array<ArrayBuffer> | null {
+    return this.#engine === null || this.#set === null ? null : this.#engine.policyInput(this.#set, params);
+  }
+
   /** The policy in force, which the page must run too if it is to agree with the server. */
   setActive(active: ActivePolicy | null, loaded: Loaded | null): void {
     this.#active = loaded;
@@ -70,6 +77,7 @@ export class Confluence {
     this.history.add(present);
     this.#wakeAtExpiry(present);
     const set = state.pinned === null ? present : (this.history.at(state.pinned) ?? { ...present, now_ms: state.pinned });
+    this.#set = set;
     const inForceHere = state.active?.where === "page" && state.active.source === "builtin" ? { ...set, composition: state.active.name } : set;
     const builtin = engine.merge(inForceHere);
     const active = this.#active;

@@ -4,6 +4,8 @@ import { readReport, type Report } from "./report.ts";
 interface Glue {
   default(options: { module_or_path: URL }): Promise<unknown>;
   checkPolicy(bytes: Uint8Array): string;
+  readVector(file: string, bytes: Uint8Array, base: Uint8Array | undefined): string;
+  judgeVector(file: string, bytes: Uint8Array, base: Uint8Array | undefined, output: Uint8Array | undefined, code: string, message: string): string;
 }
 
 let glue: Promise<Glue> | null = null;

@@ -1,6 +1,7 @@
 import type { LiveSet, Merged } from "../engine/types.ts";
 import type { Device, DeviceKind } from "../model/device.ts";
 import type { Report } from "../policy/report.ts";
+import type { VectorFile } from "../policy/vectors.ts";
 import type { ServerPolicies } from "../server/api.ts";
 import type { Link } from "../sip/device-link.ts";
 import type { Notified } from "../sip/watcher.ts";
@@ -47,6 +48,16 @@ export type Preview =
   | { readonly kind: "done"; readonly merged: Merged; readonly opinion: boolean; readonly micros: number; readonly inputBytes: number; readonly log: readonly string[]; readonly explain: readonly string[] }
   | { readonly kind: "failed"; readonly code: string; readonly message: string };
 
+/** Whether the chosen policy does what a test expects; "waiting": there is none yet. */
+export type Verdict = { readonly kind: "waiting" | "holds" } | { readonly kind: "fails"; readonly message: string };
+
+/** One of the author's tests. */
+export interface PolicyTest {
+  readonly name: string;
+  readonly vector: VectorFile;
+  readonly verdict: Verdict;
+}
+
 export type Tab = "card" | "why" | "pidf" | "json" | "sip";
 export type Theme = "system" | "light" | "dark";
 
@@ -83,6 +94,7 @@ export interface AppState {
   /** How the page's own run of the policy in force went. */
   readonly inForce: Preview;
   readonly policies: ServerPolicies | null;
+  readonly tests: readonly PolicyTest[];
   /** A sentence on the last step taken with a policy, and whether it went well. */
   readonly policyWord: { readonly ok: boolean; readonly text: string } | null;
   readonly busy: boolean;
@@ -114,6 +126,7 @@ export function makeApp(initial: Pick<AppState, "devices" | "tab" | "theme" | "p
     active: null,
     inForce: { kind: "none" },
     policies: null,
+    tests: [],
     policyWord: null,
     busy: false,
     newer: false,

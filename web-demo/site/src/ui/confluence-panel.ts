@@ -1,4 +1,5 @@
 import { COMPOSITIONS, type Policies } from "../app/policies.ts";
+import type { Tests } from "../app/tests.ts";
 import { activityWords, KIND_ORDER, KINDS } from "../model/device.ts";
 import { instanceOf } from "../model/instances.ts";
 import type { Merged } from "../engine/types.ts";
@@ -8,6 +9,7 @@ import { fill, h, setText } from "./dom.ts";
 import { DropZone } from "./drop-zone.ts";
 import { fuelMeter } from "./fuel-meter.ts";
 import { icon } from "./icons.ts";
+import { TestsPanel } from "./tests-panel.ts";
 
 /** Region 2: where the streams meet. The policy that decides, and all one can do with one. */
 export class ConfluencePanel {
@@ -24,16 +26,23 @@ export class ConfluencePanel {
   readonly #rollback: HTMLButtonElement;
   readonly #word = h("p", { class: "word", role: "status" });
   readonly #meter = h("div", { class: "meter" });
+  readonly #tests: TestsPanel;
   #listed = -1;
 
-  constructor(app: App, private readonly policies: Policies) {
+  constructor(app: App, private readonly policies: Policies, tests: Tests) {
+    this.#tests = new TestsPanel(tests);
     this.#power = h("button", {
       type: "button", role: "switch", class: "switch", "aria-label": "Policy in force", "aria-checked": "false",
       onclick: () => void (app.value.active === null ? policies.activate() : policies.deactivate()),
     }, h("span", { class: "switch-knob" }));
     this.bed = h("div", { class: "bed" }, h("p", { class: "bed-name" }, icon("merge"), this.#title));
     this.#pick = h("select", { id: "policy", onchange: () => void policies.choose(this.#pick.value) });
-    const drop = new DropZone((file) => void policies.takeFile(file));
+    const drop = new DropZone((files) => {
+      const policy = files.find((file) => !isTest(file));
+      if (policy !== undefined) void policies.takeFile(policy);
+      const vectors = files.filter(isTest);
+      if (vectors.length > 0) void tests.take(vectors);
+    });
     this.#activate = h("button", { type: "button", class: "primary", onclick: () => void policies.activate() }, "Activate");
     this.#rollback = h("button", { type: "button", class: "quiet", onclick: () => void policies.rollback() }, "Roll back");
     this.element = h(
@@ -44,7 +53,7 @@ export class ConfluencePanel {
         h("div", { class: "panel-body" },
           h("div", { class: "row" }, h("label", { for: "policy", class: "label" }, "Policy"), h("span", { class: "switch-words", "aria-hidden": "true" }, "in force"), this.#power),
           this.#pick, this.#summary, drop.element, this.#check.element,
-          h("div", { class: "row buttons" }, this.#activate, this.#rollback), this.#word, this.#preview, this.#meter,
+          h("div", { class: "row buttons" }, this.#activate, this.#rollback), this.#word, this.#preview, this.#tests.element, this.#meter,
         ),
       ),
     );
@@ -70,6 +79,7 @@ export class ConfluencePanel {
     fill(this.#preview, ...preview(state));
     this.#word.classList.toggle("is-bad", state.policyWord?.ok === false);
     setText(this.#word, state.policyWord?.text ?? "");
+    this.#tests.update(state);
     fill(this.#meter, ...fuelMeter(state));
   }
 
@@ -97,6 +107,8 @@ export class ConfluencePanel {
 
 /** The value of the option that stands for a dropped file; no policy can have this name. */
 const FILE = "\u0000file";
+
+const isTest = (file: File) => /\.json$/i.test(file.name);
 
 function inForce(active: AppState["active"]): string {
   if (active === null) return "Built-in merge";

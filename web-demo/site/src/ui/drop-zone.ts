@@ -1,20 +1,19 @@
 import { h } from "./dom.ts";
 import { icon } from "./icons.ts";
 
-/** Takes a .wasm: dropped anywhere on the page, or picked. */
+/** Takes policies and tests: dropped anywhere on the page, or picked. */
 export class DropZone {
   readonly element: HTMLElement;
 
-  constructor(onFile: (file: File) => void) {
+  constructor(onFiles: (files: readonly File[]) => void) {
     const input = h("input", {
-      type: "file", id: "policy-file", class: "unseen", accept: ".wasm,application/wasm",
+      type: "file", id: "policy-file", class: "unseen", multiple: true, accept: ".wasm,application/wasm,.json,application/json",
       onchange: () => {
-        const file = input.files?.[0];
-        if (file !== undefined) onFile(file);
+        onFiles([...(input.files ?? [])]);
         input.value = "";
       },
     });
-    this.element = h("div", { class: "drop" }, input, h("label", { for: "policy-file" }, icon("file"), h("span", {}, "Drop a .wasm here, or ", h("u", {}, "choose a file"))));
+    this.element = h("div", { class: "drop" }, input, h("label", { for: "policy-file" }, icon("file"), h("span", {}, "Drop a .wasm or tests here, or ", h("u", {}, "choose a file"))));
     let depth = 0;
     const carriesFile = (e: DragEvent) => e.dataTransfer?.types.includes("Files") === true;
     const over = (on: boolean) => this.element.classList.toggle("is-over", on);
@@ -32,8 +31,7 @@ export class DropZone {
       e.preventDefault();
       depth = 0;
       over(false);
-      const file = e.dataTransfer?.files[0];
-      if (file !== undefined) onFile(file);
+      onFiles([...(e.dataTransfer?.files ?? [])]);
     });
   }
 }
