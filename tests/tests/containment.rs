@@ -13,6 +13,9 @@ use tributary_tests::server::Server;
 fn policy(misdeed: &str) -> Vec<u8> {
     let text = format!(
         r#"(module
+  (import "presence" "log" (func $log (param i32 i32)))
+  (type $nothing (func))
+  (table 4 funcref)
   (memory (export "memory") 2 64)
   (func (export "presence_policy_abi_1"))
   (func (export "pp_alloc") (param i32) (result i32) i32.const 1024)
@@ -20,6 +23,8 @@ fn policy(misdeed: &str) -> Vec<u8> {
   (data (i32.const 64) "{{\"abi\":1,\"base\":\"builtin\",\"select\":[{{\"etag\":\"no-such-etag\",\"tuple\":\"t1\"}}]}}")
   (data (i32.const 256) "{{\"abi\":1,\"error\":{{\"code\":\"E-OWN\",\"message\":\"I refuse\"}}}}")
   (data (i32.const 400) "{{\"abi\":1,\"base\":\"builtin\",\"set\":{{\"activities\":[\"<script>\"]}}}}")
+  (data (i32.const 512) "[{{\"abi\":1}}]")
+  (data (i32.const 560) "{{\"abi\":1,\"reevaluate_at_ms\":1}}")
   (func $deep (param i32) (result i32) (i32.add (i32.const 1) (call $deep (i32.add (local.get 0) (i32.const 1)))))
   (func $boom (param $at i32) (param $end i32) (result i32)
     (loop $next
@@ -50,6 +55,19 @@ fn misdeeds() -> Vec<(&'static str, String)> {
         ("recurses without end", "(drop (call $deep (i32.const 0)))".into()),
         ("grows its memory until that fails", "(loop $l (drop (memory.grow (i32.const 1))) (br $l))".into()),
         ("reads beyond its memory", "(drop (i32.load (i32.const 0x7ffffff0)))".into()),
+        ("calls an empty place of its table", "(call_indirect (type $nothing) (i32.const 3))".into()),
+        ("divides by nothing", "(drop (i32.div_u (i32.const 1) (i32.const 0)))".into()),
+        (
+            "copies from beyond its memory",
+            "(memory.copy (i32.const 0) (i32.const 0x1fff0) (i32.const 99))".into(),
+        ),
+        (
+            "fills its memory for ever",
+            "(loop $l (memory.fill (i32.const 0) (i32.const 1) (i32.const 65536)) (br $l))".into(),
+        ),
+        ("floods its log", "(loop $l (call $log (i32.const 0) (i32.const 15)) (br $l))".into()),
+        ("answers a list", answers(512, 11)),
+        ("wants to be called again in 1970", answers(560, 30)),
         ("answers what is no JSON", answers(0, 15)),
         ("names an entity-tag that is not there", answers(64, 74)),
         ("answers an error of its own", answers(256, 57)),

@@ -209,11 +209,12 @@ Examples:
         #[command(flatten)]
         server: Server,
     },
-    /// Put a policy, or a built-in merge, in force for a domain or a user.
+    /// Put a policy, or a built-in merge, in force for everybody, a tenant, a domain or a user.
     #[command(after_help = "Examples:
   tributary policy assign quiet --to domain:example.com
   tributary policy assign shift-roster --to user:sip:alice@example.com --params roster.json
-  tributary policy assign --built-in newest --to domain:example.com")]
+  tributary policy assign --built-in newest --to domain:example.com
+  tributary policy assign hide-location --to tenant:acme --lock")]
     Assign {
         /// The policy's name on the server, or the beginning of its id.
         #[arg(value_name = "NAME|ID", required_unless_present = "built_in", conflicts_with = "built_in")]
@@ -221,9 +222,12 @@ Examples:
         /// A built-in merge instead: compose, union, newest or most-available.
         #[arg(long, value_name = "NAME", conflicts_with = "params")]
         built_in: Option<String>,
-        /// For whom: domain:NAME or user:ADDRESS.
+        /// For whom: operator (everybody), tenant:NAME, domain:NAME or user:ADDRESS. The innermost decides.
         #[arg(long, value_name = "SCOPE")]
         to: String,
+        /// Lock the scope: what is assigned within it has no effect, and nothing more can be.
+        #[arg(long)]
+        lock: bool,
         /// The parameters, as JSON or in a file.
         #[arg(long, value_name = "JSON|FILE")]
         params: Option<String>,
@@ -235,7 +239,7 @@ Examples:
     #[command(after_help = "Examples:
   tributary policy rollback domain:example.com")]
     Rollback {
-        /// Where: domain:NAME or user:ADDRESS.
+        /// Where: operator, tenant:NAME, domain:NAME or user:ADDRESS.
         #[arg(value_name = "SCOPE")]
         scope: String,
         /// The server.

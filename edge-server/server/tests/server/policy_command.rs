@@ -237,6 +237,13 @@ async fn a_policy_goes_from_a_file_into_force_and_back_and_all_say_the_same_of_a
     assert!(code == 0 && said.starts_with("domain:example.com: quiet "), "{said}");
     let (code, said) = ask(&["assign", "--built-in", "newest", "--to", "domain:example.com"]).await;
     assert!(code == 0 && said.contains("the built-in merge newest (generation 2) is in force"), "{said}");
+    let user = "user:sip:alice@example.com";
+    let (code, said) = ask(&["assign", "quiet", "--to", "operator", "--lock"]).await;
+    assert!(code == 0 && said.contains("(generation 1, locked) is in force"), "{said}");
+    let (code, said) = ask(&["assign", "--built-in", "newest", "--to", user]).await;
+    assert!(code == 1 && said.contains("assign to that scope, without locked, first"), "{said}");
+    let (code, said) = ask(&["assign", "--built-in", "compose", "--to", "operator"]).await;
+    assert!(code == 0 && said.contains("compose (generation 2) is in force"), "{said}");
     let (code, said) = ask(&["rollback", "domain:example.com"]).await;
     assert!(code == 0 && said.contains("quiet") && said.contains("(generation 1) is in force"), "{said}");
     let (code, said) = ask(&["status"]).await;

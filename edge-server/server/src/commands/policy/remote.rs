@@ -51,9 +51,9 @@ pub(super) fn act(action: PolicyAction) -> Done {
     runtime.block_on(async {
         match action {
             PolicyAction::Push { policy, name, server } => push(&policy, name.as_deref(), &server).await,
-            PolicyAction::Assign { policy, built_in, to, params, server } => {
+            PolicyAction::Assign { policy, built_in, to, lock, params, server } => {
                 let remote = open(&server).await?;
-                let assignment = match (policy, built_in) {
+                let mut assignment = match (policy, built_in) {
                     (Some(policy), _) => {
                         let id = id_of(&remote, &policy).await?;
                         let params = params.as_deref().map(params_of).transpose()?;
@@ -62,6 +62,9 @@ pub(super) fn act(action: PolicyAction) -> Done {
                     }
                     (None, built_in) => json!({"built_in": built_in}),
                 };
+                if lock {
+                    assignment["locked"] = Value::Bool(true);
+                }
                 let path = format!("/assignments/{}", encoded(&to));
                 told(remote.call(Method::PUT, &path, Sent::Json(&assignment)).await, in_force)
             }
@@ -253,7 +256,8 @@ fn generation(of: &Value) -> String {
     };
     let params = word(of, "/params");
     let params = if params == "{}" || params == "-" { String::new() } else { format!(" with {params}") };
-    format!("{what}{params} (generation {})", word(of, "/generation"))
+    let locked = if of.get("locked") == Some(&Value::Bool(true)) { ", locked" } else { "" };
+    format!("{what}{params} (generation {}{locked})", word(of, "/generation"))
 }
 
 fn in_force(body: &Value, paint: Paint) -> String {
