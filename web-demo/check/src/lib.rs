@@ -37,7 +37,7 @@ pub fn read_vector(file: &str, bytes: &[u8], base: Option<Box<[u8]>>) -> String 
             out.key("hook").string(&vector.hook);
             out.key("input").string(&String::from_utf8_lossy(&vector.input));
         }
-        Err(error) => drop(out.key("error").string(&error.to_string())),
+        Err(error) => out.key("error").string(&error.to_string()),
     }
     out.end_object();
     out.into_string()
