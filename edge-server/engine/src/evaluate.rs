@@ -2,7 +2,7 @@
 
 use crate::config::Config;
 use crate::effect::{Effects, Event};
-use crate::policy::{Assignment, PolicyFailure, PolicyHost};
+use crate::policy::{Assignment, GoodAnswer, OnFailure, PolicyFailure, PolicyHost};
 use crate::presentity::{Change, PresentityId, View, empty_set};
 use crate::shard::{Shard, Timer};
 use crate::subscription::Package;
@@ -28,9 +28,8 @@ pub(crate) fn composition(set: &LiveSet, config: &Config, host: &dyn PolicyHost)
 /// Merges: the built-in composition, and what the policy in force makes of it. Whatever a policy
 /// does, there is a result.
 ///
-/// Where the policy could not be asked or gave no usable answer, that is the built-in composition, or
-/// no more than the status where the policy is one that hides things: what it hides must not be shown
-/// because it failed.
+/// Where the policy could not be asked or gave no usable answer, that is what the assignment says. What a
+/// policy hides is not shown because it failed, unless the assignment asks for that in so many words.
 pub(crate) fn merge<'a>(
     set: &'a LiveSet,
     now: Millis,
@@ -53,8 +52,7 @@ pub(crate) fn merge<'a>(
     let (composed, failure) = match opinion(&call, host, &assignment, &composed) {
         Ok(None) => (composed, None),
         Ok(Some(decided)) => (decided, None),
-        Err(failure) if assignment.privacy => (status_alone(&call, &composed), Some(failure)),
-        Err(failure) => (composed, Some(failure)),
+        Err(failure) => (in_its_place(&call, host, &assignment, composed), Some(failure)),
     };
     Merged { composed, assignment: Some(assignment), failure }
 }
@@ -72,18 +70,55 @@ fn opinion<'a>(
         // Not the policy's failure (contract, "Limits"), so the host does not count it.
         let message =
             format!("the input has {} bytes, policies are given {}", input.len(), limits::INPUT_BYTES);
-        return Err(PolicyFailure { code: "E200".to_owned(), message });
+        return Err(PolicyFailure { code: "E200".to_owned(), message, retry_at: None });
     }
     let Some(output) = host.run(presentity, assignment, &input)? else {
+        host.accepted(presentity, assignment, None);
         return Ok(None);
     };
     match read_output(&output, call) {
-        Ok(output) => Ok(Some(apply(call, builtin, &output))),
+        Ok(read) => {
+            host.accepted(presentity, assignment, Some(&output));
+            Ok(Some(apply(call, builtin, &read)))
+        }
         Err(error) => {
-            let failure = PolicyFailure { code: error.code.to_owned(), message: error.to_string() };
-            host.refused(presentity, assignment, &failure);
+            let message = error.to_string();
+            let failure = PolicyFailure { code: error.code.to_owned(), message, retry_at: None };
+            host.refused(presentity, assignment, &input, &failure);
             Err(failure)
         }
+    }
+}
+
+/// What stands in for a policy that gave no usable answer.
+fn in_its_place<'a>(
+    call: &Call<'_>,
+    host: &mut dyn PolicyHost,
+    assignment: &Assignment,
+    builtin: Composed<'a>,
+) -> Composed<'a> {
+    let last_good = match assignment.on_failure {
+        OnFailure::Builtin => return builtin,
+        OnFailure::Minimal => None,
+        OnFailure::LastGood => host.last_good(&call.set.presentity, assignment),
+    };
+    match last_good {
+        Some(GoodAnswer { output: None, .. }) => builtin,
+        Some(GoodAnswer { output: Some(output), at }) => {
+            // It is read as of then, or the moment at which it wanted to be asked again would be past.
+            match read_output(&output, &Call { now: at, ..call.clone() }) {
+                Ok(read) => apply(call, &builtin, &Output { reevaluate_at: None, ..read }),
+                Err(_) => without_last_good(call, assignment, builtin),
+            }
+        }
+        None => without_last_good(call, assignment, builtin),
+    }
+}
+
+fn without_last_good<'a>(call: &Call<'_>, assignment: &Assignment, builtin: Composed<'a>) -> Composed<'a> {
+    match assignment.on_failure {
+        OnFailure::LastGood if !assignment.privacy => builtin,
+        _ => status_alone(call, &builtin),
     }
 }
 
@@ -118,7 +153,8 @@ impl Shard {
         let (body, reevaluate_at, assignment, failure) = presentity.with_set(config, |set| {
             let Merged { composed, assignment, failure } = merge(set, now, config, &change, host);
             let body = if composed.is_empty() { Vec::new() } else { composed.write_pidf() };
-            (body, composed.reevaluate_at(), assignment, failure)
+            let retry_at = failure.as_ref().and_then(|failure| failure.retry_at);
+            (body, composed.reevaluate_at().or(retry_at), assignment, failure)
         });
         let nothing = || Box::new(View { body: Bytes::new(), version: 0, reevaluate: TimerId::NONE });
         let view = presentity.view.get_or_insert_with(nothing);
@@ -134,7 +170,7 @@ impl Shard {
         let aor = presentity.aor.clone();
         let publications = presentity.publications.len() as u32;
         let policy = assignment.is_some() && failure.is_none();
-        if let (Some(assignment), Some(PolicyFailure { code, message })) = (assignment, failure) {
+        if let (Some(assignment), Some(PolicyFailure { code, message, .. })) = (assignment, failure) {
             fx.event(Event::PolicyFailed { aor: aor.clone(), policy: assignment.name, code, message });
         }
         fx.event(Event::Merged { aor, publications, changed, policy });

@@ -78,7 +78,7 @@ pub use fired::Fired;
 pub use input::{Flow, FlowDevice, Input, Notice, Scope, Standing};
 pub use limits::Limits;
 pub use lockout::Lockout;
-pub use policy::{Assignment, NoPolicies, PolicyFailure, PolicyHost};
+pub use policy::{Assignment, GoodAnswer, NoPolicies, OnFailure, PolicyFailure, PolicyHost};
 pub use query::{Answer, Counts, Query};
 pub use rate::Rate;
 pub use reach::Reach;

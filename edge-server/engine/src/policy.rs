@@ -1,6 +1,5 @@
 //! The door to uploaded policies. The server keeps them; the engine asks at each merge, checks what
-//! comes back and serves the built-in merge whenever anything is wrong, or the status alone where the
-//! policy is one that hides things.
+//! comes back and serves what the assignment says ([`OnFailure`]) whenever anything is wrong.
 
 use merge_core::compose::Composition;
 use merge_core::live::Presentity;
@@ -19,8 +18,32 @@ pub struct Assignment {
     pub params: Arc<str>,
     /// The members of the input that it is sent, as its manifest says.
     pub needs: Needs,
-    /// Whether it hides things, as its manifest says: where it fails, watchers get the status alone.
+    /// What watchers get where it gives no usable answer.
+    pub on_failure: OnFailure,
+    /// Whether it hides things, as its manifest says: what it would have hidden is not shown in its place.
     pub privacy: bool,
+}
+
+/// What watchers get where a policy could not be asked, or gave no usable answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnFailure {
+    /// What the built-in composition makes of the same devices.
+    #[default]
+    Builtin,
+    /// What the policy's last good answer makes of them, while all that it names is there; else the built-in
+    /// composition, or the status alone where the policy hides things.
+    LastGood,
+    /// Open or closed, and nothing else.
+    Minimal,
+}
+
+/// A good answer of a policy, some time ago.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GoodAnswer {
+    /// What it wrote; `None` for "no opinion".
+    pub output: Option<Vec<u8>>,
+    /// When.
+    pub at: Millis,
 }
 
 /// Why a policy gave no usable answer.
@@ -30,17 +53,24 @@ pub struct PolicyFailure {
     pub code: String,
     /// In the contract's words.
     pub message: String,
+    /// When it may be asked about this presentity again: nothing else need change for that.
+    pub retry_at: Option<Millis>,
+}
+
+impl PolicyFailure {
+    /// The code of a policy that is not to be asked for now: no failure of this call.
+    pub const HELD: &'static str = "held";
 }
 
 /// Runs policies for a shard, synchronously. Held by the shard's task, so `&mut`.
 pub trait PolicyHost {
-    /// The policy in force for a presentity, if any; also `None` while a breaker is open.
+    /// The policy in force for a presentity, if any; also one that is not to be asked for now.
     fn assignment(&mut self, presentity: &Presentity) -> Option<Assignment>;
 
     /// Runs `pp_merge`: `Ok(None)` is "no opinion".
     ///
     /// # Errors
-    /// Trap, out of fuel, a limit, an answer with an error in it: the host has counted it already.
+    /// Trap, out of fuel, a limit: the host has counted it already. Also that it is not to be asked for now.
     fn run(
         &mut self,
         presentity: &Presentity,
@@ -48,8 +78,25 @@ pub trait PolicyHost {
         input: &[u8],
     ) -> Result<Option<Vec<u8>>, PolicyFailure>;
 
+    /// What [`run`](Self::run) gave was good, and is applied.
+    fn accepted(&mut self, presentity: &Presentity, assignment: &Assignment, output: Option<&[u8]>) {
+        let _ = (presentity, assignment, output);
+    }
+
+    /// What was accepted last, where the assignment wants that for the time of a failure.
+    fn last_good(&mut self, presentity: &Presentity, assignment: &Assignment) -> Option<GoodAnswer> {
+        let _ = (presentity, assignment);
+        None
+    }
+
     /// The engine could not use what [`run`](Self::run) gave: to be counted like a failure of the call.
-    fn refused(&mut self, presentity: &Presentity, assignment: &Assignment, failure: &PolicyFailure);
+    fn refused(
+        &mut self,
+        presentity: &Presentity,
+        assignment: &Assignment,
+        input: &[u8],
+        failure: &PolicyFailure,
+    );
 
     /// The wall clock of a presentity's time zone.
     fn local_time(&self, presentity: &Presentity, now: Millis) -> Option<LocalTime> {
@@ -82,5 +129,12 @@ impl PolicyHost for NoPolicies {
         Ok(None)
     }
 
-    fn refused(&mut self, _presentity: &Presentity, _assignment: &Assignment, _failure: &PolicyFailure) {}
+    fn refused(
+        &mut self,
+        _presentity: &Presentity,
+        _assignment: &Assignment,
+        _input: &[u8],
+        _failure: &PolicyFailure,
+    ) {
+    }
 }

@@ -92,7 +92,7 @@ metrics! {
     counter responses_sent ["status"] "SIP responses sent, by status code.";
     counter answers_sent ["method", "class"] "SIP responses that requests got from us, by the method and the class of the status, `1xx` to `6xx`; but for 100, which timer `trying` counts.";
     counter answers_received ["method", "class"] "SIP responses that came to requests of ours and to those that were forwarded.";
-    counter timers_fired ["timer"] "Timers that have run out: those of transactions by their letters (RFC 3261 table 4, RFC 6026), `trying` and `late` (100 is sent), `expiry` and `cancelled` (nobody waits any more); `registration`, `publication`, `subscription`, `policy` (a state that changes with the time), `ringing` (`proxy.ring_seconds`). Updated when it is read.";
+    counter timers_fired ["timer"] "Timers that have run out: those of transactions by their letters (RFC 3261 table 4, RFC 6026), `trying` and `late` (100 is sent), `expiry` and `cancelled` (nobody waits any more); `registration`, `publication`, `subscription`, `policy` (a state that changes with the time), `policy_change` (the next that are merged anew), `ringing` (`proxy.ring_seconds`). Updated when it is read.";
     gauge shard_waiting ["shard"] "Inputs that wait for a shard, of 1,024 at most; connections are read no further where there is no room.";
     gauge notices_waiting [] "Notices between shards that wait for them.";
     gauge store_waiting [] "Commits that wait for the store or are being written.";
@@ -117,8 +117,10 @@ metrics! {
     counter store_changes [] "Changes inside those commits.";
     counter store_failures [] "Commits that failed; after one the server stops.";
     histogram store_commit_seconds [] "Duration of a commit.";
-    counter policy_calls ["outcome"] "Calls of uploaded policies: `output`, `no_opinion`, or `failed`.";
-    counter policy_failures ["code"] "Failed calls of policies, by code; the built-in merge answered.";
+    counter policy_calls ["outcome"] "Calls of uploaded policies: `output`, `no_opinion` or `failed`; and those that were not made: `throttled` (the tenant had no processor time left), `poisoned` (it had just failed on the same state), `held` (its breaker is open), `quarantined`, `no_room` (every instance was taken).";
+    counter policy_failures ["code"] "Failed calls of policies, by code; what their assignments say stood in.";
+    counter policy_breaker_openings [] "How often a policy failed so often that it was not asked for a while.";
+    counter policy_quarantines [] "Policies that failed so often that they are not asked until they are assigned anew.";
     counter policy_fuel [] "Fuel used by policies.";
     counter policy_compiles ["from"] "Policies that were made ready to run: by the `compiler`, or from the `cache` of compiled code.";
     gauge policy_reevaluations [] "Watched presentities that wait to be merged anew after a change of policy.";

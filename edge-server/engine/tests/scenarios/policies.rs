@@ -2,7 +2,7 @@
 
 use crate::scene::*;
 use merge_core::policy::{Needs, limits};
-use tributary_engine::{Assignment, Event, Input, PolicyFailure, Scope};
+use tributary_engine::{Assignment, Event, GoodAnswer, Input, OnFailure, PolicyFailure, Scope};
 
 const ALICE: &str = "sip:alice@example.com";
 
@@ -22,8 +22,13 @@ fn assignment() -> Assignment {
         id: [1; 32],
         params: "{\"a\":1}".into(),
         needs: Needs::ALL,
+        on_failure: OnFailure::Builtin,
         privacy: false,
     }
+}
+
+fn out_of_fuel() -> PolicyFailure {
+    PolicyFailure { code: "E204".into(), message: "out of fuel".into(), retry_at: None }
 }
 
 fn says(text: &str) -> Result<Option<Vec<u8>>, PolicyFailure> {
@@ -132,7 +137,7 @@ impl tributary_engine::Users for OneTenant {
 #[test]
 fn whatever_goes_wrong_with_a_policy_the_built_in_merge_is_served_and_an_event_says_why() {
     for (answer, code, refused) in [
-        (Err(PolicyFailure { code: "E204".into(), message: "out of fuel".into() }), "E204", 0),
+        (Err(out_of_fuel()), "E204", 0),
         (says("not json"), "E202", 1),
         (says(r#"{"abi":1,"select":[{"etag":"nope","tuple":"t1"}]}"#), "E203", 1),
         (says(r#"{"abi":1,"set":{"basic":"ajar"}}"#), "E207", 1),
@@ -168,12 +173,13 @@ fn a_policy_that_hides_things_and_could_not_answer_leaves_the_status_alone() {
     for (privacy, params, answer, code) in [
         (true, "{}", says("not json"), "E202"),
         (true, "{}", says(r#"{"abi":1,"set":{"basic":"ajar"}}"#), "E207"),
-        (true, "{}", Err(PolicyFailure { code: "E204".into(), message: "out of fuel".into() }), "E204"),
+        (true, "{}", Err(out_of_fuel()), "E204"),
         (true, &*large, Ok(None), "E200"),
         (false, &*large, Ok(None), "E200"),
     ] {
         let (mut scene, alice, bob, tag) = scene();
-        scene.host.assigned = Some(Assignment { privacy, params: params.into(), ..assignment() });
+        let on_failure = if privacy { OnFailure::Minimal } else { OnFailure::Builtin };
+        scene.host.assigned = Some(Assignment { on_failure, privacy, params: params.into(), ..assignment() });
         scene.host.answers.push_back(answer);
         alice.publish(&mut scene, &telling("in church"), &format!("SIP-If-Match: {tag}\r\n"));
         let notify = scene.notified(bob.flow);
@@ -193,9 +199,65 @@ fn a_policy_that_hides_things_and_could_not_answer_leaves_the_status_alone() {
 }
 
 #[test]
+fn the_last_good_answer_stands_in_while_all_that_it_names_is_there() {
+    // What the policy said last, whether it hides things, and whether watchers then see note and status.
+    for (output, privacy, in_church, basic) in [
+        (Some(r#"{"abi":1,"set":{"basic":"open"},"drop":["note"]}"#), false, false, "open"),
+        // It wanted to be asked again at a moment that is past by now.
+        (Some(r#"{"abi":1,"set":{"basic":"open"},"reevaluate_at_ms":REEVALUATE}"#), false, true, "open"),
+        (None, true, true, "closed"),
+        // It names a publication that is gone.
+        (Some(r#"{"abi":1,"select":[{"etag":"gone","tuple":"t1"}]}"#), false, true, "closed"),
+        (Some(r#"{"abi":1,"select":[{"etag":"gone","tuple":"t1"}]}"#), true, false, "closed"),
+    ] {
+        let (mut scene, alice, bob, tag) = scene();
+        let at = scene.now - 3_600_000;
+        let output = output.map(|text| text.replace("REEVALUATE", &(at + 1_000).to_string()).into_bytes());
+        scene.host.last_good = Some(GoodAnswer { output, at: merge_core::time::Millis(at) });
+        scene.host.assigned = Some(Assignment { on_failure: OnFailure::LastGood, privacy, ..assignment() });
+        scene.host.answers.push_back(Err(out_of_fuel()));
+        alice.publish(&mut scene, &telling("in church"), &format!("SIP-If-Match: {tag}\r\n"));
+        let notify = scene.notified(bob.flow);
+        let shown = body(&notify);
+        assert_eq!(shown.contains("in church"), in_church, "{shown}");
+        assert!(shown.contains(&format!("<basic>{basic}</basic>")), "{shown}");
+    }
+}
+
+#[test]
+fn only_an_answer_that_can_be_used_is_a_good_one() {
+    let (mut scene, alice, _bob, mut tag) = scene();
+    for (answer, accepted) in
+        [(says(r#"{"abi":1}"#), 1), (says("not json"), 1), (Err(out_of_fuel()), 1), (Ok(None), 2)]
+    {
+        scene.host.answers.push_back(answer);
+        tag = etag(&alice.publish(&mut scene, "", &format!("SIP-If-Match: {tag}\r\n")));
+        assert_eq!(scene.host.accepted, accepted);
+    }
+}
+
+#[test]
+fn a_policy_that_could_not_be_asked_is_asked_again_when_the_host_says() {
+    let (mut scene, alice, bob, tag) = scene();
+    let retry_at = Some(merge_core::time::Millis(scene.now + 30_000));
+    let held =
+        PolicyFailure { code: PolicyFailure::HELD.into(), message: "a breaker is open".into(), retry_at };
+    scene.host.answers.push_back(Err(held));
+    alice.publish(&mut scene, &telling("shown"), &format!("SIP-If-Match: {tag}\r\n"));
+    assert!(body(&scene.notified(bob.flow)).contains("shown"));
+    scene.host.inputs.clear();
+    scene.host.answers.push_back(says(r#"{"abi":1,"drop":["note"]}"#));
+    scene.pass(29_900);
+    assert!(scene.host.inputs.is_empty());
+    scene.pass(200);
+    assert!(scene.host.inputs.remove(0).contains(r#""reason":"timer""#));
+    assert!(!body(&scene.notified(bob.flow)).contains("shown"));
+}
+
+#[test]
 fn a_policy_that_hides_things_and_has_no_opinion_hides_nothing() {
     let (mut scene, alice, bob, tag) = scene();
-    scene.host.assigned = Some(Assignment { privacy: true, ..assignment() });
+    scene.host.assigned = Some(Assignment { on_failure: OnFailure::Minimal, privacy: true, ..assignment() });
     alice.publish(&mut scene, &telling("short"), &format!("SIP-If-Match: {tag}\r\n"));
     assert!(body(&scene.notified(bob.flow)).contains("worship"));
 }

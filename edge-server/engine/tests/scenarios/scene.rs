@@ -6,9 +6,9 @@ use merge_core::time::Millis;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use tributary_engine::{
-    Answer, Assignment, Config, Effect, Effects, Event, Flow, FlowDevice, FlowId, Hop, Input, Notice, Peer,
-    PolicyFailure, PolicyHost, Query, Record, Router, Shard, Standing, StoreOp, Table, TransactionId,
-    Transport,
+    Answer, Assignment, Config, Effect, Effects, Event, Flow, FlowDevice, FlowId, GoodAnswer, Hop, Input,
+    Notice, Peer, PolicyFailure, PolicyHost, Query, Record, Router, Shard, Standing, StoreOp, Table,
+    TransactionId, Transport,
 };
 use tributary_sip::locate::NextHop;
 use tributary_sip::{Message, Name, ResponseBuilder, SealingKeys, Status};
@@ -28,6 +28,8 @@ pub(crate) struct Host {
     pub(crate) answers: VecDeque<Result<Option<Vec<u8>>, PolicyFailure>>,
     pub(crate) inputs: Vec<String>,
     pub(crate) refused: Vec<PolicyFailure>,
+    pub(crate) accepted: usize,
+    pub(crate) last_good: Option<GoodAnswer>,
 }
 
 impl PolicyHost for Host {
@@ -45,8 +47,22 @@ impl PolicyHost for Host {
         self.answers.pop_front().unwrap_or(Ok(None))
     }
 
-    fn refused(&mut self, _presentity: &Presentity, _assignment: &Assignment, failure: &PolicyFailure) {
+    fn refused(
+        &mut self,
+        _presentity: &Presentity,
+        _assignment: &Assignment,
+        _input: &[u8],
+        failure: &PolicyFailure,
+    ) {
         self.refused.push(failure.clone());
+    }
+
+    fn accepted(&mut self, _presentity: &Presentity, _assignment: &Assignment, _output: Option<&[u8]>) {
+        self.accepted += 1;
+    }
+
+    fn last_good(&mut self, _presentity: &Presentity, _assignment: &Assignment) -> Option<GoodAnswer> {
+        self.last_good.clone()
     }
 }
 

@@ -3,8 +3,8 @@
 use super::error::ApiError;
 use super::{Answered, Api};
 use crate::policies::{
-    AssignError, Assigned, BUILT_IN, Entry, Generation, NameProblem, RemoveError, Source, UploadError,
-    Wanted, hex, read_scope, unhex, write_scope,
+    AssignError, Assigned, BUILT_IN, BreakerState, Entry, Generation, NameProblem, ON_FAILURE, RemoveError,
+    Source, UploadError, Wanted, hex, on_failure, on_failure_name, read_scope, unhex, write_scope,
 };
 use axum::Json;
 use axum::body::Bytes;
@@ -15,7 +15,7 @@ use http::{StatusCode, header};
 use policy_sandbox::{Finding, Report};
 use serde_json::{Value, json};
 use std::sync::Arc;
-use tributary_engine::Scope;
+use tributary_engine::{OnFailure, Scope};
 
 #[derive(serde::Deserialize)]
 pub(super) struct Upload {
@@ -30,6 +30,7 @@ pub(super) struct Assignment {
     params: Option<serde_json::Map<String, Value>>,
     #[serde(default)]
     locked: bool,
+    on_failure: Option<String>,
 }
 
 /// Everything that is wrong with a file, as an upload would find it, without keeping it. The answer is
@@ -165,7 +166,8 @@ pub(super) async fn assign(
     let id = assignment.policy.as_deref().map(read_id).transpose()?;
     let params = Value::Object(assignment.params.unwrap_or_default()).to_string();
     let built_in = assignment.built_in.as_deref();
-    let wanted = Wanted { policy: id, built_in, params: &params, locked: assignment.locked };
+    let on_failure = assignment.on_failure.as_deref().map(read_on_failure).transpose()?;
+    let wanted = Wanted { policy: id, built_in, params: &params, locked: assignment.locked, on_failure };
     let generation = api.library.assign(&scope, wanted).await.map_err(refused)?;
     Ok(changed(&api, &scope, &generation, "assigned").await)
 }
@@ -270,6 +272,17 @@ fn scope_of(text: &str) -> Result<Scope, ApiError> {
     })
 }
 
+fn read_on_failure(name: &str) -> Result<OnFailure, ApiError> {
+    on_failure(name).ok_or_else(|| {
+        ApiError::new(
+            StatusCode::BAD_REQUEST,
+            "bad_body",
+            format!("{name} is nothing that can stand in for a policy"),
+            format!("take one of {}", ON_FAILURE.map(|(name, _)| name).join(", ")),
+        )
+    })
+}
+
 fn nothing_assigned(scope: &Scope) -> ApiError {
     ApiError::new(
         StatusCode::NOT_FOUND,
@@ -345,6 +358,8 @@ fn entry_json(entry: &Entry) -> Value {
             "outputs": figures.outputs,
             "no_opinion": figures.no_opinion,
             "failures": figures.failures,
+            "held": figures.held,
+            "throttled": figures.throttled,
             "fuel": figures.fuel,
             "last_failure": figures.last_failure.map(|failure| json!({
                 "at_ms": failure.at.0,
@@ -367,8 +382,19 @@ fn generation_json(generation: &Generation) -> Value {
         "built_in": generation.built_in.and_then(|merge| BUILT_IN.iter().find(|(_, known)| *known == merge)).map(|(name, _)| *name),
         "params": serde_json::from_str::<Value>(&generation.params).unwrap_or(Value::Null),
         "locked": generation.locked,
+        "on_failure": on_failure_name(generation.on_failure),
+        "breaker": breaker_json(generation),
         "since_ms": generation.since.0,
     })
+}
+
+fn breaker_json(generation: &Generation) -> Value {
+    let (state, openings) = generation.breaker.state();
+    let until = match state {
+        BreakerState::Open(until) | BreakerState::Probing(until) => Some(until.0),
+        BreakerState::Closed | BreakerState::Quarantined => None,
+    };
+    json!({"state": state.name(), "until_ms": until, "openings": openings})
 }
 
 fn assigned_json(scope: &Scope, assigned: &Assigned) -> Value {

@@ -31,6 +31,10 @@ pub struct Figures {
     pub no_opinion: u64,
     /// Failed ones, by code.
     pub failures: BTreeMap<String, u64>,
+    /// Calls that were not made, for it had failed too often or on the same state.
+    pub held: u64,
+    /// Calls that were not made, for its tenant had no processor time left.
+    pub throttled: u64,
     /// Fuel used in all.
     pub fuel: u64,
     /// The last failure.
@@ -72,10 +76,9 @@ impl Counters {
         });
     }
 
-    /// An answer that had been counted turned out to be unusable.
-    pub(super) fn refused(&self, failure: Failure) {
-        self.with(|figures| figures.outputs = figures.outputs.saturating_sub(1));
-        self.failed(failure);
+    /// A call was not made: its tenant had no processor time left, or the policy had failed too often.
+    pub(super) fn held(&self, throttled: bool) {
+        self.with(|figures| if throttled { figures.throttled += 1 } else { figures.held += 1 });
     }
 
     fn with(&self, change: impl FnOnce(&mut Figures)) {

@@ -1,17 +1,30 @@
 //! The door between a shard and the sandbox.
+//!
+//! Before a policy is asked: has its tenant processor time left, has it not just failed on this very state, does
+//! its breaker let the call through. What becomes of a call is told to all three.
 
+use super::breaker::{Admission, Effect};
 use super::counters::Failure;
 use super::library::Library;
-use super::snapshot::Entry;
+use super::memory::{Good, LastGood, Poisoned};
+use super::snapshot::{Entry, Generation};
 use crate::clock::Clock;
 use crate::local_time::Wall;
 use crate::metrics::{Metrics, count};
+use bytes::Bytes;
 use merge_core::compose::Composition;
 use merge_core::live::Presentity;
-use merge_core::policy::{LocalTime, Needs};
+use merge_core::policy::{LocalTime, Needs, limits};
 use merge_core::time::Millis;
+use nix::time::{ClockId, clock_gettime};
+use policy_sandbox::Fault;
+use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
 use std::sync::Arc;
-use tributary_engine::{Assignment, PolicyFailure, PolicyHost};
+use std::time::Duration;
+use tributary_engine::{Assignment, GoodAnswer, OnFailure, PolicyFailure, PolicyHost};
+
+/// Over how many milliseconds the presentities are spread that may ask a policy again at one moment.
+const SPREAD_MS: u64 = 10_000;
 
 /// Runs the library's policies for one shard.
 #[derive(Debug)]
@@ -20,43 +33,141 @@ pub struct Host {
     wall: Arc<Wall>,
     metrics: Metrics,
     clock: Clock,
-    /// The policy of the merge under way: it runs to its end, whatever is assigned or removed meanwhile.
-    asked: Option<Arc<Entry>>,
+    /// What the merge under way goes by: it does so to its end, whatever is assigned or removed meanwhile.
+    asked: Option<Generation>,
+    poisoned: Poisoned,
+    last_good: LastGood,
 }
 
 impl Host {
     /// A host for one shard.
     pub fn new(library: Arc<Library>, wall: Arc<Wall>, metrics: Metrics, clock: Clock) -> Self {
-        Self { library, wall, metrics, clock, asked: None }
+        let (poisoned, last_good) = Default::default();
+        Self { library, wall, metrics, clock, asked: None, poisoned, last_good }
     }
 
-    fn failure(&self, presentity: &Presentity, failure: &PolicyFailure) -> Failure {
-        Failure {
-            at: self.clock.now(),
+    fn asked(&self, assignment: &Assignment) -> Option<(Generation, Arc<Entry>)> {
+        let generation = self.asked.clone()?;
+        let entry = generation.policy.clone().filter(|policy| policy.id() == assignment.id)?;
+        Some((generation, entry))
+    }
+
+    /// Why a policy is not to be asked now, if it is not.
+    fn held(
+        &self,
+        presentity: &Presentity,
+        (generation, entry): (&Generation, &Entry),
+        input: &[u8],
+        now: Millis,
+    ) -> Option<PolicyFailure> {
+        let held = |why: &str, message: String, retry_at: Option<Millis>| {
+            count(&self.metrics.policy_calls, "outcome", why.to_owned());
+            entry.counters.held(why == "throttled");
+            // Not all of them at the same moment.
+            let retry_at = retry_at.map(|at| Millis(at.0 + spread(&presentity.aor)));
+            Some(PolicyFailure { code: PolicyFailure::HELD.to_owned(), message, retry_at })
+        };
+        if let Err(from) = self.library.allowances().admit(&presentity.tenant, now) {
+            let (tenant, share) = (&presentity.tenant, limits::TENANT_CPU_MS_PER_SECOND);
+            let message =
+                format!("the policies of {tenant} have used their {share} ms of processor time a second");
+            return held("throttled", message, Some(from));
+        }
+        if self.poisoned.until(&entry.id(), input, now).is_some() {
+            return held("poisoned", "it failed on this state less than a minute ago".to_owned(), None);
+        }
+        // Last, for who is let through may be the one call that tries it.
+        match generation.breaker.admit(now) {
+            Admission::Yes => None,
+            Admission::From(until) => {
+                held("held", "it failed too often, and is tried again in a while".to_owned(), Some(until))
+            }
+            Admission::Never => {
+                held("quarantined", "it failed too often: it has to be assigned anew".to_owned(), None)
+            }
+        }
+    }
+
+    /// A call failed, and it was the policy's fault.
+    fn failed(
+        &mut self,
+        presentity: &Presentity,
+        assignment: &Assignment,
+        input: &[u8],
+        failure: &PolicyFailure,
+    ) {
+        count(&self.metrics.policy_calls, "outcome", "failed");
+        count(&self.metrics.policy_failures, "code", failure.code.clone());
+        let Some((generation, entry)) = self.asked(assignment) else { return };
+        let now = self.clock.now();
+        entry.counters.failed(Failure {
+            at: now,
             aor: presentity.aor.clone(),
             code: failure.code.clone(),
             message: failure.message.clone(),
+        });
+        self.poisoned.failed(&entry.id(), input, now);
+        match generation.breaker.failed(now) {
+            Effect::Counted => {}
+            Effect::Opened(until) => {
+                self.metrics.policy_breaker_openings.inc();
+                let seconds = (until.0 - now.0) / 1_000;
+                tracing::warn!(policy = %entry.name, seconds, code = failure.code, "a policy fails too often, and is not asked for a while");
+            }
+            Effect::Quarantined => {
+                self.metrics.policy_breaker_openings.inc();
+                self.metrics.policy_quarantines.inc();
+                tracing::error!(policy = %entry.name, code = failure.code, "a policy failed too often, and is not asked until it is assigned anew");
+                self.keep_quarantine(generation);
+            }
         }
     }
+
+    /// Has it stored, so that a restart does not give the policy another ten chances.
+    fn keep_quarantine(&self, generation: Generation) {
+        let library = Arc::clone(&self.library);
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move {
+                if let Err(error) = library.keep_quarantine(&generation).await {
+                    tracing::error!(%error, "that a policy is put aside could not be stored");
+                }
+            });
+        }
+    }
+}
+
+/// Milliseconds that are the presentity's own.
+fn spread(aor: &str) -> i64 {
+    let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(aor);
+    (hash % SPREAD_MS) as i64
+}
+
+/// Processor time that this thread has used: what a busy machine gives to others is not counted.
+fn processor_time() -> Duration {
+    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map_or(Duration::ZERO, Duration::from)
 }
 
 impl PolicyHost for Host {
     fn assignment(&mut self, presentity: &Presentity) -> Option<Assignment> {
         let snapshot = self.library.snapshot();
-        let generation = snapshot.in_force(presentity)?;
-        self.asked.clone_from(&generation.policy);
-        if let Some(id) = generation.lost {
-            let (name, params) = ("missing".into(), Arc::clone(&generation.params));
-            return Some(Assignment { name, id, params, needs: Needs::ALL, privacy: true });
+        self.asked = snapshot.in_force(presentity).cloned();
+        let generation = self.asked.as_ref()?;
+        let (params, on_failure) = (Arc::clone(&generation.params), generation.on_failure);
+        match (&generation.policy, generation.lost) {
+            (Some(policy), _) => Some(Assignment {
+                name: Arc::clone(&policy.name),
+                id: policy.id(),
+                params,
+                needs: policy.policy.needs(),
+                on_failure,
+                privacy: policy.policy.privacy(),
+            }),
+            (None, Some(id)) => {
+                let (name, on_failure) = ("missing".into(), OnFailure::Minimal);
+                Some(Assignment { name, id, params, needs: Needs::ALL, on_failure, privacy: true })
+            }
+            (None, None) => None,
         }
-        let policy = generation.policy.as_ref()?;
-        Some(Assignment {
-            name: Arc::clone(&policy.name),
-            id: policy.id(),
-            params: Arc::clone(&generation.params),
-            needs: policy.policy.needs(),
-            privacy: policy.policy.privacy(),
-        })
     }
 
     fn run(
@@ -65,43 +176,62 @@ impl PolicyHost for Host {
         assignment: &Assignment,
         input: &[u8],
     ) -> Result<Option<Vec<u8>>, PolicyFailure> {
-        let Some(entry) = self.asked.clone().filter(|asked| asked.id() == assignment.id) else {
+        let Some((generation, entry)) = self.asked(assignment) else {
             // To say "no opinion" in its place would show what it may be there to hide.
-            let message = "the policy is missing".to_owned();
-            return Err(PolicyFailure { code: "E200".to_owned(), message });
+            let (code, message) = (PolicyFailure::HELD.to_owned(), "the policy is missing".to_owned());
+            return Err(PolicyFailure { code, message, retry_at: None });
         };
+        let now = self.clock.now();
+        if let Some(held) = self.held(presentity, (&generation, &*entry), input, now) {
+            return Err(held);
+        }
+        let began = processor_time();
         let outcome = entry.policy.merge(input);
+        let time = processor_time().saturating_sub(began);
+        self.library.allowances().took(&presentity.tenant, now, time);
         for line in &outcome.log {
             tracing::debug!(policy = %entry.name, line, "a policy logged");
         }
         self.metrics.policy_fuel.inc_by(outcome.fuel_used);
         entry.counters.called(outcome.fuel_used, outcome.log);
-        match outcome.result {
-            Ok(output) => {
-                let name = if output.is_some() { "output" } else { "no_opinion" };
-                count(&self.metrics.policy_calls, "outcome", name);
-                entry.counters.answered(output.is_some());
-                Ok(output)
+        outcome.result.map_err(|failure| {
+            let at = failure.at.map(|at| format!("{at}: ")).unwrap_or_default();
+            let (code, message) = (failure.code.to_owned(), format!("{at}{}", failure.message));
+            let told = PolicyFailure { code, message, retry_at: None };
+            match failure.fault {
+                Fault::Policy => self.failed(presentity, assignment, input, &told),
+                Fault::Host => count(&self.metrics.policy_calls, "outcome", "no_room"),
             }
-            Err(failure) => {
-                let at = failure.at.map(|at| format!("{at}: ")).unwrap_or_default();
-                let failure = PolicyFailure {
-                    code: failure.code.to_owned(),
-                    message: format!("{at}{}", failure.message),
-                };
-                count(&self.metrics.policy_calls, "outcome", "failed");
-                count(&self.metrics.policy_failures, "code", failure.code.clone());
-                entry.counters.failed(self.failure(presentity, &failure));
-                Err(failure)
-            }
+            told
+        })
+    }
+
+    fn accepted(&mut self, presentity: &Presentity, assignment: &Assignment, output: Option<&[u8]>) {
+        let name = if output.is_some() { "output" } else { "no_opinion" };
+        count(&self.metrics.policy_calls, "outcome", name);
+        let Some((generation, entry)) = self.asked(assignment) else { return };
+        let at = self.clock.now();
+        entry.counters.answered(output.is_some());
+        generation.breaker.answered(at);
+        if assignment.on_failure == OnFailure::LastGood {
+            let output = output.map(Bytes::copy_from_slice);
+            self.last_good.keep(&presentity.aor, Good { policy: assignment.id, output, at });
         }
     }
 
-    fn refused(&mut self, presentity: &Presentity, assignment: &Assignment, failure: &PolicyFailure) {
-        count(&self.metrics.policy_failures, "code", failure.code.clone());
-        if let Some(entry) = self.asked.as_ref().filter(|asked| asked.id() == assignment.id) {
-            entry.counters.refused(self.failure(presentity, failure));
-        }
+    fn last_good(&mut self, presentity: &Presentity, assignment: &Assignment) -> Option<GoodAnswer> {
+        let good = self.last_good.get(&presentity.aor, &assignment.id)?;
+        Some(GoodAnswer { output: good.output.as_ref().map(|output| output.to_vec()), at: good.at })
+    }
+
+    fn refused(
+        &mut self,
+        presentity: &Presentity,
+        assignment: &Assignment,
+        input: &[u8],
+        failure: &PolicyFailure,
+    ) {
+        self.failed(presentity, assignment, input, failure);
     }
 
     fn local_time(&self, presentity: &Presentity, now: Millis) -> Option<LocalTime> {

@@ -1,10 +1,12 @@
 //! The policies of this server: uploaded, assigned, rolled back, forgotten.
 
-use super::load::{Loader, made};
+use super::allowance::Allowances;
+use super::breaker::{Breaker, State};
+use super::load::{Loader, made, usual};
 use super::refusal::{AssignError, RemoveError, UploadError};
 use super::snapshot::{Assigned, Entry, Generation, KEPT_GENERATIONS, Snapshot, Source, hex};
 use super::stored::{StoredGeneration, StoredPolicy, StoredScope, built_in, built_in_name};
-use super::write_scope;
+use super::{on_failure_name, write_scope};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::metrics::Metrics;
@@ -14,7 +16,7 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use policy_sandbox::{Owner, Policy, Report, Sandbox, builtin_samples};
 use std::sync::Arc;
-use tributary_engine::Scope;
+use tributary_engine::{OnFailure, Scope};
 
 /// Why the library cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -38,11 +40,15 @@ pub struct Wanted<'a> {
     pub params: &'a str,
     /// Whether nothing that is assigned within the scope is to have effect.
     pub locked: bool,
+    /// What watchers get where the policy fails; not given, that is the built-in merge, or the status alone
+    /// where the policy says that it hides things.
+    pub on_failure: Option<OnFailure>,
 }
 
 impl Wanted<'_> {
     /// Nothing: what is around the scope decides.
-    pub const NOTHING: Self = Self { policy: None, built_in: None, params: "{}", locked: false };
+    pub const NOTHING: Self =
+        Self { policy: None, built_in: None, params: "{}", locked: false, on_failure: None };
 }
 
 /// The policies of this server.
@@ -56,6 +62,7 @@ pub struct Library {
     metrics: Metrics,
     clock: Clock,
     tenants: Tenants,
+    allowances: Allowances,
     most: usize,
 }
 
@@ -87,6 +94,7 @@ impl Library {
             metrics,
             clock,
             tenants: Tenants::new(&config.server),
+            allowances: Allowances::default(),
             most: config.policies.max_files,
         })
     }
@@ -94,6 +102,23 @@ impl Library {
     /// Keeps changes from now on; without a store they end with the process.
     pub fn store_in(&mut self, store: Writer) {
         self.store = Some(store);
+    }
+
+    /// What the tenants' policies may still use of the processor.
+    pub(super) fn allowances(&self) -> &Allowances {
+        &self.allowances
+    }
+
+    /// Stores that this generation's policy was put aside.
+    pub(super) async fn keep_quarantine(&self, aside: &Generation) -> Result<(), StoreFailed> {
+        let _editing = self.editing.lock().await;
+        let snapshot = self.snapshot.load_full();
+        let is_it = |generation: &Generation| Arc::ptr_eq(&generation.breaker, &aside.breaker);
+        let mut scopes = snapshot.scopes().into_iter();
+        match scopes.find(|(_, assigned)| assigned.generations.iter().any(is_it)) {
+            Some((scope, assigned)) => self.put(&scope, assigned.clone()).await,
+            None => Ok(()),
+        }
     }
 
     /// Whose the users are.
@@ -182,7 +207,7 @@ impl Library {
     pub async fn assign(&self, scope: &Scope, wanted: Wanted<'_>) -> Result<Generation, AssignError> {
         let _editing = self.editing.lock().await;
         let snapshot = self.snapshot.load_full();
-        let Wanted { policy, built_in: built_in_merge, params, locked } = wanted;
+        let Wanted { policy, built_in: built_in_merge, params, locked, on_failure } = wanted;
         let something = policy.is_some() || built_in_merge.is_some();
         if let Some(around) = snapshot.locked_around(scope, &self.tenants).filter(|_| something) {
             return Err(AssignError::Locked(write_scope(&around)));
@@ -208,6 +233,7 @@ impl Library {
         }
         let mut assigned = snapshot.assigned(scope).cloned().unwrap_or_default();
         let number = assigned.generations.iter().map(|generation| generation.number).max().unwrap_or(0) + 1;
+        let privacy = policy.as_ref().is_some_and(|policy| policy.policy.privacy());
         let generation = Generation {
             number,
             policy,
@@ -215,6 +241,8 @@ impl Library {
             built_in,
             params: params.into(),
             locked,
+            on_failure: on_failure.unwrap_or_else(|| usual(privacy)),
+            breaker: Arc::new(Breaker::default()),
             since: self.clock.now(),
         };
         assigned.generations.push(generation.clone());
@@ -253,6 +281,8 @@ impl Library {
                 built_in: generation.built_in.map(|merge| built_in_name(merge).to_owned()),
                 params: generation.params.to_string(),
                 locked: generation.locked,
+                on_failure: Some(on_failure_name(generation.on_failure).to_owned()),
+                quarantined: generation.breaker.state().0 == State::Quarantined,
                 since_ms: generation.since.0,
             })
             .collect();
@@ -274,5 +304,58 @@ impl Library {
         let mut snapshot = Snapshot::clone(&self.snapshot.load());
         change(&mut snapshot);
         self.snapshot.store(Arc::new(snapshot));
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test ends where something is missing")]
+mod tests {
+    use super::*;
+    use crate::store::RedbStore;
+    use merge_core::time::Millis;
+
+    fn open(store: &RedbStore) -> Library {
+        let sandbox = Sandbox::new(policy_sandbox::Settings::default()).unwrap();
+        let seen_by = (crate::metrics::Exposition::default().metrics, Clock::default());
+        Library::open(sandbox, Vec::new(), Some(store), seen_by, &Config::default()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_policy_that_was_put_aside_stays_so_after_a_restart_until_it_is_assigned_anew() {
+        const POLICY: &str = r#"(module (memory (export "memory") 1 1) (func (export "presence_policy_abi_1"))
+            (func (export "pp_alloc") (param i32) (result i32) (i32.const 8))
+            (func (export "pp_merge") (param i32 i32) (result i64) (i64.const 0)))"#;
+        let folder = tempfile::tempdir().unwrap();
+        let store = || RedbStore::open(folder.path(), crate::config::Durability::Process).unwrap();
+        let state = |library: &Library| {
+            let snapshot = library.snapshot();
+            snapshot.assigned(&Scope::All).unwrap().current().unwrap().breaker.state().0
+        };
+        let scope = Scope::All;
+        let opened = store();
+        let mut library = open(&opened);
+        let (writer, thread) = Writer::start(Box::new(opened), |_, _, _| {}).unwrap();
+        library.store_in(writer.clone());
+        let policy = library.upload(Some("p"), wat::parse_str(POLICY).unwrap().into()).await.unwrap();
+        let wanted = Wanted { policy: Some(policy.id()), ..Wanted::NOTHING };
+        let generation = library.assign(&scope, wanted).await.unwrap();
+        for failure in 0..1_000 {
+            let now = Millis(failure * super::super::breaker::LONGEST_WAIT_MS / 2);
+            if generation.breaker.admit(now) == super::super::breaker::Admission::Yes {
+                generation.breaker.failed(now);
+            }
+        }
+        assert_eq!(state(&library), State::Quarantined);
+        library.keep_quarantine(&generation).await.unwrap();
+        drop((library, writer));
+        thread.join().unwrap();
+
+        let opened = store();
+        let mut library = open(&opened);
+        assert_eq!(state(&library), State::Quarantined);
+        let (writer, _thread) = Writer::start(Box::new(opened), |_, _, _| {}).unwrap();
+        library.store_in(writer);
+        library.assign(&scope, wanted).await.unwrap();
+        assert_eq!(state(&library), State::Closed);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::snapshot::{Assigned, Entry, Generation, Snapshot, Source, hex, unhex};
 use super::stored::{StoredPolicy, StoredScope, built_in};
-use super::{read_scope, write_scope};
+use super::{Breaker, on_failure, read_scope, write_scope};
 use crate::metrics::{Metrics, count};
 use crate::store::{Store, StoreError, Table};
 use bytes::Bytes;
@@ -10,11 +10,17 @@ use merge_core::time::Millis;
 use policy_sandbox::{Finding, Made, Owner, Policy, Sandbox};
 use std::path::Path;
 use std::sync::Arc;
+use tributary_engine::OnFailure;
 
 /// Compiles what is there at the start.
 pub(super) struct Loader<'a> {
     pub(super) sandbox: &'a Sandbox,
     pub(super) metrics: &'a Metrics,
+}
+
+/// What stands in for a policy where the assignment does not say.
+pub(super) fn usual(privacy: bool) -> OnFailure {
+    if privacy { OnFailure::Minimal } else { OnFailure::Builtin }
 }
 
 /// Counts where a policy's machine code came from.
@@ -87,6 +93,10 @@ impl Loader<'_> {
                             "an assigned policy is missing: watchers get the status alone"
                         );
                     }
+                    let privacy = policy.as_ref().is_none_or(|policy| policy.policy.privacy());
+                    let on_failure = generation.on_failure.as_deref().and_then(on_failure);
+                    let breaker =
+                        if generation.quarantined { Breaker::quarantined() } else { Breaker::default() };
                     Generation {
                         number: generation.number,
                         policy,
@@ -94,6 +104,8 @@ impl Loader<'_> {
                         built_in: generation.built_in.as_deref().and_then(built_in),
                         params: generation.params.into(),
                         locked: generation.locked,
+                        on_failure: on_failure.unwrap_or_else(|| usual(privacy)),
+                        breaker: Arc::new(breaker),
                         since: Millis(generation.since_ms),
                     }
                 })

@@ -11,17 +11,21 @@
 //!
 //! A [`Snapshot`] is immutable and put in the place of the one before: whatever begins to merge after that,
 //! on whichever shard, merges by it, and a merge under way ends with what it began with. A policy that fails
-//! costs its watchers nothing but its own opinion: the built-in merge answers (the status alone, where the
-//! policy hides things), and the failure is counted under its code.
+//! costs its watchers nothing but its own opinion: what the assignment says stands in for it ([`ON_FAILURE`]),
+//! and the failure is counted under its code. One that keeps failing is not asked for a while.
 
+mod allowance;
+mod breaker;
 mod counters;
 mod host;
 mod library;
 mod load;
+mod memory;
 mod refusal;
 mod snapshot;
 mod stored;
 
+pub use self::breaker::{Breaker, State as BreakerState};
 pub use self::counters::{Failure, Figures};
 pub use self::host::Host;
 pub use self::library::{Library, LibraryError, Wanted};
@@ -31,7 +35,7 @@ pub use self::snapshot::{Assigned, Entry, Generation, KEPT_GENERATIONS, Snapshot
 
 use crate::tenants::is_tenant;
 use merge_core::compose::Composition;
-use tributary_engine::Scope;
+use tributary_engine::{OnFailure, Scope};
 
 /// The widest scope: everybody on this server.
 const OPERATOR: &str = "operator";
@@ -43,6 +47,20 @@ pub const BUILT_IN: [(&str, Composition); 4] = [
     ("newest", Composition::Newest),
     ("most-available", Composition::MostAvailable),
 ];
+
+/// What can stand in for a policy that fails, by name.
+pub const ON_FAILURE: [(&str, OnFailure); 3] =
+    [("builtin", OnFailure::Builtin), ("last_good", OnFailure::LastGood), ("minimal", OnFailure::Minimal)];
+
+/// The name of what stands in for a policy.
+pub fn on_failure_name(on_failure: OnFailure) -> &'static str {
+    ON_FAILURE.iter().find(|(_, known)| *known == on_failure).map_or("minimal", |(name, _)| name)
+}
+
+/// What is called so.
+pub fn on_failure(name: &str) -> Option<OnFailure> {
+    ON_FAILURE.iter().find(|(known, _)| *known == name).map(|(_, on_failure)| *on_failure)
+}
 
 /// Reads a scope: `operator`, `tenant:acme`, `domain:example.com` or `user:sip:alice@example.com`.
 pub fn read_scope(text: &str) -> Option<Scope> {

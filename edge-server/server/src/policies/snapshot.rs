@@ -1,5 +1,6 @@
 //! All policies and all assignments at one moment, as one immutable value.
 
+use super::breaker::Breaker;
 use super::counters::{Counters, Figures};
 use super::refusal::NameProblem;
 use super::write_scope;
@@ -11,7 +12,7 @@ use merge_core::time::Millis;
 use policy_sandbox::Policy;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use tributary_engine::Scope;
+use tributary_engine::{OnFailure, Scope};
 
 /// Characters of a policy's name.
 const NAME_CHARS: usize = 64;
@@ -76,6 +77,10 @@ pub struct Generation {
     pub params: Arc<str>,
     /// Whether nothing that is assigned to a scope within this one has effect.
     pub locked: bool,
+    /// What watchers get where the policy fails.
+    pub on_failure: OnFailure,
+    /// Whether the policy is asked, after what it did so far.
+    pub breaker: Arc<Breaker>,
     /// Since when.
     pub since: Millis,
 }

@@ -60,6 +60,11 @@ pub(super) struct StoredGeneration {
     pub(super) params: String,
     #[serde(default)]
     pub(super) locked: bool,
+    /// Not written before there was a choice.
+    #[serde(default)]
+    pub(super) on_failure: Option<String>,
+    #[serde(default)]
+    pub(super) quarantined: bool,
     pub(super) since_ms: i64,
 }
 
@@ -106,6 +111,8 @@ mod tests {
             built_in: Some("newest".to_owned()),
             params: "{}".to_owned(),
             locked: true,
+            on_failure: Some("last_good".to_owned()),
+            quarantined: true,
             since_ms: 5,
         };
         let scope = StoredScope::new(vec![generation]);

@@ -3,7 +3,7 @@
 use crate::metrics::{Metrics, answered, count as add};
 use tracing::Level;
 use tributary_engine::lockout::Locked;
-use tributary_engine::{Effect, Event};
+use tributary_engine::{Effect, Event, PolicyFailure};
 
 /// Whether [`trace`] has something to say of this effect that is logged.
 pub(super) fn is_news(effect: &&Effect) -> bool {
@@ -112,9 +112,13 @@ pub(super) fn count(event: &Event, metrics: &Metrics) {
         }
         Event::TurnedAway { why } => add(&metrics.turned_away, "why", *why),
         Event::AuthenticationFailed { why } => add(&metrics.authentication_failures, "why", *why),
+        Event::PolicyFailed { aor, policy, code, message } if code == PolicyFailure::HELD => {
+            name("policy_held");
+            tracing::debug!(%aor, %policy, message, "a policy was not asked");
+        }
         Event::PolicyFailed { aor, policy, code, message } => {
             name("policy_failed");
-            tracing::warn!(%aor, %policy, code, message, "a policy failed; the built-in merge was served");
+            tracing::warn!(%aor, %policy, code, message, "a policy failed");
         }
         Event::RecordRefused { why } => {
             name("record_refused");

@@ -1,6 +1,6 @@
 //! Policies from the upload to what a watcher sees.
 
-use crate::harness::{Client, call, server};
+use crate::harness::{Client, call, entity_tag, server};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 
@@ -155,6 +155,88 @@ async fn a_policy_that_fails_is_counted_and_the_watcher_gets_the_built_in_result
     let failure = &one["figures"]["last_failure"];
     assert_eq!((&failure["code"], &failure["aor"]), (&json!("E201"), &json!("sip:alice@example.com")));
     assert!(failure["message"].as_str().unwrap().contains("function"), "{failure}");
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_policy_that_keeps_failing_is_not_asked_until_it_is_assigned_anew_or_its_wait_is_over() {
+    let server = server(|_| {}).await;
+    let address = server.address;
+    let mut alice = Client::connect(address, "alice").await;
+    let mut tag = entity_tag(&alice.publish(200, "calm").await);
+    let mut bob = Client::connect(address, "bob").await;
+    bob.subscribe("sip:alice@example.com").await;
+    let rule = upload(address, "rule", &policy("rule")).await;
+    assign(address, "domain:example.com", json!({"policy": rule["id"]})).await;
+    assert!(bob.notified().await.contains(">rule<"));
+    for note in ["~ one ~", "~ two ~", "~ three ~", "nothing wrong with this"] {
+        tag = alice.republish(&tag, note).await;
+        let notify = bob.notified().await;
+        assert!(notify.contains(note) && !notify.contains(">rule<"), "{notify}");
+    }
+    let figures = async || {
+        let path = format!("/api/v1/policies/{}", rule["id"].as_str().unwrap());
+        call(address, "GET", &path, None).await.json()["figures"].clone()
+    };
+    let one = figures().await;
+    assert_eq!((&one["failures"]["E201"], &one["held"]), (&json!(3), &json!(1)), "{one}");
+    let assignments = call(address, "GET", "/api/v1/assignments", None).await.json();
+    let in_force = &assignments["assignments"][0]["in_force"];
+    assert_eq!(
+        (&in_force["breaker"]["state"], &in_force["breaker"]["openings"]),
+        (&json!("open"), &json!(1))
+    );
+    assert!(in_force["breaker"]["until_ms"].as_i64().unwrap() > in_force["since_ms"].as_i64().unwrap());
+
+    assign(address, "domain:example.com", json!({"policy": rule["id"]})).await;
+    assert!(bob.notified().await.contains(">rule<"));
+    // A policy that has just failed on a state is not asked about that state again, whoever assigns it.
+    alice.republish(&tag, "~ four ~").await;
+    assert!(!bob.notified().await.contains(">rule<"));
+    assign(address, "domain:example.com", json!({"policy": rule["id"]})).await;
+    call(address, "GET", "/api/v1/presentities/sip:alice@example.com", None).await;
+    let again = figures().await;
+    assert_eq!(again["failures"]["E201"], 4, "{again}");
+    assert!(again["held"].as_u64().unwrap() >= 2, "{again}");
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_stands_in_for_a_policy_that_fails_is_what_its_assignment_says() {
+    let server = server(|_| {}).await;
+    let address = server.address;
+    let mut alice = Client::connect(address, "alice").await;
+    let mut tag = entity_tag(&alice.publish(200, "calm").await);
+    let mut bob = Client::connect(address, "bob").await;
+    bob.subscribe("sip:alice@example.com").await;
+    let rule = upload(address, "rule", &policy("rule")).await;
+    // What watchers see after a failure: the policy's note on the whole, and the device's own on its service.
+    for (number, (on_failure, rule_note, own_note)) in
+        [("last_good", true, true), ("minimal", false, false), ("builtin", false, true)]
+            .into_iter()
+            .enumerate()
+    {
+        let assigned =
+            assign(address, "domain:example.com", json!({"policy": rule["id"], "on_failure": on_failure}))
+                .await;
+        assert_eq!(assigned["in_force"]["on_failure"], on_failure);
+        tag = alice.republish(&tag, &format!("calm {number}")).await;
+        while !bob.notified().await.contains(">rule<") {}
+        let own = format!("~ trap {number} ~");
+        tag = alice.republish(&tag, &own).await;
+        let path = "/api/v1/presentities/sip:alice@example.com";
+        let shown = call(address, "GET", path, None).await.json()["pidf"].as_str().unwrap().to_owned();
+        assert_eq!(
+            (shown.contains(">rule<"), shown.contains(&own)),
+            (rule_note, own_note),
+            "{on_failure}: {shown}"
+        );
+        assert!(shown.contains("<basic>open</basic>"), "{shown}");
+    }
+    let body = json!({"policy": rule["id"], "on_failure": "hope"}).to_string();
+    let body = Some(("application/json", body.as_bytes()));
+    let refused = call(address, "PUT", "/api/v1/assignments/domain:example.com", body).await;
+    assert_eq!((refused.status, refused.error().as_str()), (400, "bad_body"));
     server.stop().await;
 }
 
