@@ -210,8 +210,8 @@ pub enum Event {
     },
     /// Credentials were refused.
     AuthenticationFailed {
-        /// `missing`, `stale`, `repeated`, `realm`, `malformed`, `password`, `locked_out`, `token`, `token_expired` or
-        /// `token_scope`.
+        /// `missing`, `stale`, `repeated`, `realm`, `malformed`, `password`, `no_such_user`, `domain` (which is not
+        /// served), `locked_out`, `token`, `token_expired` or `token_scope`.
         why: &'static str,
     },
     /// Somebody has guessed passwords too often.

@@ -154,7 +154,8 @@ impl Scratch {
             return Ok(Self(None));
         }
         let folder = std::env::temp_dir().join(format!("tributary-demo-{}", std::process::id()));
-        std::fs::create_dir(&folder)?;
+        // A name that somebody else has taken beforehand is an error.
+        crate::private::make_new_folder(&folder)?;
         Ok(Self(Some(folder)))
     }
 

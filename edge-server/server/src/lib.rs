@@ -46,6 +46,7 @@ mod onward;
 #[cfg_attr(not(feature = "otlp"), allow(dead_code, reason = "tested where it is not used"))]
 mod otlp;
 pub mod policies;
+mod private;
 pub mod run;
 pub mod shards;
 pub mod site;

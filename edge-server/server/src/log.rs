@@ -1,7 +1,8 @@
 //! Logging: one subscriber for the process, as text or JSON, to standard error.
 //!
 //! What must never be logged: Authorization, passwords, tokens, message bodies. Spans carry the
-//! method, the address of record, the Call-ID, the flow and the status; nothing else of a message.
+//! method, who asks of whom (as addresses of record), the Call-ID, the flow with its peer and transport, and
+//! the status; nothing else of a message.
 
 use crate::config::{Log, LogFormat};
 use std::io::IsTerminal as _;

@@ -140,8 +140,9 @@ impl Shard {
             }
             (Verdict::Stale, _) => Shown::Stale("stale"),
             (Verdict::Refused(Refusal::Password), Some(attempt)) => {
+                let why = self.mistaken(&attempt, answer, request);
                 self.guessed(attempt, flow, fx)?;
-                Shown::Wrong("password")
+                Shown::Wrong(why)
             }
             (Verdict::Refused(Refusal::Realm), _) => Shown::Wrong("realm"),
             (Verdict::Refused(_) | Verdict::Accepted { .. }, _) => Shown::Wrong("malformed"),
@@ -158,6 +159,18 @@ impl Shard {
             && is_direct(request)
             && self.config.users.exists(aor);
         stands.then(|| aor.clone())
+    }
+
+    /// What an operator is told of a wrong password; the client learns no more than that it is wrong.
+    fn mistaken(&self, attempt: &Attempt, answer: &DigestCredentials<'_>, request: &Message) -> &'static str {
+        let named = answer.username.rsplit_once('@').map(|(_, domain)| domain.to_owned());
+        let from = || request.from().ok().and_then(|from| route::named(from.uri));
+        let domain = named.or_else(|| from().map(|from| from.host().to_owned()));
+        match &attempt.account {
+            Some(_) => "password",
+            None if domain.is_some_and(|domain| !self.config.serves(&domain)) => "domain",
+            None => "no_such_user",
+        }
     }
 
     /// A password was wrong. Says no more than that, unless there were too many of them.

@@ -81,6 +81,31 @@ fn the_right_password_is_let_in_and_a_wrong_one_or_an_unknown_user_is_challenged
     assert_eq!(scene.counts().bindings, 1);
 }
 
+#[test]
+fn the_operator_learns_what_is_wrong_with_credentials_and_the_client_does_not() {
+    let mut scene = Scene::with(with_password());
+    let mut answers = Vec::new();
+    for (user, domain, username, why) in [
+        ("alice", REALM, "alice", "password"),
+        ("mallory", REALM, "mallory", "no_such_user"),
+        ("mallory", REALM, "mallory@example.com", "no_such_user"),
+        ("mallory", "example.org", "mallory", "domain"),
+        ("mallory", REALM, "alice@example.org", "domain"),
+    ] {
+        let mut client = Client::new(&mut scene, user, None);
+        let text = client.register_text(&mut scene, ";expires=600");
+        let text = text.replace(&format!("<sip:{user}@{REALM}>"), &format!("<sip:{user}@{domain}>"));
+        let challenge = scene.ask(client.flow, &text);
+        scene.events.clear();
+        let refused = scene.ask(client.flow, &answered(&text, &challenge, username, "a guess"));
+        assert!(scene.events.contains(&Event::AuthenticationFailed { why }), "{why}: {:?}", scene.events);
+        let names = |message: &Message| message.headers(Name::WwwAuthenticate).count();
+        answers.push((code(&refused), names(&refused), refused.header(Name::Warning).is_some()));
+    }
+    answers.dedup();
+    assert_eq!(answers, [(401, 2, false)]);
+}
+
 /// Whether every challenge of an answer says that only the nonce is at fault.
 fn is_stale(answer: &Message) -> bool {
     assert_eq!(code(answer), 401);

@@ -398,7 +398,7 @@ section! {
 }
 
 section! {
-    /// The forking proxy: which of a user's devices get a call or a message, and for how long they ring.
+    /// The forking proxy: which of a user's devices get a call or a message, and for how long they ring. An INVITE that goes to several devices carries the header `X-Forked` with their number, so that none of them answers by itself; what a caller wrote there is replaced.
     "proxy" Proxy {
         /// Devices that take no part in forking: `all`: they get what all get, which is RFC 3261's rule. `exclude`: they are left out where there is another device, and used where they are alone or asked for. `all-or-best`: where one is among a user's devices, the best device gets the request alone.
         fork_policy: ForkPolicy = ForkPolicy::All,
@@ -460,7 +460,7 @@ section! {
 }
 
 section! {
-    /// Logging. Nothing secret is logged: no Authorization, no password, no token, and no body but by `[trace]`.
+    /// Logging. Nothing secret is logged: no Authorization, no password, no token, and no body but by `[trace]`. A request that is refused is a line with `peer` (address and port), `transport`, `from` and, as `detail`, the reason. For fail2ban on the JSON: `failregex = "detail":"(?:password|no_such_user|domain)".*"peer":"\[?<ADDR>\]?:\d+"`.
     "log" Log {
         /// `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `info,tributary=debug`.
         level: String = "info".to_owned(),

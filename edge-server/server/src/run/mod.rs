@@ -120,6 +120,9 @@ pub async fn start(config: Config, surroundings: Surroundings) -> Result<Running
     let connections = Connections::new(&config, certificates.as_ref(), Arc::clone(&trust))?;
 
     let mut opened = open_store(&config)?;
+    for exposed in crate::private::open_to_all(&config) {
+        tracing::warn!("{exposed}");
+    }
     let (secret, starts) = identity(opened.as_deref_mut())?;
     let ports = Ports::bind(&config, names_of_datagrams(&secret)).await?;
     let address = ports

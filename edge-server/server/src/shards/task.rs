@@ -10,7 +10,8 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::sleep_until;
 use tracing::{Instrument as _, Level};
-use tributary_engine::{Answer, Effects, Flow, FlowId, Input, PolicyHost, Query, Shard};
+use tributary_engine::{Answer, Effects, Flow, Input, PolicyHost, Query, Shard};
+use tributary_sip::transaction::Hop;
 use tributary_sip::{Aor, Message};
 #[cfg(feature = "otlp")]
 use {
@@ -231,21 +232,25 @@ impl<P: PolicyHost + Send> Owner<P> {
 }
 
 /// What the span of a request is made from; none for responses, which are many and say little.
-fn request(input: &Input) -> Option<(FlowId, Bytes)> {
+fn request(input: &Input) -> Option<(Hop, Bytes)> {
     let Input::Message { flow, message } = input else { return None };
-    message.is_request().then(|| (flow.id(), message.raw().clone()))
+    message.is_request().then(|| (flow.hop, message.raw().clone()))
 }
 
 /// The span of one request.
-fn span((flow, raw): &(FlowId, Bytes)) -> Option<tracing::Span> {
+fn span((hop, raw): &(Hop, Bytes)) -> Option<tracing::Span> {
     let message = Message::parse(raw.clone()).ok()?;
     // The canonical address: a URI as it came may carry a password.
+    let from = message.from().ok().and_then(|from| Aor::parse(from.uri).ok());
     let aor = message.to().ok().and_then(|to| Aor::parse(to.uri).ok());
     let span = tracing::info_span!(
         "request",
         method = %message.method(),
         call_id = message.call_id(),
-        flow = flow.0,
+        flow = hop.flow.0,
+        peer = %hop.peer,
+        transport = hop.transport.via(),
+        from = from.as_ref().map(Aor::as_str).unwrap_or_default(),
         aor = aor.as_ref().map(Aor::as_str).unwrap_or_default(),
         status = tracing::field::Empty,
     );

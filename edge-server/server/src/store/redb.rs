@@ -3,6 +3,7 @@
 use super::file::Unsynced;
 use super::{FORMAT, Op, Store, StoreError, Table};
 use crate::config::Durability;
+use crate::private;
 use bytes::Bytes;
 use redb::backends::FileBackend;
 use redb::{
@@ -29,7 +30,8 @@ pub struct RedbStore {
 }
 
 impl RedbStore {
-    /// Opens the store in `folder`, which is made when it is missing.
+    /// Opens the store in `folder`, which is made when it is missing. What stands in it lets one log in
+    /// as any user, so that a folder made here and the file are their owner's alone, whatever the umask.
     ///
     /// # Errors
     /// See [`StoreError`]: locked, damaged, from a newer release, not writable.
@@ -38,15 +40,11 @@ impl RedbStore {
             let path = path.to_owned();
             move |source| StoreError::Io { path, source }
         };
-        std::fs::create_dir_all(folder).map_err(io(folder))?;
+        private::make_folder(folder).map_err(io(folder))?;
         let path = folder.join(FILE_NAME);
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .map_err(io(&path))?;
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        let file = private::open(&mut options, &path).map_err(io(&path))?;
         let backend = FileBackend::new(file).map_err(|error| opening(&path, error))?;
         let mut builder = Builder::new();
         builder.set_cache_size(CACHE_BYTES);
@@ -239,6 +237,24 @@ mod tests {
         drop(store);
         let error = RedbStore::open(folder.path(), Durability::Process).unwrap_err();
         assert!(matches!(error, StoreError::Newer { found: 9, .. }), "{error}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_store_is_its_owners_alone_also_where_an_older_release_left_it_open() {
+        use std::fs::{Permissions, metadata, set_permissions};
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = |path: &Path| metadata(path).unwrap().permissions().mode() & 0o777;
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("made/here");
+        let file = data.join(FILE_NAME);
+        drop(RedbStore::open(&data, Durability::Process).unwrap());
+        assert_eq!((mode(&data), mode(&file)), (0o700, 0o600));
+        for (path, left) in [(&data, 0o755), (&file, 0o644)] {
+            set_permissions(path, Permissions::from_mode(left)).unwrap();
+        }
+        drop(RedbStore::open(&data, Durability::Process).unwrap());
+        assert_eq!((mode(&data), mode(&file)), (0o755, 0o600), "a folder that was there is the operator's");
     }
 
     #[test]

@@ -97,9 +97,12 @@ impl Services {
             Ok(Ok(stream)) => return Some(stream),
             Ok(Err(error)) => {
                 crate::metrics::count(refused, "reason", "tls");
-                tracing::debug!(%peer, %error, "the TLS handshake failed");
+                tracing::info!(%peer, %error, "the TLS handshake failed");
             }
-            Err(_) => crate::metrics::count(refused, "reason", "tls_timeout"),
+            Err(_) => {
+                crate::metrics::count(refused, "reason", "tls_timeout");
+                tracing::info!(%peer, seconds = patience.as_secs(), "the TLS handshake was not done in time");
+            }
         }
         None
     }

@@ -16,6 +16,7 @@ mod handshake;
 mod harness;
 mod hostile;
 mod hours;
+mod log;
 mod onward;
 mod openapi;
 #[cfg(feature = "otlp")]
