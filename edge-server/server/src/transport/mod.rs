@@ -97,7 +97,12 @@ impl Services {
             Ok(Ok(stream)) => return Some(stream),
             Ok(Err(error)) => {
                 crate::metrics::count(refused, "reason", "tls");
-                tracing::info!(%peer, %error, "the TLS handshake failed");
+                // Who only looks whether the port is open, a load balancer above all, comes every second.
+                if error.kind() == std::io::ErrorKind::UnexpectedEof {
+                    tracing::debug!(%peer, "a connection ended before its TLS handshake");
+                } else {
+                    tracing::info!(%peer, %error, "the TLS handshake failed");
+                }
             }
             Err(_) => {
                 crate::metrics::count(refused, "reason", "tls_timeout");
