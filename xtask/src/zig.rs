@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use crate::paths;
-use crate::process::{Result, Run, find};
+use crate::process::{Result, Run};
+use crate::{paths, setup};
 
 /// The version that the templates are tested with.
 const VERSION: &str = "0.17.1";
@@ -18,14 +18,10 @@ pub(crate) fn ensure() -> Result<()> {
     if python_path().join("ziglang").is_dir() {
         return Ok(());
     }
-    let hint = "install Python 3 with pip: `sudo apt-get install python3-pip` on Debian";
-    if find("python3").is_none() {
-        return Err(format!("python3 is not on the PATH: {hint}"));
-    }
+    setup::program("pip3", "python3-pip", "building policies in C and Zig")?;
     Run::new("python3")
         .args(["-m", "pip", "install", "--quiet", "--no-deps", "--disable-pip-version-check", "--target"])
         .arg(python_path())
         .arg(format!("ziglang=={VERSION}"))
         .run()
-        .map_err(|error| format!("{error}: {hint}"))
 }
