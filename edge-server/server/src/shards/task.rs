@@ -96,9 +96,10 @@ pub(crate) async fn run<P: PolicyHost + Send>(setup: ShardSetup<P>) {
         for task in batch.drain(..) {
             match task {
                 Task::Message(read, flow, message) => {
-                    owner.waited(read.elapsed());
+                    let waited = read.elapsed();
+                    owner.waited(waited);
                     owner.performer.came(&flow.hop, &message);
-                    owner.message(read.elapsed(), flow, message);
+                    owner.message(waited, flow, message);
                 }
                 Task::Input(input) => owner.handle(input),
                 Task::Query(query, reply) => owner.ask(query, reply),

@@ -158,15 +158,21 @@ async fn a_policy_that_fails_is_counted_and_the_watcher_gets_the_built_in_result
     server.stop().await;
 }
 
+/// Alice, who is calm, and her entity-tag; Bob, who watches her; a policy that nobody has assigned yet.
+async fn alice_watched_and_a_rule(address: SocketAddr) -> (Client, String, Client, Value) {
+    let mut alice = Client::connect(address, "alice").await;
+    let tag = entity_tag(&alice.publish(200, "calm").await);
+    let mut bob = Client::connect(address, "bob").await;
+    bob.subscribe("sip:alice@example.com").await;
+    let rule = upload(address, "rule", &policy("rule")).await;
+    (alice, tag, bob, rule)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_policy_that_keeps_failing_is_not_asked_until_it_is_assigned_anew_or_its_wait_is_over() {
     let server = server(|_| {}).await;
     let address = server.address;
-    let mut alice = Client::connect(address, "alice").await;
-    let mut tag = entity_tag(&alice.publish(200, "calm").await);
-    let mut bob = Client::connect(address, "bob").await;
-    bob.subscribe("sip:alice@example.com").await;
-    let rule = upload(address, "rule", &policy("rule")).await;
+    let (mut alice, mut tag, mut bob, rule) = alice_watched_and_a_rule(address).await;
     assign(address, "domain:example.com", json!({"policy": rule["id"]})).await;
     assert!(bob.notified().await.contains(">rule<"));
     for note in ["~ one ~", "~ two ~", "~ three ~", "nothing wrong with this"] {
@@ -205,11 +211,7 @@ async fn a_policy_that_keeps_failing_is_not_asked_until_it_is_assigned_anew_or_i
 async fn what_stands_in_for_a_policy_that_fails_is_what_its_assignment_says() {
     let server = server(|_| {}).await;
     let address = server.address;
-    let mut alice = Client::connect(address, "alice").await;
-    let mut tag = entity_tag(&alice.publish(200, "calm").await);
-    let mut bob = Client::connect(address, "bob").await;
-    bob.subscribe("sip:alice@example.com").await;
-    let rule = upload(address, "rule", &policy("rule")).await;
+    let (mut alice, mut tag, mut bob, rule) = alice_watched_and_a_rule(address).await;
     // What watchers see after a failure: the policy's note on the whole, and the device's own on its service.
     for (number, (on_failure, rule_note, own_note)) in
         [("last_good", true, true), ("minimal", false, false), ("builtin", false, true)]

@@ -13,29 +13,9 @@ use State::{Accepted, Calling, Cancelling, Completed, Confirmed, Proceeding, Ter
 const STATES: [State; 9] =
     [Calling, Withdrawn, Cancelling, State::Trying, Proceeding, Completed, Confirmed, Accepted, Terminated];
 
-const TIMERS: [Timer; 17] = [
-    Timer::A,
-    Timer::B,
-    Timer::C,
-    Timer::D,
-    Timer::E,
-    Timer::F,
-    Timer::G,
-    Timer::H,
-    Timer::I,
-    Timer::J,
-    Timer::K,
-    Timer::L,
-    Timer::M,
-    Timer::Trying,
-    Timer::Late,
-    Timer::Expiry,
-    Timer::Cancelled,
-];
-
 fn events() -> impl Iterator<Item = Event> {
     let others = [Request, Ack, Event::Trying, Provisional, Success, Failure, Timeout, Cancel, Unreachable];
-    others.into_iter().chain(TIMERS.map(Fires))
+    others.into_iter().chain(Timer::ALL.map(Fires))
 }
 
 /// The name of an arrow, where it begins, what happens, where it ends, what is done.
