@@ -32,12 +32,16 @@ pub(crate) fn classify(activities: Activities<'_>, idle: bool) -> Class {
 /// How much activities keep somebody from answering: 0 free, 1 busy, 2 away.
 #[must_use]
 pub fn hindrance(activities: Activities<'_>) -> u8 {
-    let weight = |token: &str| match token {
+    activities.values().map(|value| hindrance_of(value.token)).max().unwrap_or(0)
+}
+
+/// The same of one activity.
+pub(crate) fn hindrance_of(token: &str) -> u8 {
+    match token {
         "working" | "other" | "looking-for-work" | "tv" | "playing" | "spectator" => 0,
         "away" | "holiday" | "vacation" | "sleeping" | "permanent-absence" | "worship" | "breakfast"
         | "dinner" | "meal" | "in-transit" | "travel" | "steering" | "shopping" => 2,
         plain if is_plain(plain) => 0,
         _ => 1,
-    };
-    activities.values().map(|value| weight(value.token)).max().unwrap_or(0)
+    }
 }

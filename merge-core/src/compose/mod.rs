@@ -59,7 +59,7 @@ use crate::time::Millis;
 use crate::xml::{Element, IdAttribute};
 
 pub use activities::hindrance;
-pub(crate) use activities::{Class, classify};
+pub(crate) use activities::{Class, classify, hindrance_of};
 pub(crate) use candidates::{PartCandidate, TupleCandidate};
 pub(crate) use hidden::Hidden;
 pub(crate) use sources::{Source, current};
@@ -252,6 +252,9 @@ pub(crate) struct PartOut<'a> {
     pub(crate) fields: Range<usize>,
     pub(crate) notes: Range<usize>,
 }
+
+/// The id of a tuple that the host writes for all that it shows of nobody's service in particular.
+pub(crate) const BARE_TUPLE: &str = "policy";
 
 impl<'a> TupleOut<'a> {
     /// A tuple that no publication has: a status and nothing else.

@@ -1,6 +1,7 @@
 //! What becomes of a policy's answer: the built-in composition, or nothing, with its words carried out.
 
 use alloc::borrow::Cow;
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::ops::Range;
 
@@ -8,7 +9,9 @@ use super::Call;
 use super::output::{Base, Drop, Output, Select};
 use crate::compose::tuples;
 use crate::compose::write::enumeration;
-use crate::compose::{Basis, Composed, Hidden, PartOut, TupleCandidate, TupleOut, candidates, ids};
+use crate::compose::{
+    BARE_TUPLE, Basis, Composed, Hidden, PartOut, TupleCandidate, TupleOut, candidates, ids,
+};
 use crate::xml::{Element, Namespace, Writer};
 
 /// Where extension tokens (`x-lunch`) live in a document: no schema knows them, and RPID's own namespace
@@ -220,7 +223,7 @@ fn set(composed: &mut Composed<'_>, output: &Output) {
             }
         }
         if composed.tuples.is_empty() {
-            composed.tuples.push(TupleOut::bare(Cow::Borrowed("policy"), basic));
+            composed.tuples.push(TupleOut::bare(Cow::Borrowed(BARE_TUPLE), basic));
         }
     }
     if set.activities.is_some() {
@@ -255,21 +258,29 @@ fn set(composed: &mut Composed<'_>, output: &Output) {
 impl Output {
     /// Writes what the policy says of the person, inside the person.
     pub(crate) fn write_person_fields<'a>(&'a self, out: &mut Writer<'a>) {
-        let named = |usual: Namespace<'static>| {
-            move |token: &'a alloc::string::String| {
-                let namespace = if token.starts_with("x-") { TOKENS } else { usual };
-                (namespace, token.as_str())
-            }
-        };
         let lists = [
             ("activities", &self.set.activities, Namespace::Rpid),
             ("mood", &self.set.mood, Namespace::Rpid),
             ("place-type", &self.set.place, PLACES),
         ];
         for (local, list, usual) in lists {
-            if let Some(tokens) = list.as_ref().filter(|list| !list.is_empty()) {
-                enumeration(local, tokens.iter().map(named(usual)), out);
-            }
+            write_tokens(local, usual, list.as_deref().unwrap_or_default(), out);
         }
+    }
+}
+
+/// Writes an RPID element of tokens, unless there are none: those of the RFC in the namespace that is usual there.
+pub(super) fn write_tokens<'a>(
+    local: &'a str,
+    usual: Namespace<'static>,
+    tokens: &'a [String],
+    out: &mut Writer<'a>,
+) {
+    if !tokens.is_empty() {
+        let named = |token: &'a String| {
+            let namespace = if token.starts_with("x-") { TOKENS } else { usual };
+            (namespace, token.as_str())
+        };
+        enumeration(local, tokens.iter().map(named), out);
     }
 }

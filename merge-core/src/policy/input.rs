@@ -204,7 +204,7 @@ fn write_builtin(out: &mut Writer, builtin: &Composed<'_>) {
 }
 
 /// The parameters as they were given, without spaces; `{}` for what is no object of the strict grammar.
-fn write_params(out: &mut Writer, params: &str) {
+pub(super) fn write_params(out: &mut Writer, params: &str) {
     match json::read(params.as_bytes()) {
         Ok(value @ Value::Object(_)) => out.value(&value),
         _ => {

@@ -4,20 +4,27 @@
 //!  LiveSet ─ compose ─► builtin ─ write_input ─► JSON ─► the policy ─► JSON ─ read_output ─► Output
 //!                          └──────────────────────── apply ◄──────────────────────────────────┘
 //! ```
-//! The policy chooses, orders and names; the host checks each word of it and writes the document.
+//! The policy chooses, orders and names; the host checks each word of it and writes the document. What comes of
+//! that may be shown to some watchers with less in it: see [`View`].
 
 mod apply;
+mod faults;
 mod input;
 pub mod limits;
 mod output;
 mod reading;
 mod tokens;
+mod view;
 
 pub use apply::apply;
 pub use input::{INPUT_MEMBERS, INPUT_MINOR, Needs, write_input, write_needed};
 pub use output::{Base, Drop, Finding, NoteText, Output, OutputError, Select, Set};
 pub use reading::{Known, check_output, check_output_for, read_output, read_output_for};
 pub use tokens::{is_activity, is_mood, is_place, safe_text};
+pub use view::{
+    COARSE, Coarse, Level, Seen, View, ViewCall, ViewDrop, ViewKey, Watcher, WatcherClass, check_view,
+    read_view, write_view_input,
+};
 
 use crate::live::LiveSet;
 use crate::time::Millis;

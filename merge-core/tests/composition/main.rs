@@ -13,4 +13,5 @@ mod rules;
 mod shapes;
 mod sizes;
 mod snapshots;
+mod views;
 mod xsd;

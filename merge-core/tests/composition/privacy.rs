@@ -83,7 +83,7 @@ fn planted(etag: &str, number: usize, plants: &[Plant]) -> String {
     ))
 }
 
-fn publications() -> impl Strategy<Value = Vec<Publication>> {
+pub(crate) fn publications() -> impl Strategy<Value = Vec<Publication>> {
     let plant = (0..PLANTS.len(), 0..AROUND.len(), 0..PLACES);
     prop::collection::vec(prop::collection::vec(plant, 0..8), 1..4).prop_map(|devices| {
         let each = devices.iter().enumerate().map(|(number, plants)| {
@@ -103,7 +103,7 @@ fn publications() -> impl Strategy<Value = Vec<Publication>> {
 }
 
 /// The marks of a text.
-fn marks(text: &str) -> Vec<String> {
+pub(crate) fn marks(text: &str) -> Vec<String> {
     text.split("MK").skip(1).filter_map(|part| Some(part.split_once(".z")?.0.to_owned())).collect()
 }
 
