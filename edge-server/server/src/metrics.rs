@@ -121,6 +121,8 @@ metrics! {
     counter policy_failures ["code"] "Failed calls of policies, by code; what their assignments say stood in.";
     counter policy_breaker_openings [] "How often a policy failed so often that it was not asked for a while.";
     counter policy_quarantines [] "Policies that failed so often that they are not asked until they are assigned anew.";
+    counter policy_uploads_refused ["code"] "Uploads that were refused, once under each code of the contract that was found, or under the API's.";
+    counter policy_assignments_refused ["code"] "Assignments that were refused, by the code of the API, or of the contract for a signature.";
     counter policy_fuel [] "Fuel used by policies.";
     counter policy_compiles ["from"] "Policies that were made ready to run: by the `compiler`, or from the `cache` of compiled code.";
     gauge policy_reevaluations [] "Watched presentities that wait to be merged anew after a change of policy.";

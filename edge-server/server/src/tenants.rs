@@ -3,6 +3,7 @@
 use crate::config::Server;
 use std::collections::HashMap;
 use std::sync::Arc;
+use tributary_engine::Scope;
 
 /// The tenants of the configuration.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +24,16 @@ impl Tenants {
     /// The tenant of an address of record.
     pub fn of(&self, aor: &str) -> &str {
         self.of_domain(aor.rsplit_once('@').map_or("", |(_, domain)| domain))
+    }
+
+    /// The tenant whose a scope is; empty where it is the operator's.
+    pub fn of_scope<'a>(&'a self, scope: &'a Scope) -> &'a str {
+        match scope {
+            Scope::All => "",
+            Scope::Tenant(name) => name,
+            Scope::Domain(domain) => self.of_domain(domain),
+            Scope::User(aor) => self.of(aor),
+        }
     }
 
     /// Whether a domain is of that tenant.

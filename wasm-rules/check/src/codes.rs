@@ -16,6 +16,8 @@ pub struct Code {
 pub enum Phase {
     /// By reading the file, as this crate does.
     Static,
+    /// When it is uploaded or assigned: by who brings it, not by what is in it.
+    Upload,
     /// By compiling it.
     Compile,
     /// By running it: in the dry run at upload, and in every call after that.
@@ -28,6 +30,7 @@ impl Phase {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Static => "file",
+            Self::Upload => "upload",
             Self::Compile => "compile",
             Self::Run => "run",
         }
@@ -61,6 +64,8 @@ pub const CODES: &[Code] = &[
     code("E149", Phase::Static, "the memory is larger than allowed, or there is more than one"),
     code("E150", Phase::Compile, "compiling exceeded its limits, or the compiler refused the module"),
     code("E160", Phase::Static, "the manifest cannot be used"),
+    code("E170", Phase::Upload, "a signature is asked for, and there is none"),
+    code("E171", Phase::Upload, "the signature is not one of this file by a key that is trusted"),
     code("E200", Phase::Run, "the input is larger than a policy is given (not the policy's fault)"),
     code("E201", Phase::Run, "the policy trapped or aborted"),
     code("E202", Phase::Run, "the output is not JSON"),

@@ -17,6 +17,7 @@ pub use self::auth::Token;
 pub use self::change::Changes;
 pub use self::error::ApiError;
 pub(crate) use self::error::text as error_text;
+pub(crate) use self::policies::SIGNATURE;
 
 use crate::metrics::Exposition;
 use crate::policies::Library;

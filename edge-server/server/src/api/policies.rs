@@ -3,23 +3,27 @@
 use super::error::ApiError;
 use super::{Answered, Api};
 use crate::policies::{
-    AssignError, Assigned, BUILT_IN, BreakerState, Entry, Generation, NameProblem, ON_FAILURE, RemoveError,
-    Source, UploadError, Wanted, hex, on_failure, on_failure_name, read_scope, unhex, write_scope,
+    AssignError, Assigned, BUILT_IN, BreakerState, Brought, Entry, Generation, NameProblem, ON_FAILURE,
+    RemoveError, Source, UploadError, Wanted, hex, on_failure, on_failure_name, read_scope, unhex,
+    write_scope,
 };
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, JsonRejection};
 use axum::extract::{Path, Query, State};
 use axum::response::IntoResponse as _;
-use http::{StatusCode, header};
+use http::{HeaderMap, StatusCode, header};
 use policy_sandbox::{Finding, Report};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use tributary_engine::{OnFailure, Scope};
 
 #[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Upload {
     name: Option<String>,
+    /// Whose it is to be; the operator's when not given.
+    tenant: Option<String>,
 }
 
 #[derive(serde::Deserialize)]
@@ -33,12 +37,20 @@ pub(super) struct Assignment {
     on_failure: Option<String>,
 }
 
+/// The header of an upload that holds the detached signature of the file, base64.
+pub(crate) const SIGNATURE: &str = "policy-signature";
+
 /// Everything that is wrong with a file, as an upload would find it, without keeping it. The answer is
 /// 200 either way: the question was what the report is.
-pub(super) async fn check(State(api): State<Arc<Api>>, file: Result<Bytes, BytesRejection>) -> Answered {
-    let file = body(&api, file)?;
-    let report = match api.library.examine(file).await {
-        Ok(policy) => report_json(policy.report()),
+pub(super) async fn check(
+    State(api): State<Arc<Api>>,
+    Query(query): Query<Upload>,
+    headers: HeaderMap,
+    file: Result<Bytes, BytesRejection>,
+) -> Answered {
+    let brought = brought(&api, &query, &headers, file)?;
+    let report = match api.library.examine(&brought).await {
+        Ok(examined) => report_json(&examined.report),
         Err(report) => report_json(&report),
     };
     Ok(Json(report).into_response())
@@ -47,17 +59,19 @@ pub(super) async fn check(State(api): State<Arc<Api>>, file: Result<Bytes, Bytes
 pub(super) async fn upload(
     State(api): State<Arc<Api>>,
     Query(query): Query<Upload>,
+    headers: HeaderMap,
     file: Result<Bytes, BytesRejection>,
 ) -> Answered {
     enabled(&api)?;
-    let file = body(&api, file)?;
-    match api.library.upload(query.name.as_deref(), file).await {
-        Ok(entry) => {
+    let brought = brought(&api, &query, &headers, file)?;
+    match api.library.upload(query.name.as_deref(), brought).await {
+        Ok((entry, report)) => {
             tracing::info!(policy = %entry.name, id = hex(&entry.id()), "a policy was uploaded");
             let answer = json!({
                 "id": hex(&entry.id()),
                 "name": &*entry.name,
-                "report": report_json(entry.policy.report()),
+                "signature": signature_json(&entry),
+                "report": report_json(&report),
             });
             Ok((StatusCode::CREATED, Json(answer)).into_response())
         }
@@ -89,6 +103,7 @@ pub(super) async fn upload(
             error.to_string(),
             "delete one that is not in force, or raise policies.max_files",
         )),
+        Err(UploadError::NoTenant(tenant)) => Err(no_tenant(&tenant)),
         Err(UploadError::Store(_)) => Err(ApiError::store()),
     }
 }
@@ -204,41 +219,38 @@ async fn changed(api: &Api, scope: &Scope, generation: &Generation, what: &str) 
 }
 
 fn refused(error: AssignError) -> ApiError {
-    let message = error.to_string();
-    match error {
-        AssignError::NoPolicy(id) => no_policy(&id),
-        AssignError::NoBuiltIn(_) => ApiError::new(
-            StatusCode::NOT_FOUND,
-            "unknown_built_in",
-            message,
-            format!("take one of {}", BUILT_IN.map(|(name, _)| name).join(", ")),
-        ),
-        AssignError::Params(findings) => ApiError::new(
+    let (code, message) = (error.code(), error.to_string());
+    let (status, fix) = match &error {
+        AssignError::NoPolicy(id) => return no_policy(id),
+        AssignError::NoTenant(tenant) => return no_tenant(tenant),
+        AssignError::Store(_) => return ApiError::store(),
+        AssignError::NoBuiltIn(_) => {
+            (StatusCode::NOT_FOUND, format!("take one of {}", BUILT_IN.map(|(name, _)| name).join(", ")))
+        }
+        AssignError::Params(_) => (
             StatusCode::UNPROCESSABLE_ENTITY,
-            "params_refused",
-            message,
-            "the report beside this error names everything that is wrong with them",
-        )
-        .with_report(json!({"errors": findings.iter().map(finding_json).collect::<Vec<_>>()})),
-        AssignError::Locked(_) => ApiError::new(
+            "the report beside this error names everything that is wrong with them".to_owned(),
+        ),
+        AssignError::Signature(_) => (
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "upload it again with a signature by a key that is trusted there".to_owned(),
+        ),
+        AssignError::Locked(_) => (
             StatusCode::CONFLICT,
-            "locked",
-            message,
-            "what is assigned within it has no effect: assign to that scope, without locked, first",
+            "what is assigned within it has no effect: assign to that scope, without locked, first"
+                .to_owned(),
         ),
-        AssignError::NoTenant(_) => ApiError::new(
-            StatusCode::NOT_FOUND,
-            "unknown_tenant",
-            message,
-            "name its domains in server.tenants of the configuration",
-        ),
-        AssignError::NoEarlier => ApiError::new(
-            StatusCode::CONFLICT,
-            "no_earlier",
-            message,
-            "GET /api/v1/assignments shows the generations that are kept",
-        ),
-        AssignError::Store(_) => ApiError::store(),
+        AssignError::NoEarlier => {
+            (StatusCode::CONFLICT, "GET /api/v1/assignments shows the generations that are kept".to_owned())
+        }
+    };
+    let answer = ApiError::new(status, code, message, fix);
+    let errors =
+        |findings: &[Finding]| json!({"errors": findings.iter().map(finding_json).collect::<Vec<_>>()});
+    match &error {
+        AssignError::Params(findings) => answer.with_report(errors(findings)),
+        AssignError::Signature(finding) => answer.with_report(errors(std::slice::from_ref(finding))),
+        _ => answer,
     }
 }
 
@@ -259,6 +271,30 @@ fn body(api: &Api, file: Result<Bytes, BytesRejection>) -> Result<Bytes, ApiErro
         let fix = format!("at most {} bytes are taken (api.max_body_bytes)", api.max_body);
         ApiError::new(rejection.status(), "bad_body", rejection.body_text(), fix)
     })
+}
+
+fn no_tenant(tenant: &str) -> ApiError {
+    ApiError::new(
+        StatusCode::NOT_FOUND,
+        "unknown_tenant",
+        format!("no domain is of the tenant {tenant}"),
+        "name its domains in server.tenants of the configuration",
+    )
+}
+
+/// The file with what came beside it: whose it is, and who has signed it.
+fn brought(
+    api: &Api,
+    query: &Upload,
+    headers: &HeaderMap,
+    file: Result<Bytes, BytesRejection>,
+) -> Result<Brought, ApiError> {
+    let signature = headers.get(SIGNATURE).map(|value| {
+        // What is no text is no signature: it is refused as one that fits no key.
+        value.to_str().unwrap_or("?").to_owned()
+    });
+    let tenant = query.tenant.clone().unwrap_or_default();
+    Ok(Brought { file: body(api, file)?, tenant, signature })
 }
 
 fn scope_of(text: &str) -> Result<Scope, ApiError> {
@@ -352,6 +388,8 @@ fn entry_json(entry: &Entry) -> Value {
         "source": match entry.source { Source::Shipped => "shipped", Source::Uploaded => "uploaded" },
         "bytes": entry.file.len(),
         "since_ms": entry.since.0,
+        "tenant": (!entry.tenant.is_empty()).then_some(&*entry.tenant),
+        "signature": signature_json(entry),
         "summary": entry.policy.report().manifest.as_ref().and_then(|manifest| manifest.summary.clone()),
         "figures": {
             "calls": figures.calls,
@@ -369,6 +407,14 @@ fn entry_json(entry: &Entry) -> Value {
             })),
         },
     })
+}
+
+/// Who has signed it, of those that are trusted today.
+fn signature_json(entry: &Entry) -> Value {
+    match (&entry.signature, &entry.signed_by) {
+        (None, _) => Value::Null,
+        (Some(_), by) => json!({"by": by.as_deref()}),
+    }
 }
 
 fn generation_json(generation: &Generation) -> Value {

@@ -183,6 +183,10 @@ Examples:
   openssl genpkey -algorithm ed25519 -out author.key
   openssl pkey -in author.key -pubout -out author.pub
 
+A server that names author.pub in policies.keys verifies it at `push`. Without this program:
+  openssl pkeyutl -sign -rawin -in quiet.wasm -inkey author.key | base64 -w0 > quiet.wasm.sig
+  curl -H \"Policy-Signature: $(cat quiet.wasm.sig)\" --data-binary @quiet.wasm ...
+
 Examples:
   tributary policy sign quiet.wasm --key author.key"
     )]
@@ -195,8 +199,11 @@ Examples:
         key: PathBuf,
     },
     /// Upload a policy to a server: checked, compiled and tried there, and not in force yet.
-    #[command(after_help = "Examples:
+    #[command(after_help = "What `sign` wrote beside the module goes with it.
+
+Examples:
   tributary policy push quiet.wasm
+  tributary policy push quiet.wasm --tenant acme
   tributary policy push quiet.wasm --name quiet-2 --url https://sip.example.com --token-file api-token")]
     Push {
         /// A module, or the folder of a project.
@@ -205,6 +212,9 @@ Examples:
         /// What the server shall call it, instead of its manifest's name.
         #[arg(long, value_name = "NAME")]
         name: Option<String>,
+        /// The tenant whose it shall be: its limits and its rule of signatures hold then, not the operator's.
+        #[arg(long, value_name = "NAME")]
+        tenant: Option<String>,
         /// The server.
         #[command(flatten)]
         server: Server,

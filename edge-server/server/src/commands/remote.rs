@@ -1,5 +1,6 @@
 //! A running server's API, as the command line asks it.
 
+use crate::api::SIGNATURE;
 use crate::https::{AUTHORITIES, Https};
 use axum::body::Body;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
@@ -47,7 +48,8 @@ pub(super) struct Refusal {
 pub(super) enum Sent<'a> {
     Nothing,
     Json(&'a Value),
-    Module(Vec<u8>),
+    /// A policy file and its detached signature.
+    Module(Vec<u8>, Option<String>),
 }
 
 impl Remote {
@@ -93,19 +95,21 @@ impl Remote {
         sent: Sent<'_>,
     ) -> Result<(StatusCode, Value), RemoteError> {
         let url = self.server.url();
-        let (kind, body) = match sent {
-            Sent::Nothing => ("application/json", Body::empty()),
-            Sent::Json(json) => ("application/json", Body::from(json.to_string())),
-            Sent::Module(bytes) => ("application/wasm", Body::from(bytes)),
+        let (kind, body, signature) = match sent {
+            Sent::Nothing => ("application/json", Body::empty(), None),
+            Sent::Json(json) => ("application/json", Body::from(json.to_string()), None),
+            Sent::Module(bytes, signature) => ("application/wasm", Body::from(bytes), signature),
         };
         let unreached = |error: &dyn std::fmt::Display| RemoteError::Unreached(error.to_string());
-        let request = Request::builder()
+        let mut request = Request::builder()
             .method(method)
             .uri(format!("{}/api/v1{path}", url.path().trim_end_matches('/')))
             .header(AUTHORIZATION, format!("Bearer {}", self.token))
-            .header(CONTENT_TYPE, kind)
-            .body(body)
-            .map_err(|error| unreached(&error))?;
+            .header(CONTENT_TYPE, kind);
+        if let Some(signature) = signature {
+            request = request.header(SIGNATURE, signature);
+        }
+        let request = request.body(body).map_err(|error| unreached(&error))?;
         let (status, bytes) =
             self.server.send(request, ANSWER_BYTES).await.map_err(|error| unreached(&error))?;
         let body = serde_json::from_slice::<Value>(&bytes).unwrap_or_default();

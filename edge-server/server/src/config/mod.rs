@@ -11,6 +11,7 @@ pub(crate) mod definition;
 mod document;
 mod environment;
 mod locate;
+mod policies;
 mod problems;
 mod sections;
 mod servers;
@@ -19,8 +20,8 @@ pub use self::definition::{Key, Section};
 pub use self::document::documentation;
 pub use self::sections::{
     Api, Bearer, Certificate, Durability, Egress, ForkPolicy, ForkSupport, Http, Lockout, Log, LogFormat,
-    Merge, Otlp, Overload, Peer, Policies, Presence, Proxy, Registrar, Server, Sip, Store, Tls, Trace,
-    UnknownEpid, User, WebSocket,
+    Merge, Otlp, Overload, Peer, Policies, Presence, Proxy, Registrar, Server, Signatures, Sip, Store,
+    Tenant, Tls, Trace, UnknownEpid, User, WebSocket,
 };
 
 use self::locate::Lines;
@@ -71,6 +72,8 @@ pub struct Config {
     pub limits: BTreeMap<String, u32>,
     /// `[policies]`
     pub policies: Policies,
+    /// `[[tenants]]`
+    pub tenants: Vec<Tenant>,
     /// `[trace]`
     pub trace: Trace,
     /// `[otlp]`
@@ -202,6 +205,7 @@ impl Config {
             Presence::section(),
             limits_section(),
             Policies::section(),
+            Tenant::section(),
             Trace::section(),
             Otlp::section(),
             Log::section(),

@@ -68,6 +68,7 @@ impl Config {
         self.limits(&mut find);
         self.files(&mut find);
         self.servers(&mut find);
+        self.policies(&mut find);
         self.trace(&mut find);
         self.otlp(&mut find);
         find.found

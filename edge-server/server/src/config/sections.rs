@@ -15,6 +15,18 @@ words! {
 }
 
 words! {
+    /// What becomes of a policy without a good signature.
+    Signatures ("\"off\", \"warn\" or \"require\"") {
+        /// Nothing.
+        "off" => Off,
+        /// It is taken, and whoever brings it is told.
+        "warn" => Warn,
+        /// It is refused.
+        "require" => Require,
+    }
+}
+
+words! {
     /// How log lines are written.
     LogFormat ("\"auto\", \"text\" or \"json\"") {
         /// Text on a terminal, JSON otherwise.
@@ -171,8 +183,8 @@ section! {
         token_file: Option<String> = None,
         /// Serve /metrics to loopback clients without the token.
         open_metrics: bool = true,
-        /// The largest body the API takes, in bytes; a policy file is at most 262144.
-        max_body_bytes: usize = 1_048_576,
+        /// The largest body the API takes, in bytes. A policy file of the operator's is at most 2097152, one of a tenant's 262144.
+        max_body_bytes: usize = 4_194_304,
     }
 }
 
@@ -420,8 +432,25 @@ section! {
         enabled: bool = true,
         /// Policy files kept; the next upload is refused until one is deleted.
         max_files: usize = 100,
+        /// What becomes of an upload, and of an assignment, where the policy has no good signature (detached, Ed25519, by `tributary policy sign`): `off`: nothing. `warn`: whoever brings it is told. `require`: it is refused. What ships with the server needs none. A tenant may have its own rule in `[[tenants]]`.
+        signatures: Signatures = Signatures::Off,
+        /// Whose signatures are trusted, for everybody here: files with Ed25519 public keys (PEM, as `openssl pkey -pubout` writes them) under the names by which status and audit log call them. While one key takes another's place, both stand here.
+        keys: BTreeMap<String, String> = BTreeMap::new(),
         /// A folder with policies that ship with the server (`*.wasm` and `index.json`); they are listed and can be assigned without an upload.
         shipped: Option<String> = None,
+    }
+}
+
+section! {
+    /// What holds for the policies of one tenant of `server.tenants`, where that is not what `[policies]` says.
+    #[repeated = true]
+    "tenants" Tenant {
+        /// The tenant.
+        name: String = String::new(),
+        /// `policies.signatures` for what the tenant uploads, and for what is assigned to the tenant, its domains and its users.
+        signatures: Option<Signatures> = None,
+        /// Whose signatures are trusted there beside `policies.keys`, as those are written.
+        keys: BTreeMap<String, String> = BTreeMap::new(),
     }
 }
 

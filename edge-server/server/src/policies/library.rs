@@ -1,22 +1,18 @@
 //! The policies of this server: uploaded, assigned, rolled back, forgotten.
 
 use super::allowance::Allowances;
-use super::breaker::{Breaker, State};
-use super::load::{Loader, made, usual};
-use super::refusal::{AssignError, RemoveError, UploadError};
-use super::snapshot::{Assigned, Entry, Generation, KEPT_GENERATIONS, Snapshot, Source, hex};
-use super::stored::{StoredGeneration, StoredPolicy, StoredScope, built_in, built_in_name};
-use super::{on_failure_name, write_scope};
+use super::load::Loader;
+use super::signatures::Signatures;
+use super::snapshot::{Generation, Snapshot};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::metrics::Metrics;
-use crate::store::{Op, Store, StoreError, StoreFailed, Table, Writer};
+use crate::store::{Op, Store, StoreError, StoreFailed, Writer};
 use crate::tenants::Tenants;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use policy_sandbox::{Owner, Policy, Report, Sandbox, builtin_samples};
+use policy_sandbox::Sandbox;
 use std::sync::Arc;
-use tributary_engine::{OnFailure, Scope};
 
 /// Why the library cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -27,43 +23,26 @@ pub enum LibraryError {
     /// Stored policies cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
-}
-
-/// What is to be in force for a scope.
-#[derive(Clone, Copy, Debug)]
-pub struct Wanted<'a> {
-    /// The policy's id.
-    pub policy: Option<[u8; 32]>,
-    /// The name of a built-in merge.
-    pub built_in: Option<&'a str>,
-    /// The policy's parameters, a JSON object.
-    pub params: &'a str,
-    /// Whether nothing that is assigned within the scope is to have effect.
-    pub locked: bool,
-    /// What watchers get where the policy fails; not given, that is the built-in merge, or the status alone
-    /// where the policy says that it hides things.
-    pub on_failure: Option<OnFailure>,
-}
-
-impl Wanted<'_> {
-    /// Nothing: what is around the scope decides.
-    pub const NOTHING: Self =
-        Self { policy: None, built_in: None, params: "{}", locked: false, on_failure: None };
+    /// A key that signatures are verified with cannot be read.
+    #[error("{0}")]
+    Key(String),
 }
 
 /// The policies of this server.
 #[derive(Debug)]
 pub struct Library {
-    sandbox: Arc<Sandbox>,
-    snapshot: ArcSwap<Snapshot>,
+    pub(super) sandbox: Arc<Sandbox>,
+    pub(super) snapshot: ArcSwap<Snapshot>,
     /// Edits follow each other; merges do not wait for them.
-    editing: tokio::sync::Mutex<()>,
+    pub(super) editing: tokio::sync::Mutex<()>,
     store: Option<Writer>,
-    metrics: Metrics,
-    clock: Clock,
-    tenants: Tenants,
+    pub(super) metrics: Metrics,
+    pub(super) clock: Clock,
+    pub(super) tenants: Tenants,
+    pub(super) signatures: Signatures,
     allowances: Allowances,
-    most: usize,
+    /// Files that may be kept.
+    pub(super) most: usize,
 }
 
 impl Library {
@@ -79,7 +58,8 @@ impl Library {
         config: &Config,
     ) -> Result<Self, LibraryError> {
         let mut snapshot = Snapshot::default();
-        let loader = Loader { sandbox: &sandbox, metrics: &metrics };
+        let signatures = Signatures::new(config).map_err(LibraryError::Key)?;
+        let loader = Loader { sandbox: &sandbox, metrics: &metrics, signatures: &signatures };
         for (name, file) in shipped {
             loader.add_shipped(&mut snapshot, &name, file, clock.now());
         }
@@ -94,6 +74,7 @@ impl Library {
             metrics,
             clock,
             tenants: Tenants::new(&config.server),
+            signatures,
             allowances: Allowances::default(),
             most: config.policies.max_files,
         })
@@ -131,176 +112,14 @@ impl Library {
         self.snapshot.load()
     }
 
-    /// Checks, compiles and tries out a file, which is not kept.
-    ///
-    /// # Errors
-    /// The report, with everything that was found.
-    pub async fn examine(&self, file: Bytes) -> Result<Policy, Box<Report>> {
-        let sandbox = Arc::clone(&self.sandbox);
-        let examined =
-            tokio::task::spawn_blocking(move || sandbox.examine(&file, Owner::Tenant, &builtin_samples()));
-        // A panic in the compiler: nothing is kept.
-        let examined = examined.await.unwrap_or_else(|_| Err(Box::default()));
-        if let Ok(policy) = &examined {
-            made(&self.metrics, policy);
-        }
-        examined
-    }
-
-    /// Checks, compiles, tries out and keeps a file. The same file again changes nothing.
-    ///
-    /// # Errors
-    /// See [`UploadError`].
-    pub async fn upload(&self, name: Option<&str>, file: Bytes) -> Result<Arc<Entry>, UploadError> {
-        let policy = match self.examine(file.clone()).await {
-            Ok(policy) => policy,
-            Err(report) => {
-                let in_file = report.manifest.as_ref().map(|manifest| manifest.name.as_str());
-                let problem = name.or(in_file).and_then(|name| self.snapshot().name_problem(name.trim()));
-                return Err(UploadError::Refused(report, problem));
-            }
-        };
-        let name = name.or(policy.name()).unwrap_or("unnamed").trim().to_owned();
-        let _editing = self.editing.lock().await;
-        let snapshot = self.snapshot.load_full();
-        if let Some(known) = snapshot.policy(&policy.sha256()) {
-            return Ok(known);
-        }
-        if let Some(problem) = snapshot.name_problem(&name) {
-            return Err(UploadError::Name(problem));
-        }
-        let uploaded = snapshot.policies().filter(|entry| entry.source == Source::Uploaded).count();
-        if uploaded >= self.most {
-            return Err(UploadError::Full(uploaded));
-        }
-        let entry = Arc::new(Entry::new(policy, &name, Source::Uploaded, file.clone(), self.clock.now()));
-        let value = StoredPolicy { name, since: entry.since, file }.encode();
-        let key = Bytes::copy_from_slice(&entry.id());
-        self.commit(Op::Put { table: Table::Policies, key, value }).await?;
-        self.edit(|snapshot| drop(snapshot.policies.insert(entry.id(), Arc::clone(&entry))));
-        Ok(entry)
-    }
-
-    /// Forgets an uploaded policy that is not in force anywhere.
-    ///
-    /// # Errors
-    /// The scope that uses it, or nothing when there is no such uploaded policy.
-    pub async fn remove(&self, id: &[u8; 32]) -> Result<(), RemoveError> {
-        let _editing = self.editing.lock().await;
-        let snapshot = self.snapshot.load_full();
-        let known = snapshot.policy(id).filter(|entry| entry.source == Source::Uploaded);
-        if known.is_none() {
-            return Err(RemoveError::Unknown);
-        }
-        if let Some(scope) = snapshot.uses(id) {
-            return Err(RemoveError::InUse(write_scope(&scope)));
-        }
-        self.commit(Op::Delete { table: Table::Policies, key: Bytes::copy_from_slice(id) }).await?;
-        self.edit(|snapshot| drop(snapshot.policies.remove(id)));
-        Ok(())
-    }
-
-    /// Puts a policy (or a built-in merge, or neither) in force for a scope.
-    ///
-    /// # Errors
-    /// See [`AssignError`].
-    pub async fn assign(&self, scope: &Scope, wanted: Wanted<'_>) -> Result<Generation, AssignError> {
-        let _editing = self.editing.lock().await;
-        let snapshot = self.snapshot.load_full();
-        let Wanted { policy, built_in: built_in_merge, params, locked, on_failure } = wanted;
-        let something = policy.is_some() || built_in_merge.is_some();
-        if let Some(around) = snapshot.locked_around(scope, &self.tenants).filter(|_| something) {
-            return Err(AssignError::Locked(write_scope(&around)));
-        }
-        if let Scope::Tenant(name) = scope
-            && something
-            && !self.tenants.has(name)
-        {
-            return Err(AssignError::NoTenant(name.clone()));
-        }
-        let policy = policy
-            .map(|id| snapshot.policy(&id).ok_or_else(|| AssignError::NoPolicy(hex(&id))))
-            .transpose()?;
-        let built_in = built_in_merge
-            .map(|name| built_in(name).ok_or_else(|| AssignError::NoBuiltIn(name.to_owned())))
-            .transpose()?;
-        if let Some(policy) = &policy {
-            let (policy, params) = (policy.policy.clone(), params.to_owned());
-            match tokio::task::spawn_blocking(move || policy.judge_params(&params)).await {
-                Ok(findings) if findings.is_empty() => {}
-                refused => return Err(AssignError::Params(refused.unwrap_or_default())),
-            }
-        }
-        let mut assigned = snapshot.assigned(scope).cloned().unwrap_or_default();
-        let number = assigned.generations.iter().map(|generation| generation.number).max().unwrap_or(0) + 1;
-        let privacy = policy.as_ref().is_some_and(|policy| policy.policy.privacy());
-        let generation = Generation {
-            number,
-            policy,
-            lost: None,
-            built_in,
-            params: params.into(),
-            locked,
-            on_failure: on_failure.unwrap_or_else(|| usual(privacy)),
-            breaker: Arc::new(Breaker::default()),
-            since: self.clock.now(),
-        };
-        assigned.generations.push(generation.clone());
-        let excess = assigned.generations.len().saturating_sub(KEPT_GENERATIONS);
-        assigned.generations.drain(..excess);
-        self.put(scope, assigned).await?;
-        Ok(generation)
-    }
-
-    /// Puts the generation before the present one back in force.
-    ///
-    /// # Errors
-    /// There is none, or it could not be stored.
-    pub async fn roll_back(&self, scope: &Scope) -> Result<Generation, AssignError> {
-        let _editing = self.editing.lock().await;
-        let snapshot = self.snapshot.load_full();
-        let mut assigned = snapshot.assigned(scope).cloned().unwrap_or_default();
-        assigned.generations.pop();
-        let generation = assigned.generations.last().cloned().ok_or(AssignError::NoEarlier)?;
-        self.put(scope, assigned).await?;
-        Ok(generation)
-    }
-
-    async fn put(&self, scope: &Scope, assigned: Assigned) -> Result<(), StoreFailed> {
-        let generations = assigned
-            .generations
-            .iter()
-            .map(|generation| StoredGeneration {
-                number: generation.number,
-                policy: generation
-                    .policy
-                    .as_ref()
-                    .map(|policy| policy.id())
-                    .or(generation.lost)
-                    .map(|id| hex(&id)),
-                built_in: generation.built_in.map(|merge| built_in_name(merge).to_owned()),
-                params: generation.params.to_string(),
-                locked: generation.locked,
-                on_failure: Some(on_failure_name(generation.on_failure).to_owned()),
-                quarantined: generation.breaker.state().0 == State::Quarantined,
-                since_ms: generation.since.0,
-            })
-            .collect();
-        let value = StoredScope::new(generations).encode();
-        let key = Bytes::from(write_scope(scope));
-        self.commit(Op::Put { table: Table::Assignments, key, value }).await?;
-        self.edit(|snapshot| snapshot.assign(scope, assigned));
-        Ok(())
-    }
-
-    async fn commit(&self, op: Op) -> Result<(), StoreFailed> {
+    pub(super) async fn commit(&self, op: Op) -> Result<(), StoreFailed> {
         match &self.store {
             Some(store) => store.commit(vec![op]).await,
             None => Ok(()),
         }
     }
 
-    fn edit(&self, change: impl FnOnce(&mut Snapshot)) {
+    pub(super) fn edit(&self, change: impl FnOnce(&mut Snapshot)) {
         let mut snapshot = Snapshot::clone(&self.snapshot.load());
         change(&mut snapshot);
         self.snapshot.store(Arc::new(snapshot));
@@ -311,8 +130,10 @@ impl Library {
 #[allow(clippy::unwrap_used, reason = "a test ends where something is missing")]
 mod tests {
     use super::*;
+    use crate::policies::{BreakerState as State, Brought, Wanted};
     use crate::store::RedbStore;
     use merge_core::time::Millis;
+    use tributary_engine::Scope;
 
     fn open(store: &RedbStore) -> Library {
         let sandbox = Sandbox::new(policy_sandbox::Settings::default()).unwrap();
@@ -336,7 +157,8 @@ mod tests {
         let mut library = open(&opened);
         let (writer, thread) = Writer::start(Box::new(opened), |_, _, _| {}).unwrap();
         library.store_in(writer.clone());
-        let policy = library.upload(Some("p"), wat::parse_str(POLICY).unwrap().into()).await.unwrap();
+        let policy = wat::parse_str(POLICY).unwrap().into();
+        let policy = library.upload(Some("p"), Brought::by_operator(policy)).await.unwrap().0;
         let wanted = Wanted { policy: Some(policy.id()), ..Wanted::NOTHING };
         let generation = library.assign(&scope, wanted).await.unwrap();
         for failure in 0..1_000 {

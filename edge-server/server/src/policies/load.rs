@@ -1,7 +1,8 @@
 //! What is there at the start: the policies that ship, and what is stored.
 
+use super::signatures::Signatures;
 use super::snapshot::{Assigned, Entry, Generation, Snapshot, Source, hex, unhex};
-use super::stored::{StoredPolicy, StoredScope, built_in};
+use super::stored::{PolicyHead, StoredPolicy, StoredScope, built_in};
 use super::{Breaker, on_failure, read_scope, write_scope};
 use crate::metrics::{Metrics, count};
 use crate::store::{Store, StoreError, Table};
@@ -16,6 +17,7 @@ use tributary_engine::OnFailure;
 pub(super) struct Loader<'a> {
     pub(super) sandbox: &'a Sandbox,
     pub(super) metrics: &'a Metrics,
+    pub(super) signatures: &'a Signatures,
 }
 
 /// What stands in for a policy where the assignment does not say.
@@ -59,13 +61,22 @@ impl Loader<'_> {
             };
             match self.compile(&policy.file) {
                 Ok(compiled) => {
-                    let entry =
-                        Entry::new(compiled, &policy.name, Source::Uploaded, policy.file, policy.since);
+                    let PolicyHead { name, since_ms, tenant, signature } = policy.head;
+                    // By the keys of today: one that is trusted no more has signed nothing.
+                    let judged = self.signatures.judge(&tenant, &policy.file, signature.as_deref());
+                    let unsigned =
+                        Entry::new(compiled, &name, Source::Uploaded, policy.file, Millis(since_ms));
+                    let entry = Entry {
+                        tenant: tenant.into(),
+                        signature: signature.map(Arc::from),
+                        signed_by: judged.by.map(Arc::from),
+                        ..unsigned
+                    };
                     snapshot.policies.insert(entry.id(), Arc::new(entry));
                 }
                 Err(first) => {
                     tracing::error!(
-                        policy = policy.name,
+                        policy = policy.head.name,
                         first,
                         "a stored policy is refused by this release"
                     );

@@ -1,7 +1,7 @@
 //! Uploaded merge policies: kept, assigned, run and counted.
 //!
 //! ```text
-//!   upload --> check --> compile --> dry run --> store --> in the Library, inactive
+//!   upload --> signature --> check --> compile --> dry run --> store --> in the Library, inactive
 //!   assign --> params checked --> store --> a new Snapshot is swapped in --> shards merge anew
 //!   merge  --> Host looks the scope up in the Snapshot --> sandbox --> counters
 //! ```
@@ -15,6 +15,7 @@
 //! and the failure is counted under its code. One that keeps failing is not asked for a while.
 
 mod allowance;
+mod assign;
 mod breaker;
 mod counters;
 mod host;
@@ -22,16 +23,21 @@ mod library;
 mod load;
 mod memory;
 mod refusal;
+mod signatures;
 mod snapshot;
 mod stored;
+mod upload;
 
+pub use self::assign::Wanted;
 pub use self::breaker::{Breaker, State as BreakerState};
 pub use self::counters::{Failure, Figures};
 pub use self::host::Host;
-pub use self::library::{Library, LibraryError, Wanted};
+pub use self::library::{Library, LibraryError};
 pub use self::load::shipped;
 pub use self::refusal::{AssignError, NameProblem, RemoveError, UploadError};
+pub(crate) use self::signatures::public_key;
 pub use self::snapshot::{Assigned, Entry, Generation, KEPT_GENERATIONS, Snapshot, Source, hex, unhex};
+pub use self::upload::{Brought, Examined};
 
 use crate::tenants::is_tenant;
 use merge_core::compose::Composition;

@@ -12,12 +12,33 @@ pub enum UploadError {
     /// Nothing is wrong but the name.
     #[error(transparent)]
     Name(NameProblem),
+    /// No domain is of the tenant whose it would be.
+    #[error("no domain is of the tenant {0}")]
+    NoTenant(String),
     /// As many files are kept as may be.
     #[error("{0} policies are kept already")]
     Full(usize),
     /// It could not be stored.
     #[error(transparent)]
     Store(#[from] StoreFailed),
+}
+
+impl UploadError {
+    /// What it is counted under: the contract's codes, or the API's where the contract has none.
+    pub(super) fn codes(&self) -> Vec<&'static str> {
+        match self {
+            Self::Refused(report, _) => {
+                let mut codes: Vec<_> = report.errors.iter().map(|finding| finding.code).collect();
+                codes.dedup();
+                codes
+            }
+            Self::Name(NameProblem::Taken(_)) => vec!["name_taken"],
+            Self::Name(NameProblem::Bad) => vec!["bad_name"],
+            Self::NoTenant(_) => vec!["unknown_tenant"],
+            Self::Full(_) => vec!["full"],
+            Self::Store(_) => vec!["store"],
+        }
+    }
 }
 
 /// What is wrong with a policy's name.
@@ -43,6 +64,9 @@ pub enum AssignError {
     /// The policy does not take these parameters.
     #[error("the parameters were refused: {}", .0.first().map_or_else(|| "the policy could not be asked".to_owned(), Finding::to_string))]
     Params(Vec<Finding>),
+    /// A signature is asked for there, and the policy has no good one.
+    #[error("the policy may not be assigned there: {}", .0.message)]
+    Signature(Box<Finding>),
     /// This scope holds the one that was meant, and is locked.
     #[error("{0} is locked")]
     Locked(String),
@@ -55,6 +79,30 @@ pub enum AssignError {
     /// It could not be stored.
     #[error(transparent)]
     Store(#[from] StoreFailed),
+}
+
+impl AssignError {
+    /// The code of the API's answer, which it is counted under as well; that of a signature is the contract's.
+    pub(super) fn counted_as(&self) -> &'static str {
+        match self {
+            Self::Signature(finding) => finding.code,
+            other => other.code(),
+        }
+    }
+
+    /// The code of the API's answer.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NoPolicy(_) => "unknown_policy",
+            Self::NoBuiltIn(_) => "unknown_built_in",
+            Self::Params(_) => "params_refused",
+            Self::Signature(_) => "signature_refused",
+            Self::Locked(_) => "locked",
+            Self::NoTenant(_) => "unknown_tenant",
+            Self::NoEarlier => "no_earlier",
+            Self::Store(_) => "store",
+        }
+    }
 }
 
 /// Why a policy cannot be removed.

@@ -30,7 +30,7 @@ pub enum Source {
 }
 
 /// One policy that can be assigned.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Entry {
     /// The compiled policy.
     pub policy: Policy,
@@ -42,12 +42,21 @@ pub struct Entry {
     pub file: Bytes,
     /// Since when it is here.
     pub since: Millis,
-    pub(super) counters: Counters,
+    /// Whose it is; empty for the operator.
+    pub tenant: Arc<str>,
+    /// The signature that came with it, base64.
+    pub signature: Option<Arc<str>>,
+    /// The name of the key that has signed it, of those that are trusted where it belongs.
+    pub signed_by: Option<Arc<str>>,
+    pub(super) counters: Arc<Counters>,
 }
 
 impl Entry {
+    /// One of the operator's that nobody has signed.
     pub(super) fn new(policy: Policy, name: &str, source: Source, file: Bytes, since: Millis) -> Self {
-        Self { policy, name: name.into(), source, file, since, counters: Counters::default() }
+        let (tenant, counters) = ("".into(), Arc::default());
+        let (signature, signed_by) = (None, None);
+        Self { policy, name: name.into(), source, file, since, tenant, signature, signed_by, counters }
     }
 
     /// The SHA-256 of the file.

@@ -3,44 +3,65 @@
 use super::BUILT_IN;
 use bytes::{BufMut as _, Bytes, BytesMut};
 use merge_core::compose::Composition;
-use merge_core::time::Millis;
 use serde::{Deserialize, Serialize};
 
-/// The version of a stored policy.
+/// The version of what is stored of a scope.
 const VERSION: u8 = 1;
 
-/// A stored policy file: `version | name's length (2) | name | since (8) | file`.
+/// The version of a stored policy. The first had its name and time before the file, and nothing else:
+/// `1 | name's length (2) | name | since (8) | file`.
+const POLICY_VERSION: u8 = 2;
+
+/// A stored policy file: `version | head's length (4) | head, JSON | file`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct StoredPolicy {
-    pub(super) name: String,
-    pub(super) since: Millis,
+    pub(super) head: PolicyHead,
     pub(super) file: Bytes,
+}
+
+/// What is known of a file beside its bytes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct PolicyHead {
+    pub(super) name: String,
+    pub(super) since_ms: i64,
+    /// Whose it is; empty for the operator.
+    #[serde(default)]
+    pub(super) tenant: String,
+    #[serde(default)]
+    pub(super) signature: Option<String>,
 }
 
 impl StoredPolicy {
     pub(super) fn encode(&self) -> Bytes {
-        let mut out = BytesMut::with_capacity(11 + self.name.len() + self.file.len());
-        out.put_u8(VERSION);
-        out.put_u16(u16::try_from(self.name.len()).unwrap_or(u16::MAX));
-        out.put_slice(self.name.as_bytes().get(..usize::from(u16::MAX)).unwrap_or(self.name.as_bytes()));
-        out.put_i64(self.since.0);
+        // Strings and a number: this cannot fail.
+        let head = serde_json::to_vec(&self.head).unwrap_or_default();
+        let mut out = BytesMut::with_capacity(5 + head.len() + self.file.len());
+        out.put_u8(POLICY_VERSION);
+        out.put_u32(u32::try_from(head.len()).unwrap_or(u32::MAX));
+        out.put_slice(&head);
         out.put_slice(&self.file);
         out.freeze()
     }
 
     pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
         let (&version, rest) = bytes.split_first()?;
-        if version != VERSION {
-            return None;
-        }
-        let (length, rest) = rest.split_first_chunk::<2>()?;
-        let (name, rest) = rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
-        let (since, file) = rest.split_first_chunk::<8>()?;
-        Some(Self {
-            name: String::from_utf8(name.to_vec()).ok()?,
-            since: Millis(i64::from_be_bytes(*since)),
-            file: Bytes::copy_from_slice(file),
-        })
+        let (head, file) = match version {
+            1 => {
+                let (length, rest) = rest.split_first_chunk::<2>()?;
+                let (name, rest) = rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
+                let (since, file) = rest.split_first_chunk::<8>()?;
+                let (name, since_ms) = (String::from_utf8(name.to_vec()).ok()?, i64::from_be_bytes(*since));
+                (PolicyHead { name, since_ms, ..PolicyHead::default() }, file)
+            }
+            POLICY_VERSION => {
+                let (length, rest) = rest.split_first_chunk::<4>()?;
+                let (head, file) =
+                    rest.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?)?;
+                (serde_json::from_slice(head).ok()?, file)
+            }
+            _ => return None,
+        };
+        Some(Self { head, file: Bytes::copy_from_slice(file) })
     }
 }
 
@@ -92,17 +113,32 @@ pub(super) fn built_in(name: &str) -> Option<Composition> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test ends where something is missing")]
 mod tests {
     use super::*;
 
     #[test]
     fn what_is_stored_is_read_back_and_anything_cut_is_refused() {
-        let policy =
-            StoredPolicy { name: "night".to_owned(), since: Millis(17), file: Bytes::from_static(b"\0asm") };
+        let head = PolicyHead {
+            name: "night".to_owned(),
+            since_ms: 17,
+            tenant: "acme".to_owned(),
+            signature: Some("c2ln".to_owned()),
+        };
+        let policy = StoredPolicy { head, file: Bytes::from_static(b"\0asm") };
         let bytes = policy.encode();
         assert_eq!(StoredPolicy::decode(&bytes), Some(policy));
-        for length in 0..16 {
+        for length in 0..bytes.len() - 4 {
             assert_eq!(StoredPolicy::decode(&bytes[..length]), None, "cut to {length}");
+        }
+        let first = [&b"\x01\0\x05night\0\0\0\0\0\0\0\x11"[..], b"\0asm"].concat();
+        let read = StoredPolicy::decode(&first).unwrap();
+        assert_eq!(
+            (read.head.name.as_str(), read.head.since_ms, &read.file[..]),
+            ("night", 17, &b"\0asm"[..])
+        );
+        for length in 0..16 {
+            assert_eq!(StoredPolicy::decode(&first[..length]), None, "cut to {length}");
         }
         assert_eq!(StoredPolicy::decode(&[9; 40]), None);
         let generation = StoredGeneration {

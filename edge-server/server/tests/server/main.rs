@@ -23,6 +23,7 @@ mod openapi;
 mod otlp;
 mod policies;
 mod policy_command;
+mod policy_signatures;
 mod policy_tutorial;
 mod program;
 mod reading;

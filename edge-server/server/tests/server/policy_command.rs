@@ -168,11 +168,9 @@ fn what_fuzzing_finds_is_kept_as_a_vector_that_fails() {
     assert!(done.out.contains("E203"), "{}", done.out);
 }
 
-#[test]
-fn a_signature_is_one_that_the_public_key_verifies() {
+/// A private key alone, as openssl writes it (RFC 8410 section 10.3), and the pair.
+fn author_key() -> (String, rcgen::KeyPair) {
     let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();
-    let wasm = module(BUSY);
-    // The private key alone, as openssl writes it (RFC 8410 section 10.3).
     let head = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
     let der = [&head[..], &key.serialize_der()[16..48]].concat();
     let base64 = |bytes: &[u8]| {
@@ -192,7 +190,13 @@ fn a_signature_is_one_that_the_public_key_verifies() {
             })
             .collect::<String>()
     };
-    let pem = format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", base64(&der));
+    (format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", base64(&der)), key)
+}
+
+#[test]
+fn a_signature_is_one_that_the_public_key_verifies() {
+    let (pem, key) = author_key();
+    let wasm = module(BUSY);
     let folder = folder_with(&[("quiet.wasm", &wasm), ("author.key", pem.as_bytes())]);
     let done = policy(folder.path(), &["sign", "quiet.wasm", "--key", "author.key"]);
     assert_eq!((done.code, done.out.as_str()), (0, "quiet.wasm.sig was written\n"), "{}", done.said);
@@ -222,7 +226,16 @@ async fn ask(folder: &Path, url: &str, args: &[&str]) -> Done {
 async fn a_policy_goes_from_a_file_into_force_and_back_and_all_say_the_same_of_a_bad_one() {
     let folder =
         folder_with(&[("quiet.wasm", &module(BUSY)), ("bad.wasm", &module("{\"abi\":1,\"base\":7}"))]);
-    let running = server(|config| config.server.domains = vec!["example.com".to_owned()]).await;
+    let (pem, key) = author_key();
+    std::fs::write(folder.path().join("author.key"), pem).unwrap();
+    let public = folder.path().join("author.pub");
+    std::fs::write(&public, key.public_key_pem()).unwrap();
+    let running = server(|config| {
+        config.server.domains = vec!["example.com".to_owned()];
+        config.policies.signatures = tributary::config::Signatures::Require;
+        config.policies.keys = [("author".to_owned(), public.display().to_string())].into();
+    })
+    .await;
     let url = format!("http://{}", running.address);
     let ask = async |args: &[&str]| {
         let done = ask(folder.path(), &url, args).await;
@@ -232,7 +245,13 @@ async fn a_policy_goes_from_a_file_into_force_and_back_and_all_say_the_same_of_a
     let (code, said) = ask(&["status"]).await;
     assert!(code == 0 && said.contains("nothing is assigned"), "{said}");
     let (code, said) = ask(&["push", "quiet.wasm"]).await;
-    assert!(code == 0 && said.contains("quiet is uploaded as "), "{said}");
+    assert!(code == 1 && said.contains("E170"), "{said}");
+    assert_eq!(policy(folder.path(), &["sign", "quiet.wasm", "--key", "author.key"]).code, 0);
+    let (code, said) = ask(&["push", "quiet.wasm"]).await;
+    assert!(
+        code == 0 && said.contains("quiet is uploaded as ") && said.contains("signed by author"),
+        "{said}"
+    );
     let (code, said) = ask(&["assign", "quiet", "--to", "domain:example.com"]).await;
     assert!(code == 0 && said.starts_with("domain:example.com: quiet "), "{said}");
     let (code, said) = ask(&["assign", "--built-in", "newest", "--to", "domain:example.com"]).await;
@@ -272,6 +291,7 @@ async fn a_policy_goes_from_a_file_into_force_and_back_and_all_say_the_same_of_a
     assert!(code == 4 && said.contains("the bearer token is not the right one"), "{said}");
 
     // The report of an upload, that of a check here, and its JSON: word for word.
+    assert_eq!(policy(folder.path(), &["sign", "bad.wasm", "--key", "author.key"]).code, 0);
     let (code, refused) = ask(&["push", "bad.wasm", "--json"]).await;
     let uploaded: Value = serde_json::from_str(&refused).unwrap();
     let here = policy(folder.path(), &["check", "bad.wasm", "--json"]).json();

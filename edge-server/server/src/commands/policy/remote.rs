@@ -50,7 +50,9 @@ pub(super) fn act(action: PolicyAction) -> Done {
         .map_err(|error| Problem::tool(error.to_string(), "see what the system is short of"))?;
     runtime.block_on(async {
         match action {
-            PolicyAction::Push { policy, name, server } => push(&policy, name.as_deref(), &server).await,
+            PolicyAction::Push { policy, name, tenant, server } => {
+                push(&policy, name.as_deref(), tenant.as_deref(), &server).await
+            }
             PolicyAction::Assign { policy, built_in, to, lock, params, server } => {
                 let remote = open(&server).await?;
                 let mut assignment = match (policy, built_in) {
@@ -96,19 +98,33 @@ pub(super) fn act(action: PolicyAction) -> Done {
     })
 }
 
-async fn push(policy: &Path, name: Option<&str>, server: &Server) -> Done {
-    let (_, bytes) = module_bytes(policy)?;
-    let path = match name {
-        Some(name) => format!("/policies?name={}", encoded(name)),
-        None => "/policies".to_owned(),
-    };
-    match open(server).await?.call(Method::POST, &path, Sent::Module(bytes)).await {
+async fn push(policy: &Path, name: Option<&str>, tenant: Option<&str>, server: &Server) -> Done {
+    let (module, bytes) = module_bytes(policy)?;
+    let signature = signature_of(&module)?;
+    let query: Vec<String> = [("name", name), ("tenant", tenant)]
+        .into_iter()
+        .filter_map(|(key, value)| Some(format!("{key}={}", encoded(value?))))
+        .collect();
+    let path = format!("/policies?{}", query.join("&"));
+    match open(server).await?.call(Method::POST, &path, Sent::Module(bytes, signature)).await {
         Ok((_, body)) => answer(body, true, pushed),
         // What is wrong with a policy is an answer, with the report beside it.
         Err(RemoteError::Refused(refusal)) if refusal.body.get("report").is_some() => {
             answer(refusal.body, false, refused)
         }
         Err(error) => Err(problem(error)),
+    }
+}
+
+/// What `sign` wrote beside the module, if anything.
+fn signature_of(module: &Path) -> Result<Option<String>, Problem> {
+    let file = super::sign::file_of(module);
+    match std::fs::read_to_string(&file) {
+        Ok(text) => Ok(Some(text.trim().to_owned())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => {
+            Err(Problem::usage(format!("{}: {error}", file.display()), "write it with tributary policy sign"))
+        }
     }
 }
 
@@ -226,6 +242,9 @@ fn short(id: &str) -> &str {
 
 fn pushed(body: &Value, paint: Paint) -> String {
     let mut out = format!("{} is uploaded as {}\n", word(body, "/name"), paint.good(&word(body, "/id")));
+    if body.pointer("/signature/by").is_some_and(Value::is_string) {
+        out.push_str(&format!("signed by {}\n", word(body, "/signature/by")));
+    }
     findings(&mut out, body, "/report/warnings", |code| paint.warn(code));
     out.push_str(&paint.dim("not in force yet: tributary policy assign NAME --to domain:DOMAIN\n"));
     out
@@ -265,16 +284,31 @@ fn in_force(body: &Value, paint: Paint) -> String {
     format!("{}: {} is in force\n", word(body, "/scope"), paint.good(&generation))
 }
 
+/// Of whom, and signed by whom.
+fn whose(policy: &Value) -> String {
+    let mut out = String::new();
+    if policy.get("tenant").is_some_and(Value::is_string) {
+        out.push_str(&format!(" by {}", word(policy, "/tenant")));
+    }
+    match policy.pointer("/signature/by") {
+        Some(Value::String(_)) => out.push_str(&format!(", signed by {}", word(policy, "/signature/by"))),
+        Some(_) => out.push_str(", signed by nobody who is trusted"),
+        None => {}
+    }
+    out
+}
+
 fn status(body: &Value, paint: Paint) -> String {
     let mut out = String::new();
     for policy in list(body, "/policies") {
         let figure = |name: &str| word(policy, &format!("/figures/{name}"));
         let failures = format!("{} failures", figure("failures"));
         out.push_str(&format!(
-            "{} {} {}: {} calls, {} answers, {} without opinion, {}\n",
+            "{} {} {}{}: {} calls, {} answers, {} without opinion, {}\n",
             word(policy, "/name"),
             paint.dim(short(&word(policy, "/id"))),
             word(policy, "/source"),
+            whose(policy),
             figure("calls"),
             figure("outputs"),
             figure("no_opinion"),

@@ -26,11 +26,16 @@ pub(super) fn sign(policy: &Path, key: &Path) -> Result<Signed, Problem> {
     let key = EncodingKey::from_ed_der(der.secret_pkcs8_der());
     let signature =
         jsonwebtoken::crypto::sign(&bytes, &key, Algorithm::EdDSA).map_err(|error| wrong(&error))?;
-    let mut file = module.into_os_string();
-    file.push(".sig");
-    let file = PathBuf::from(file);
+    let file = file_of(&module);
     super::store(&file, &format!("{signature}\n"))?;
     Ok(Signed { file, signature })
+}
+
+/// Where the signature of a module stands.
+pub(super) fn file_of(module: &Path) -> PathBuf {
+    let mut file = module.as_os_str().to_owned();
+    file.push(".sig");
+    PathBuf::from(file)
 }
 
 impl Answer for Signed {

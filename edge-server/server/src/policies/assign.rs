@@ -1,0 +1,155 @@
+//! What is in force for a scope: assigned, rolled back, taken back.
+
+use super::library::Library;
+use super::load::usual;
+use super::refusal::AssignError;
+use super::snapshot::{Assigned, Generation, KEPT_GENERATIONS, Source, hex};
+use super::stored::{StoredGeneration, StoredScope, built_in, built_in_name};
+use super::{Breaker, BreakerState, on_failure_name, write_scope};
+use crate::metrics::count;
+use crate::store::{Op, StoreFailed, Table};
+use bytes::Bytes;
+use std::sync::Arc;
+use tributary_engine::{OnFailure, Scope};
+
+/// What is to be in force for a scope.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// The policy's id.
+    pub policy: Option<[u8; 32]>,
+    /// The name of a built-in merge.
+    pub built_in: Option<&'a str>,
+    /// The policy's parameters, a JSON object.
+    pub params: &'a str,
+    /// Whether nothing that is assigned within the scope is to have effect.
+    pub locked: bool,
+    /// What watchers get where the policy fails; not given, that is the built-in merge, or the status alone
+    /// where the policy says that it hides things.
+    pub on_failure: Option<OnFailure>,
+}
+
+impl Wanted<'_> {
+    /// Nothing: what is around the scope decides.
+    pub const NOTHING: Self =
+        Self { policy: None, built_in: None, params: "{}", locked: false, on_failure: None };
+}
+
+impl Library {
+    /// Puts a policy (or a built-in merge, or neither) in force for a scope.
+    ///
+    /// # Errors
+    /// See [`AssignError`].
+    pub async fn assign(&self, scope: &Scope, wanted: Wanted<'_>) -> Result<Generation, AssignError> {
+        let assigned = self.assign_counted(scope, wanted).await;
+        if let Err(error) = &assigned {
+            count(&self.metrics.policy_assignments_refused, "code", error.counted_as());
+        }
+        assigned
+    }
+
+    async fn assign_counted(&self, scope: &Scope, wanted: Wanted<'_>) -> Result<Generation, AssignError> {
+        let _editing = self.editing.lock().await;
+        let snapshot = self.snapshot.load_full();
+        let Wanted { policy, built_in: built_in_merge, params, locked, on_failure } = wanted;
+        let something = policy.is_some() || built_in_merge.is_some();
+        if let Some(around) = snapshot.locked_around(scope, &self.tenants).filter(|_| something) {
+            return Err(AssignError::Locked(write_scope(&around)));
+        }
+        if let Scope::Tenant(name) = scope
+            && something
+            && !self.tenants.has(name)
+        {
+            return Err(AssignError::NoTenant(name.clone()));
+        }
+        let policy = policy
+            .map(|id| snapshot.policy(&id).ok_or_else(|| AssignError::NoPolicy(hex(&id))))
+            .transpose()?;
+        if let Some(policy) = policy.as_deref().filter(|policy| policy.source == Source::Uploaded) {
+            let judged = self.signatures.judge(
+                self.tenants.of_scope(scope),
+                &policy.file,
+                policy.signature.as_deref(),
+            );
+            match judged.finding {
+                Some(finding) if judged.refused => {
+                    return Err(AssignError::Signature(Box::new(finding)));
+                }
+                Some(finding) => {
+                    let (scope, policy) = (write_scope(scope), &*policy.name);
+                    tracing::warn!(scope, policy, code = finding.code, finding.message, "assigned although");
+                }
+                None => {}
+            }
+        }
+        let built_in = built_in_merge
+            .map(|name| built_in(name).ok_or_else(|| AssignError::NoBuiltIn(name.to_owned())))
+            .transpose()?;
+        if let Some(policy) = &policy {
+            let (policy, params) = (policy.policy.clone(), params.to_owned());
+            match tokio::task::spawn_blocking(move || policy.judge_params(&params)).await {
+                Ok(findings) if findings.is_empty() => {}
+                refused => return Err(AssignError::Params(refused.unwrap_or_default())),
+            }
+        }
+        let mut assigned = snapshot.assigned(scope).cloned().unwrap_or_default();
+        let number = assigned.generations.iter().map(|generation| generation.number).max().unwrap_or(0) + 1;
+        let privacy = policy.as_ref().is_some_and(|policy| policy.policy.privacy());
+        let generation = Generation {
+            number,
+            policy,
+            lost: None,
+            built_in,
+            params: params.into(),
+            locked,
+            on_failure: on_failure.unwrap_or_else(|| usual(privacy)),
+            breaker: Arc::new(Breaker::default()),
+            since: self.clock.now(),
+        };
+        assigned.generations.push(generation.clone());
+        let excess = assigned.generations.len().saturating_sub(KEPT_GENERATIONS);
+        assigned.generations.drain(..excess);
+        self.put(scope, assigned).await?;
+        Ok(generation)
+    }
+
+    /// Puts the generation before the present one back in force.
+    ///
+    /// # Errors
+    /// There is none, or it could not be stored.
+    pub async fn roll_back(&self, scope: &Scope) -> Result<Generation, AssignError> {
+        let _editing = self.editing.lock().await;
+        let snapshot = self.snapshot.load_full();
+        let mut assigned = snapshot.assigned(scope).cloned().unwrap_or_default();
+        assigned.generations.pop();
+        let generation = assigned.generations.last().cloned().ok_or(AssignError::NoEarlier)?;
+        self.put(scope, assigned).await?;
+        Ok(generation)
+    }
+
+    pub(super) async fn put(&self, scope: &Scope, assigned: Assigned) -> Result<(), StoreFailed> {
+        let generations = assigned
+            .generations
+            .iter()
+            .map(|generation| StoredGeneration {
+                number: generation.number,
+                policy: generation
+                    .policy
+                    .as_ref()
+                    .map(|policy| policy.id())
+                    .or(generation.lost)
+                    .map(|id| hex(&id)),
+                built_in: generation.built_in.map(|merge| built_in_name(merge).to_owned()),
+                params: generation.params.to_string(),
+                locked: generation.locked,
+                on_failure: Some(on_failure_name(generation.on_failure).to_owned()),
+                quarantined: generation.breaker.state().0 == BreakerState::Quarantined,
+                since_ms: generation.since.0,
+            })
+            .collect();
+        let value = StoredScope::new(generations).encode();
+        let key = Bytes::from(write_scope(scope));
+        self.commit(Op::Put { table: Table::Assignments, key, value }).await?;
+        self.edit(|snapshot| snapshot.assign(scope, assigned));
+        Ok(())
+    }
+}

@@ -1,0 +1,169 @@
+//! Files that are brought, examined, kept and forgotten.
+
+use super::library::Library;
+use super::load::made;
+use super::refusal::{RemoveError, UploadError};
+use super::signatures::{Judged, canonical};
+use super::snapshot::{Entry, Source};
+use super::stored::{PolicyHead, StoredPolicy};
+use super::write_scope;
+use crate::metrics::count;
+use crate::store::{Op, Table};
+use bytes::Bytes;
+use policy_sandbox::{Owner, Policy, Report, builtin_samples};
+use std::sync::Arc;
+
+/// A file that somebody brings.
+#[derive(Clone, Debug)]
+pub struct Brought {
+    /// The file.
+    pub file: Bytes,
+    /// The tenant whose it is to be; empty for the operator.
+    pub tenant: String,
+    /// The detached signature that came with it, base64.
+    pub signature: Option<String>,
+}
+
+impl Brought {
+    /// A file of the operator's that nobody has signed.
+    pub fn by_operator(file: Bytes) -> Self {
+        Self { file, tenant: String::new(), signature: None }
+    }
+
+    fn owner(&self) -> Owner {
+        if self.tenant.is_empty() { Owner::Operator } else { Owner::Tenant }
+    }
+}
+
+/// A file that may be kept.
+#[derive(Clone, Debug)]
+pub struct Examined {
+    /// Compiled.
+    pub policy: Policy,
+    /// All that was found: nothing but warnings.
+    pub report: Report,
+    /// The name of the key that has signed it.
+    pub signed_by: Option<String>,
+}
+
+impl Library {
+    /// Verifies the signature of a file, checks, compiles and tries it out; it is not kept.
+    ///
+    /// # Errors
+    /// The report, with everything that was found.
+    pub async fn examine(&self, brought: &Brought) -> Result<Examined, Box<Report>> {
+        let (sandbox, owner) = (Arc::clone(&self.sandbox), brought.owner());
+        let Judged { by: signed_by, finding, refused } =
+            self.signatures.judge(&brought.tenant, &brought.file, brought.signature.as_deref());
+        let file = brought.file.clone();
+        let examined = tokio::task::spawn_blocking(move || sandbox.examine(&file, owner, &builtin_samples()));
+        // A panic in the compiler: nothing is kept.
+        let examined = examined.await.unwrap_or_else(|_| Err(Box::default()));
+        let (policy, mut report) = match examined {
+            Ok(policy) => {
+                made(&self.metrics, &policy);
+                let report = policy.report().clone();
+                (Some(policy), report)
+            }
+            Err(report) => (None, *report),
+        };
+        if refused {
+            report.errors.extend(finding);
+        } else {
+            report.warnings.extend(finding);
+        }
+        match policy {
+            Some(policy) if report.is_ok() => Ok(Examined { policy, report, signed_by }),
+            _ => Err(Box::new(report)),
+        }
+    }
+
+    /// Examines a file and keeps it. The same file again changes nothing, but that it may now be signed.
+    ///
+    /// # Errors
+    /// See [`UploadError`].
+    pub async fn upload(
+        &self,
+        name: Option<&str>,
+        brought: Brought,
+    ) -> Result<(Arc<Entry>, Report), UploadError> {
+        let uploaded = self.upload_counted(name, brought).await;
+        if let Err(error) = &uploaded {
+            for code in error.codes() {
+                count(&self.metrics.policy_uploads_refused, "code", code);
+            }
+        }
+        uploaded
+    }
+
+    async fn upload_counted(
+        &self,
+        name: Option<&str>,
+        brought: Brought,
+    ) -> Result<(Arc<Entry>, Report), UploadError> {
+        if !brought.tenant.is_empty() && !self.tenants.has(&brought.tenant) {
+            return Err(UploadError::NoTenant(brought.tenant));
+        }
+        let Examined { policy, report, signed_by } = match self.examine(&brought).await {
+            Ok(examined) => examined,
+            Err(report) => {
+                let in_file = report.manifest.as_ref().map(|manifest| manifest.name.as_str());
+                let problem = name.or(in_file).and_then(|name| self.snapshot().name_problem(name.trim()));
+                return Err(UploadError::Refused(report, problem));
+            }
+        };
+        let name = name.or(policy.name()).unwrap_or("unnamed").trim().to_owned();
+        let _editing = self.editing.lock().await;
+        let snapshot = self.snapshot.load_full();
+        // One by nobody who is trusted here today may be by somebody who is, elsewhere or tomorrow.
+        let signature = brought.signature.as_deref().and_then(canonical).map(Arc::from);
+        let signed_by = signed_by.map(Arc::from);
+        let entry = match snapshot.policy(&policy.sha256()) {
+            Some(known) if known.signed_by.is_some() || signed_by.is_none() => return Ok((known, report)),
+            Some(known) if known.source == Source::Shipped => return Ok((known, report)),
+            Some(known) => Entry { signature, signed_by, ..Entry::clone(&known) },
+            None => {
+                if let Some(problem) = snapshot.name_problem(&name) {
+                    return Err(UploadError::Name(problem));
+                }
+                let uploaded = snapshot.policies().filter(|entry| entry.source == Source::Uploaded).count();
+                if uploaded >= self.most {
+                    return Err(UploadError::Full(uploaded));
+                }
+                let entry = Entry::new(policy, &name, Source::Uploaded, brought.file, self.clock.now());
+                Entry { tenant: brought.tenant.into(), signature, signed_by, ..entry }
+            }
+        };
+        let head = PolicyHead {
+            name: entry.name.to_string(),
+            since_ms: entry.since.0,
+            tenant: entry.tenant.to_string(),
+            signature: entry.signature.as_deref().map(str::to_owned),
+        };
+        let value = StoredPolicy { head, file: entry.file.clone() }.encode();
+        let key = Bytes::copy_from_slice(&entry.id());
+        let entry = Arc::new(entry);
+        self.commit(Op::Put { table: Table::Policies, key, value }).await?;
+        self.edit(|snapshot| drop(snapshot.policies.insert(entry.id(), Arc::clone(&entry))));
+        Ok((entry, report))
+    }
+
+    /// Forgets an uploaded policy that is not in force anywhere.
+    ///
+    /// # Errors
+    /// The scope that uses it, or nothing when there is no such uploaded policy.
+    pub async fn remove(&self, id: &[u8; 32]) -> Result<(), RemoveError> {
+        let _editing = self.editing.lock().await;
+        let snapshot = self.snapshot.load_full();
+        let known = snapshot.policy(id).filter(|entry| entry.source == Source::Uploaded);
+        if known.is_none() {
+            return Err(RemoveError::Unknown);
+        }
+        if let Some(scope) = snapshot.uses(id) {
+            return Err(RemoveError::InUse(write_scope(&scope)));
+        }
+        self.commit(Op::Delete { table: Table::Policies, key: Bytes::copy_from_slice(id) }).await?;
+        self.edit(|snapshot| drop(snapshot.policies.remove(id)));
+        Ok(())
+    }
+}
