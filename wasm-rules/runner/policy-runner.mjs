@@ -3,14 +3,17 @@
 //
 //   import { compilePolicy, runHook, PolicyFailure, LIMITS } from "./policy-runner.mjs";
 //   const policy = await compilePolicy(bytes);              // WebAssembly.Module, once
-//   const { output, log } = runHook(policy, "pp_merge", inputBytes);  // the whole input: what is not needed is cut
+//   const { output, log, fuel } = runHook(policy, "pp_merge", inputBytes);  // the whole input: what is not needed is cut
 //   // output: Uint8Array with the policy's JSON, or null for "no opinion"
+//   // fuel: { used, allowed }, or null where the policy does not count it
 //   // throws PolicyFailure { code: "E201", message, log }
 //
-// One call is one fresh instance, as on the server, so nothing survives from call to call. What a
-// page does not have is fuel: a policy that loops does not return. Run it in a Worker and end the
-// Worker when it takes longer than you allow. The bytes of the output are the same as the
-// server's; whether the output may be *used* is decided by merge-core on both sides, not here.
+// One call is one fresh instance, as on the server, so nothing survives from call to call. A JavaScript
+// engine counts no fuel, so a policy counts its own: give compilePolicy what `policy-meter` made of the
+// file, and it takes what it takes on the server, to the unit. A policy as it is runs too, but one that
+// loops does not return: run it in a Worker and end the Worker when it takes longer than you allow.
+// The bytes of the output are the same as the server's; whether the output may be *used* is decided by
+// merge-core on both sides, not here.
 
 /** The limits of the contract that matter while running. A test compares them with the code's table. */
 export const LIMITS = Object.freeze({
@@ -20,7 +23,17 @@ export const LIMITS = Object.freeze({
   logBytes: 2 * 1024,
   logLines: 32,
   paramsBytes: 4 * 1024,
+  fuel: 2000000,
+  fuelPerInputByte: 128,
+  fuelStart: 2000000,
 });
+
+/** What a call to `presence.log` takes, before what each byte adds. */
+const LOG_CALL = 200;
+
+/** The global by which a metered policy counts: minus the fuel that is left, and SPENT where it was ended for it. */
+const COUNTER = "presence fuel";
+const SPENT = 2n ** 63n - 1n;
 
 /** A policy that did not give an answer: `code` is one of the contract's error codes. */
 export class PolicyFailure extends Error {
@@ -99,11 +112,15 @@ export function runHook(module, hook, whole) {
   }
 
   let memory = null;
+  let counter = null;
+  let allowed = LIMITS.fuelStart;
   let logBytes = 0;
   const imports = {
     presence: {
       log(pointer, length) {
-        const text = readUtf8(memory, pointer >>> 0, Math.min(length >>> 0, LIMITS.logBytes));
+        const wanted = Math.min(length >>> 0, LIMITS.logBytes);
+        spend(counter, LOG_CALL + wanted);
+        const text = readUtf8(memory, pointer >>> 0, wanted);
         if (text === null || log.length >= LIMITS.logLines || logBytes >= LIMITS.logBytes) return;
         const line = plainText(text);
         logBytes += line.length;
@@ -124,6 +141,7 @@ export function runHook(module, hook, whole) {
       return call();
     } catch (error) {
       if (error instanceof PolicyFailure) throw error;
+      if (counter?.value === SPENT) throw fail("E204", `out of fuel: all of the ${allowed} allowed were used`);
       const why = error instanceof GuestAbort ? `aborted: ${error.message}` : String(error?.message ?? error);
       throw fail("E201", `${what}: ${why}`);
     }
@@ -131,9 +149,13 @@ export function runHook(module, hook, whole) {
 
   const exports = guarded("instantiation", () => new WebAssembly.Instance(module, imports)).exports;
   memory = exports.memory;
+  counter = exports[COUNTER] ?? null;
   if (!(memory instanceof WebAssembly.Memory)) throw fail("E130", "the policy exports no memory");
   if (typeof exports[hook] !== "function") throw fail("E130", `the policy has no ${hook}`);
   if (typeof exports._initialize === "function") guarded("_initialize", () => exports._initialize());
+
+  allowed = LIMITS.fuel + LIMITS.fuelPerInputByte * input.length;
+  if (counter !== null) counter.value = BigInt(-allowed);
 
   const pointer = guarded("pp_alloc", () => exports.pp_alloc(input.length)) >>> 0;
   if (pointer === 0) throw fail("E208", `pp_alloc refused ${input.length} bytes`);
@@ -144,7 +166,8 @@ export function runHook(module, hook, whole) {
   new Uint8Array(memory.buffer).set(input, pointer);
 
   const packed = BigInt.asUintN(64, BigInt(guarded(hook, () => exports[hook](pointer, input.length))));
-  if (packed === 0n) return { output: null, log };
+  const fuel = counter === null ? null : { used: allowed + Number(counter.value), allowed };
+  if (packed === 0n) return { output: null, log, fuel };
   const start = Number(packed >> 32n);
   const length = Number(packed & 0xffffffffn);
   if (length > LIMITS.outputBytes) {
@@ -154,7 +177,15 @@ export function runHook(module, hook, whole) {
   if (start + length > memory.buffer.byteLength) {
     throw fail("E208", `the output (${length} bytes at ${start}) leaves the memory`);
   }
-  return { output: new Uint8Array(memory.buffer, start, length).slice(), log };
+  return { output: new Uint8Array(memory.buffer, start, length).slice(), log, fuel };
+}
+
+/** Takes fuel for what the host does; ends the policy where it is not there. */
+function spend(counter, fuel) {
+  if (counter === null) return;
+  const left = counter.value + BigInt(fuel);
+  counter.value = left > 0n ? SPENT : left;
+  if (left > 0n) throw new GuestAbort("out of fuel");
 }
 
 function readUtf8(memory, pointer, length) {

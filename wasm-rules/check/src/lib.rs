@@ -13,7 +13,8 @@
 //!
 //! Test vectors are here too ([`Vector`]): how an answer is judged must not depend on where it came from.
 //!
-//! The codes are listed in [`CODES`], the limits in [`merge_core::policy::limits`]; the contract in
+//! The codes are listed in [`CODES`], the limits in [`merge_core::policy::limits`], what instructions cost in
+//! [`prices`]; the contract in
 //! `wasm-rules/CONTRACT.md` repeats both tables and a test compares them.
 //!
 //! ```
@@ -29,6 +30,7 @@ mod features;
 mod json_form;
 mod manifest;
 mod patch;
+pub mod prices;
 mod recorded;
 mod report;
 mod schema;

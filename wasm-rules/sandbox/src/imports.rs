@@ -1,9 +1,8 @@
 //! The two functions a policy may import: `presence.log` and `env.abort`.
 
 use merge_core::policy::limits;
+use policy_check::prices::LOG_CALL;
 use wasmtime::{Caller, Engine, Extern, Linker, Trap};
-
-use crate::cost::LOG_CALL;
 
 /// What the host keeps of one call.
 #[derive(Default)]

@@ -34,7 +34,6 @@ mod sandbox;
 mod vector;
 
 pub use child::{Compile, CompileLimits, compile_child};
-pub use cost::COST_VERSION;
 pub use dry_run::{Sample, builtin_samples, dry_run};
 pub use generate::Generator;
 pub use outcome::{CallFailure, Fault, Outcome};

@@ -7,12 +7,12 @@ use std::sync::{Condvar, Mutex, PoisonError};
 
 use merge_core::policy::limits;
 use policy_cache::Cache;
+use policy_check::prices::COST_VERSION;
 use policy_check::{Finding, Owner, Report, check_as};
 use sha2::{Digest, Sha256};
 use wasmtime::{Engine, Linker, Module};
 
 use crate::child::{self, Compile};
-use crate::cost::COST_VERSION;
 use crate::dry_run::{Sample, dry_run};
 use crate::engine;
 use crate::imports::{Host, linker};

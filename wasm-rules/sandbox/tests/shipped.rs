@@ -84,7 +84,8 @@ fn compile(name: &str, wasm: &[u8]) -> Policy {
 }
 
 #[test]
-fn each_shipped_policy_keeps_the_contract_and_its_vectors_and_gives_the_same_bytes_in_node() {
+fn each_shipped_policy_keeps_the_contract_and_its_vectors_and_gives_the_same_bytes_for_the_same_fuel_in_node()
+{
     let mut runs: Vec<(String, Vec<u8>, Vec<Sample>, Policy)> = Vec::new();
     for (name, wasm) in all() {
         assert!(wasm.len() <= 40 * 1024, "{name}: {} bytes", wasm.len());
@@ -109,7 +110,7 @@ fn each_shipped_policy_keeps_the_contract_and_its_vectors_and_gives_the_same_byt
         }
         runs.push((name.to_owned(), wasm, inputs, policy));
     }
-    same_bytes_in_node(&runs);
+    same_bytes_and_fuel_in_node(&runs);
 }
 
 /// Made-up inputs that each policy is given in both engines, with parameters of its vectors among others.
@@ -122,12 +123,12 @@ fn made_up(policy: &Policy, vectors: &[(PathBuf, Vector)]) -> Vec<Sample> {
     (0..MADE_UP).map(|at| Sample { name: format!("made up {at}"), input: generator.next_input() }).collect()
 }
 
-fn same_bytes_in_node(runs: &[(String, Vec<u8>, Vec<Sample>, Policy)]) {
+fn same_bytes_and_fuel_in_node(runs: &[(String, Vec<u8>, Vec<Sample>, Policy)]) {
     let scratch = folder().join("target/compare-with-node");
     fs::create_dir_all(&scratch).unwrap();
     for (name, wasm, inputs, policy) in runs {
         let module = scratch.join(format!("{name}.wasm"));
-        fs::write(&module, wasm).unwrap();
+        fs::write(&module, policy_meter::metered(wasm).unwrap()).unwrap();
         let mut files = Vec::new();
         for (at, sample) in inputs.iter().enumerate() {
             let file = scratch.join(format!("{name}-{at}.json"));
@@ -141,6 +142,7 @@ fn same_bytes_in_node(runs: &[(String, Vec<u8>, Vec<Sample>, Policy)]) {
             let sent = fs::read(file.with_extension("in")).unwrap();
             assert!(sent == policy.needs().cut(&sample.input).unwrap(), "{name}, {}", sample.name);
             let theirs = fs::read(file.with_extension("out")).unwrap();
+            let their_fuel = fs::read_to_string(file.with_extension("fuel")).unwrap();
             let outcome = policy.merge_whole(&sample.input);
             assert_eq!(
                 outcome,
@@ -148,6 +150,7 @@ fn same_bytes_in_node(runs: &[(String, Vec<u8>, Vec<Sample>, Policy)]) {
                 "{name}, {}: fuel and log too",
                 sample.name
             );
+            assert_eq!(their_fuel, outcome.fuel_used.to_string(), "{name}, {}: fuel", sample.name);
             let ours = outcome.result.unwrap_or_else(|failure| panic!("{name}, {}: {failure}", sample.name));
             let ours = ours.unwrap_or_default();
             assert_eq!(
@@ -170,6 +173,9 @@ fn the_runners_limits_are_those_of_the_table() {
         ("logBytes", "log"),
         ("logLines", "log-lines"),
         ("paramsBytes", "params"),
+        ("fuel", "fuel"),
+        ("fuelPerInputByte", "fuel-per-input-byte"),
+        ("fuelStart", "fuel-start"),
     ] {
         let line = script.lines().find_map(|line| line.trim().strip_prefix(&format!("{key}: "))).unwrap();
         let value: u64 = line.trim_end_matches(',').split(" * ").map(|n| n.parse::<u64>().unwrap()).product();

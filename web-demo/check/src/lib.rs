@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   file dropped on the page ──bytes──> checkPolicy ──JSON──> every error at once: code, place, fix
+//!                          meterPolicy ──bytes──> the same policy, which counts its own fuel
 //!   vector dropped beside it ──bytes──> readVector ──input──> the policy, in its Worker
 //!                                       judgeVector <─output──┘  ──JSON──> whether it holds, and what differs
 //! ```
@@ -14,6 +15,7 @@ use std::path::Path;
 
 use merge_core::json::Writer;
 use policy_check::{Vector, VectorError, find_code};
+use wasm_bindgen::JsError;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 /// Checks a file as the server will when a tenant uploads it. Returns the report as JSON:
@@ -22,6 +24,15 @@ use wasm_bindgen::prelude::wasm_bindgen;
 #[must_use]
 pub fn check_policy(bytes: &[u8]) -> String {
     policy_check::check(bytes).write_json()
+}
+
+/// The policy with a counter of its fuel, by which the page runs it: a browser counts none.
+///
+/// # Errors
+/// Where the file has not passed [`check_policy`].
+#[wasm_bindgen(js_name = meterPolicy)]
+pub fn meter_policy(bytes: &[u8]) -> Result<Vec<u8>, JsError> {
+    policy_meter::metered(bytes).map_err(|error| JsError::new(&error.to_string()))
 }
 
 /// Reads a test vector, or a captured input, as `tributary policy test` does. `base` is the file that it names,

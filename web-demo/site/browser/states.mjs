@@ -28,7 +28,7 @@ export const STATES = {
       await page.locator("#policy").selectOption("on-the-phone-wins");
       await page.getByRole("button", { name: "Upload and activate" }).click();
       await page.locator(".contact-status", { hasText: "On the phone" }).waitFor();
-      await page.getByText("Fuel on the server").waitFor();
+      await page.getByText("Fuel for this case").waitFor();
     },
     async undo(page) {
       await page.getByRole("switch", { name: "Policy in force" }).click();

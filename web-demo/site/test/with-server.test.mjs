@@ -105,7 +105,7 @@ test("a bad policy is refused in the page with every error at once, and is not u
 test("a policy that never returns is ended in the page, and the page stays alive", async () => {
   await visit(CONFLICT, async (page) => {
     await drop(page, "loop.wasm", looping());
-    await page.getByText("did not finish in 1,000 ms").waitFor();
+    await page.getByText("out of fuel").waitFor();
     await page.locator("#phone-activity").selectOption("busy");
     await page.locator(".contact-status", { hasText: "Busy" }).waitFor();
   });
@@ -114,7 +114,7 @@ test("a policy that never returns is ended in the page, and the page stays alive
 test("the server's own refusal is shown when the dry run finds what the static check cannot", async () => {
   await visit(CONFLICT, async (page) => {
     await drop(page, "loop.wasm", looping());
-    await page.getByText("did not finish").waitFor();
+    await page.getByText("out of fuel").waitFor();
     await page.getByRole("button", { name: "Upload and activate" }).click();
     await page.getByText("The server refused the policy").waitFor({ timeout: 20_000 });
     assert.ok((await page.locator(".finding .code").allInnerTexts()).includes("E204"));

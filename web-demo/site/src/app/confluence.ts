@@ -97,7 +97,7 @@ export class Confluence {
       this.app.set({ builtin, merged: inForce.kind === "done" ? inForce.merged : builtin, inForce });
       this.#compare();
     }
-    if (other !== null) this.app.set({ preview: { kind: "done", merged: other, opinion: true, micros: 0, inputBytes: 0, log: [], explain: [] } });
+    if (other !== null) this.app.set({ preview: { kind: "done", merged: other, opinion: true, fuel: null, log: [], explain: [] } });
     else this.app.set({ preview: preview ?? { kind: "none" } });
   }
 
@@ -108,10 +108,9 @@ export class Confluence {
     } catch (error) {
       return { kind: "failed", code: "", message: String(error) };
     }
-    const inputBytes = input.length;
     const run = await this.runner.run(policy.bytes, input);
     if ("code" in run) return { kind: "failed", ...run };
-    const base = { kind: "done", micros: run.micros, inputBytes, log: run.log } as const;
+    const base = { kind: "done", fuel: run.fuel, log: run.log } as const;
     if (run.output === null) return { ...base, merged: builtin, opinion: false, explain: [] };
     const applied = engine.apply(set, policy.params, run.output);
     if ("code" in applied) return { kind: "failed", ...applied };

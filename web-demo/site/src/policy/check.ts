@@ -4,6 +4,7 @@ import { readReport, type Report } from "./report.ts";
 interface Glue {
   default(options: { module_or_path: URL }): Promise<unknown>;
   checkPolicy(bytes: Uint8Array): string;
+  meterPolicy(bytes: Uint8Array): Uint8Array<ArrayBuffer>;
   readVector(file: string, bytes: Uint8Array, base: Uint8Array | undefined): string;
   judgeVector(file: string, bytes: Uint8Array, base: Uint8Array | undefined, output: Uint8Array | undefined, code: string, message: string): string;
 }
@@ -25,4 +26,9 @@ export function loadCheck(): Promise<Glue> {
 export async function checkPolicy(bytes: Uint8Array): Promise<Report> {
   const module = await loadCheck();
   return readReport(JSON.parse(module.checkPolicy(bytes)) as Record<string, unknown>);
+}
+
+/** The policy with a counter of its fuel in it. */
+export async function meterPolicy(bytes: Uint8Array): Promise<Uint8Array<ArrayBuffer>> {
+  return (await loadCheck()).meterPolicy(bytes);
 }

@@ -1,18 +1,20 @@
 import { built } from "../build.ts";
-import type { Job, Outcome } from "./worker.ts";
+import { meterPolicy } from "./check.ts";
+import type { Fuel, Job, Outcome } from "./worker.ts";
 
-/** A policy that takes longer than this in the page is ended. The server counts fuel instead. */
+/** A policy that takes longer than this in the page is ended, if its fuel does not end it before. */
 const TIME_LIMIT_MS = 1000;
 
 export type Run =
-  | { readonly output: Uint8Array<ArrayBuffer> | null; readonly log: readonly string[]; readonly micros: number }
+  | { readonly output: Uint8Array<ArrayBuffer> | null; readonly log: readonly string[]; readonly fuel: Fuel | null }
   | { readonly code: string; readonly message: string };
 
-/** Runs policies in a Worker, one at a time, each for a limited time. */
+/** Runs policies in a Worker, one at a time, each for a limited time. They count the fuel that the server's engine would. */
 export class PolicyRunner {
   #worker: Worker | null = null;
   #queue: Promise<unknown> = Promise.resolve();
   #serial = 0;
+  #metered = new WeakMap<Uint8Array, Promise<Uint8Array<ArrayBuffer>>>();
 
   /** Starts the Worker now, so that it is there when the server is gone. */
   warm(): void {
@@ -20,9 +22,22 @@ export class PolicyRunner {
   }
 
   run(wasm: Uint8Array<ArrayBuffer>, input: Uint8Array<ArrayBuffer>): Promise<Run> {
-    const result = this.#queue.then(() => this.#one({ id: ++this.#serial, wasm, input }));
+    const result = this.#queue.then(async () => this.#one({ id: ++this.#serial, wasm: await this.#countingIn(wasm), input }));
     this.#queue = result;
     return result;
+  }
+
+  /** The policy with its counter; as it is where that cannot be made, since no fuel is better than no answer. */
+  #countingIn(wasm: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
+    const known = this.#metered.get(wasm);
+    if (known !== undefined) return known;
+    const made = meterPolicy(wasm).catch((error: unknown) => {
+      this.#metered.delete(wasm);
+      console.warn("the policy's fuel is not counted:", error);
+      return wasm;
+    });
+    this.#metered.set(wasm, made);
+    return made;
   }
 
   #one(job: Job): Promise<Run> {

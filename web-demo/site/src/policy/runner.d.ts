@@ -8,5 +8,5 @@ declare module "*/policy-runner.mjs" {
     module: WebAssembly.Module,
     hook: "pp_merge" | "pp_params" | "pp_view",
     input: Uint8Array,
-  ): { output: Uint8Array | null; log: string[] };
+  ): { output: Uint8Array | null; log: string[]; fuel: { used: number; allowed: number } | null };
 }

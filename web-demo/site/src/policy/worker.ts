@@ -1,4 +1,4 @@
-// Runs policies away from the page: a policy that loops is ended by ending this Worker.
+// Runs policies away from the page: one that loops without counting its fuel is ended by ending this Worker.
 import { compilePolicy, PolicyFailure, runHook } from "../../../../wasm-rules/runner/policy-runner.mjs";
 
 export interface Job {
@@ -7,8 +7,14 @@ export interface Job {
   readonly input: Uint8Array<ArrayBuffer>;
 }
 
+/** What a call took of what it may take. */
+export interface Fuel {
+  readonly used: number;
+  readonly allowed: number;
+}
+
 export type Outcome =
-  | { readonly id: number; readonly output: Uint8Array<ArrayBuffer> | null; readonly log: readonly string[]; readonly micros: number }
+  | { readonly id: number; readonly output: Uint8Array<ArrayBuffer> | null; readonly log: readonly string[]; readonly fuel: Fuel | null }
   | { readonly id: number; readonly code: string; readonly message: string };
 
 let last: { wasm: Uint8Array; policy: WebAssembly.Module } | null = null;
@@ -19,9 +25,8 @@ addEventListener("message", async ({ data }: MessageEvent<Job>) => {
   let outcome: Outcome;
   try {
     if (last === null || !same(last.wasm, wasm)) last = { wasm, policy: await compilePolicy(wasm) };
-    const started = performance.now();
-    const { output, log } = runHook(last.policy, "pp_merge", input);
-    outcome = { id, output: output as Uint8Array<ArrayBuffer> | null, log, micros: (performance.now() - started) * 1000 };
+    const { output, log, fuel } = runHook(last.policy, "pp_merge", input);
+    outcome = { id, output: output as Uint8Array<ArrayBuffer> | null, log, fuel };
   } catch (error) {
     outcome = error instanceof PolicyFailure
       ? { id, code: error.code, message: error.message }

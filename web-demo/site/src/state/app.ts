@@ -2,6 +2,7 @@ import type { LiveSet, Merged } from "../engine/types.ts";
 import type { Device, DeviceKind } from "../model/device.ts";
 import type { Report } from "../policy/report.ts";
 import type { VectorFile } from "../policy/vectors.ts";
+import type { Fuel } from "../policy/worker.ts";
 import type { ServerPolicies } from "../server/api.ts";
 import type { Link } from "../sip/device-link.ts";
 import type { Notified } from "../sip/watcher.ts";
@@ -45,7 +46,7 @@ export interface Choice {
 export type Preview =
   | { readonly kind: "none" }
   | { readonly kind: "running" }
-  | { readonly kind: "done"; readonly merged: Merged; readonly opinion: boolean; readonly micros: number; readonly inputBytes: number; readonly log: readonly string[]; readonly explain: readonly string[] }
+  | { readonly kind: "done"; readonly merged: Merged; readonly opinion: boolean; readonly fuel: Fuel | null; readonly log: readonly string[]; readonly explain: readonly string[] }
   | { readonly kind: "failed"; readonly code: string; readonly message: string };
 
 /** Whether the chosen policy does what a test expects; "waiting": there is none yet. */

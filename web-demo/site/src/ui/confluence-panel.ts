@@ -1,14 +1,12 @@
 import { COMPOSITIONS, type Policies } from "../app/policies.ts";
 import type { Tests } from "../app/tests.ts";
-import { activityWords, KIND_ORDER, KINDS } from "../model/device.ts";
-import { instanceOf } from "../model/instances.ts";
-import type { Merged } from "../engine/types.ts";
 import type { App, AppState } from "../state/app.ts";
 import { CheckResult } from "./check-result.ts";
 import { fill, h, setText } from "./dom.ts";
 import { DropZone } from "./drop-zone.ts";
 import { fuelMeter } from "./fuel-meter.ts";
 import { icon } from "./icons.ts";
+import { preview } from "./preview.ts";
 import { TestsPanel } from "./tests-panel.ts";
 
 /** Region 2: where the streams meet. The policy that decides, and all one can do with one. */
@@ -113,54 +111,4 @@ const isTest = (file: File) => /\.json$/i.test(file.name);
 function inForce(active: AppState["active"]): string {
   if (active === null) return "Built-in merge";
   return active.source === "policy" ? `${active.name} decides` : (COMPOSITIONS.find(([name]) => name === active.name)?.[1] ?? active.name);
-}
-
-/** What the chosen policy would change, beside what the built-in merge says. */
-function preview(state: AppState): Node[] {
-  const { preview, builtin, choice } = state;
-  if (preview.kind === "none" || (choice.bytes === null && choice.source !== "builtin")) return [];
-  if (preview.kind === "running") return [h("p", { class: "hint" }, "Running the policy on what is live.")];
-  if (preview.kind === "failed")
-    return [h("div", { class: "finding" }, h("p", {}, h("strong", { class: "code" }, preview.code), " The policy gave no answer"), h("p", {}, preview.message), h("p", { class: "fix" }, "On the server the built-in merge answers instead, and the failure is counted."))];
-  const before = rows(builtin);
-  const after = rows(preview.merged);
-  const table = h(
-    "table", { class: "compare" },
-    h("caption", { class: "unseen" }, "Built-in merge beside the policy"),
-    h("thead", {}, h("tr", {}, h("td"), h("th", { scope: "col" }, "Built-in"), h("th", { scope: "col" }, COMPOSITIONS.find(([name]) => choice.source === "builtin" && name === choice.name)?.[1] ?? choice.name))),
-    h("tbody", {}, ...after.map(([name, value], i) => {
-      const old = before[i]?.[1] ?? "";
-      const changed = old !== value;
-      return h("tr", { class: changed ? "is-changed" : "" }, h("th", { scope: "row" }, name), h("td", {}, old), h("td", {}, value, changed && h("span", { class: "unseen" }, " (changed)")));
-    })),
-  );
-  const lines = [...preview.explain, ...preview.log].map(withNames);
-  return [
-    table,
-    !preview.opinion ? h("p", { class: "hint" }, "No opinion on this: the built-in merge stands.") : null,
-    lines.length > 0 ? h("div", { class: "says" }, h("p", { class: "label" }, "The policy’s own words"), h("ul", {}, ...lines.map((l) => h("li", {}, l)))) : null,
-  ].filter((e) => e !== null);
-}
-
-/** A policy knows devices by their instance ids; a person by their names. */
-function withNames(line: string): string {
-  return KIND_ORDER.reduce((text, kind) => text.replaceAll(`urn:uuid:${instanceOf(kind)}`, KINDS[kind].name), line);
-}
-
-function rows(merged: Merged | null): [string, string][] {
-  const presence = merged?.presence;
-  const first = presence?.tuples[0];
-  return [
-    ["State", first?.basic ?? "nothing"],
-    ["Activity", presence?.person?.activities.map(activityWords).join(", ") || "none"],
-    ["Note", [...(presence?.person?.notes ?? []), ...(presence?.notes ?? [])].map((note) => note.text).join(" · ") || "none"],
-    ["Reach first", first === undefined ? "nobody" : deviceOf(first.id)],
-    ["Ways to reach", String(presence?.tuples.length ?? 0)],
-  ];
-}
-
-/** A card's tuple ids begin with its letter: d-service is the desktop's. */
-function deviceOf(id: string): string {
-  const names: Record<string, string> = { d: "Desktop", p: "Phone", w: "Web", k: "Desk phone", r: "Meeting room" };
-  return /-service$/.test(id) ? (names[id.charAt(0)] ?? id) : id;
 }

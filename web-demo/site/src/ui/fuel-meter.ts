@@ -1,38 +1,29 @@
-import type { AppState, Preview } from "../state/app.ts";
+import type { Fuel } from "../policy/worker.ts";
+import type { AppState } from "../state/app.ts";
 import { h } from "./dom.ts";
 
-/** What the contract lets one call use: a base, and so much a byte of its input. */
-const FUEL_BASE = 2_000_000;
-const FUEL_PER_BYTE = 128;
-
 /**
- * What policies cost. Fuel is the server's count: a browser has none, so of the page's own run there is only the
- * time. The server's figure is an average over all its calls; the allowance beside it is that of the present input.
+ * What policies cost, in the fuel of the contract. The page has each policy count its own, so what it shows of the
+ * case is what the server's engine would count; the server's own figures are of all the calls that it made.
  */
-export function fuelMeter(state: AppState): Node[] {
-  const { active, policies, preview, inForce } = state;
+export function fuelMeter({ active, policies, preview, inForce, choice }: AppState): Node[] {
   const out: Node[] = [];
-  if (preview.kind === "done" && state.choice.bytes !== null) out.push(h("p", { class: "hint" }, ownRun(preview)));
+  const shown = choice.bytes === null ? inForce : preview;
+  if (shown.kind === "done" && shown.fuel !== null) out.push(...meter(shown.fuel));
   const known = active === null ? undefined : policies?.policies.find((p) => p.id === active.id);
   if (known === undefined) return out;
-  const calls = `${number(known.calls)} ${known.calls === 1 ? "call" : "calls"}`;
-  if (known.calls > 0 && inForce.kind === "done") {
-    const fuel = Math.round(known.fuel / known.calls);
-    const allowed = FUEL_BASE + FUEL_PER_BYTE * inForce.inputBytes;
-    out.push(
-      h("p", { class: "label", id: "fuel-label" }, `Fuel on the server, average of ${calls}`),
-      h("meter", { "aria-labelledby": "fuel-label", min: 0, max: allowed, value: Math.min(allowed, fuel) }),
-      h("p", { class: "hint number" }, `${number(fuel)} of the ${number(allowed)} that a call on this input may use (${((fuel / allowed) * 100).toFixed(1)} %)`),
-    );
-  }
+  const average = known.calls === 0 ? "" : `, ${number(Math.round(known.fuel / known.calls))} fuel on average`;
   const failures = known.failures === 0 ? "none failed" : `${number(known.failures)} failed; last: ${known.lastFailure ?? "unknown"}`;
-  out.push(h("p", { class: "hint" }, `The server has run it ${known.calls === 1 ? "once" : `${number(known.calls)} times`}; ${failures}.`));
+  out.push(h("p", { class: "hint" }, `The server has run ${active?.name} ${known.calls === 1 ? "once" : `${number(known.calls)} times`}${average}; ${failures}.`));
   return out;
 }
 
-function ownRun({ micros, inputBytes }: Preview & { kind: "done" }): string {
-  const time = micros < 100 ? "under 0.1 ms" : `${(micros / 1000).toFixed(1)} ms`;
-  return `This preview, run in the page: ${time} for ${number(inputBytes)} bytes of input. A browser counts no fuel.`;
+function meter({ used, allowed }: Fuel): Node[] {
+  return [
+    h("p", { class: "label", id: "fuel-label" }, "Fuel for this case"),
+    h("meter", { "aria-labelledby": "fuel-label", min: 0, max: allowed, value: used }),
+    h("p", { class: "hint number" }, `${number(used)} of ${number(allowed)} (${((used / allowed) * 100).toFixed(1)} %)`),
+  ];
 }
 
 const number = (value: number) => value.toLocaleString("en");

@@ -43,9 +43,17 @@ export function sentence(state: AppState, field: ExplainedField): string {
   const value = valueWords(field.path, field.value);
   const beaten = field.beat.map((b) => `${quote(valueWords(field.path, b.value))} from ${withTime(state, b.etag, b.device)}`);
   const beats = beaten.length === 0 ? "" : `, beats ${beaten.join(" and ")}`;
-  const why = reasonWords(field);
-  return `${quote(value)}, from ${from}${beats}${why === "" || why === "policy" ? "" : ` (${why})`}.`;
+  return `${quote(value)}, from ${from}${beats}${inBrackets(field)}.`;
 }
+
+/** Why a value is not what the built-in merge has: "The policy says so itself. Built in: ‘Presenting’ from Desktop 11:58 (newest explicit activity)." */
+export function cause(state: AppState, who: string, before: ExplainedField | null, after: ExplainedField | null): string {
+  const builtIn = before === null ? "Built in: nothing" : `Built in: ${quote(valueWords(before.path, before.value))} from ${withTime(state, before.etag, before.device)}${inBrackets(before)}`;
+  const now = after === null ? `${who} takes this out` : after.etag === "" && after.rule === "policy" ? `${who} says so itself` : `From ${withTime(state, after.etag, after.device, after.rule)}`;
+  return `${now}. ${builtIn}.`;
+}
+
+const inBrackets = (field: ExplainedField) => (reasonWords(field) === "" || field.rule === "policy" ? "" : ` (${reasonWords(field)})`);
 
 /** Why, without the value and the devices: the engine ends its sentence with it, in brackets. */
 export function reasonWords(field: ExplainedField): string {

@@ -1,0 +1,72 @@
+// Fuel in the page: a policy counts its own, and it is what the server's engine counts.
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { after, before, test } from "node:test";
+import { launch, open } from "../browser/chromium.mjs";
+import { dist, serve } from "../browser/serve.mjs";
+import { program } from "../browser/server.mjs";
+import { looping } from "../browser/wasm.mjs";
+
+const CASE = "#desktop=on.open.presentation.800.active.60&phone=on.open.on-the-phone.900.active.360&policy=on-the-phone-wins";
+
+let site, browser;
+before(async () => {
+  site = await serve();
+  browser = await launch();
+});
+after(async () => {
+  await browser?.close();
+  await site?.close();
+});
+
+async function visit(run) {
+  const { page, context, errors } = await open(browser, site.origin + CASE, { acceptDownloads: true });
+  try {
+    await page.getByText("Fuel for this case").waitFor();
+    await run(page);
+    assert.deepEqual(errors, []);
+  } finally {
+    await context.close();
+  }
+}
+
+test("the fuel that a case takes in the page is what the command line counts for it", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "tributary-fuel-"));
+  try {
+    await visit(async (page) => {
+      // Held still, so that the case on show and the case saved are one.
+      await page.locator("#time").press("ArrowRight");
+      await page.locator(".time-words", { hasText: "in " }).waitFor();
+      const [, used, allowed] = /([\d,]+) of ([\d,]+)/.exec(await page.locator(".meter .number").innerText());
+      const download = page.waitForEvent("download");
+      await page.getByRole("button", { name: "Save as test" }).click();
+      await (await download).saveAs(join(folder, "case.json"));
+      const { patch, params } = JSON.parse(await readFile(join(folder, "case.json"), "utf8"));
+      await writeFile(join(folder, "input.json"), JSON.stringify({ ...patch, params }));
+      const { stdout } = await promisify(execFile)(program(), ["policy", "run", join(dist, "policies/on-the-phone-wins.wasm"), join(folder, "input.json"), "--json"]);
+      const counted = JSON.parse(stdout);
+      assert.notEqual(counted.output, null);
+      assert.deepEqual([used, allowed].map((n) => Number(n.replaceAll(",", ""))), [counted.fuel, counted.allowed], stdout);
+    });
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+});
+
+test("a policy that loops is ended by its fuel, in the words of the server", async () => {
+  await visit(async (page) => {
+    await page.locator("#policy-file").setInputFiles({ name: "loop.wasm", mimeType: "application/wasm", buffer: looping() });
+    await page.getByText(/out of fuel: all of the \d+ allowed were used/).waitFor();
+  });
+});
+
+test("a value that the policy changes says whose word it is, and what the built-in merge has and why", async () => {
+  await visit(async (page) => {
+    const said = await page.locator(".compare .difference").first().innerText();
+    assert.match(said, /The policy says so itself\. Built in: ‘Presenting’ from Desktop \d\d:\d\d \(newest explicit activity\)\./);
+  });
+});
