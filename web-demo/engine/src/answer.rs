@@ -2,22 +2,30 @@
 
 use merge_core::compose::Composed;
 use merge_core::json::Writer;
+use merge_core::model::Document;
 use merge_core::policy::OutputError;
+use merge_core::presence_json;
 
 /// `{"pidf","json","explanation","explain"}`: the document, its JSON form, where each value came from,
 /// and what a policy said about itself.
 pub(crate) fn of(composed: &Composed<'_>, explain: &[String]) -> String {
     let pidf = String::from_utf8_lossy(&composed.write_pidf()).into_owned();
-    let mut says = Writer::new();
-    says.begin_array();
-    explain.iter().for_each(|line| says.string(line));
-    says.end_array();
     format!(
         r#"{{"pidf":{},"json":{},"explanation":{},"explain":{}}}"#,
         quoted(&pidf),
         composed.write_json(),
         explanation(composed),
-        says.into_string(),
+        lines(explain),
+    )
+}
+
+/// `{"pidf","json","explain"}`: what some watchers get, and why.
+pub(crate) fn of_view(document: &Document, explain: &[String]) -> String {
+    format!(
+        r#"{{"pidf":{},"json":{},"explain":{}}}"#,
+        quoted(document.source()),
+        presence_json::write(document),
+        lines(explain),
     )
 }
 
@@ -31,6 +39,14 @@ pub(crate) fn refused(error: &OutputError) -> String {
     out.key("message").string(&error.message);
     out.end_object();
     out.end_object();
+    out.into_string()
+}
+
+fn lines(lines: &[String]) -> String {
+    let mut out = Writer::new();
+    out.begin_array();
+    lines.iter().for_each(|line| out.string(line));
+    out.end_array();
     out.into_string()
 }
 

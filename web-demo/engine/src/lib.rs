@@ -5,6 +5,7 @@
 //!                  └──> policyInput ──> bytes ──> a policy, in a Worker ──> bytes ─┐
 //!                  ┌───────────────────────────────────────────────────────────────┘
 //!                  └──> applyPolicy ──────> {"pidf", "json", "explanation", "explain"} or {"error"}
+//!   the merged document ──> viewInput ──> bytes ──> pp_view ──> bytes ──> applyView ──> {"pidf", "json", "explain"}
 //!   a document that came over the wire ──> readPidf ──> its JSON form
 //! ```
 //! The same code that the server merges with, so the bytes are the same. JSON text crosses the border in
@@ -15,12 +16,14 @@
 
 mod answer;
 mod wall_clock;
+mod watcher;
 
 use merge_core::compose::compose;
 use merge_core::live::Snapshot;
 use merge_core::model::Document;
-use merge_core::policy::{self, Call, Reason};
+use merge_core::policy::{self, Call, Reason, Seen, ViewCall};
 use merge_core::presence_json;
+use merge_core::time::Millis;
 use wasm_bindgen::JsError;
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -63,14 +66,45 @@ pub fn apply_policy(live: &str, params: &str, output: &[u8]) -> Result<String, J
     })
 }
 
+/// The input that `pp_view` is given for a merged document and a watcher, `{"class","groups":[..],"aor"?}`.
+///
+/// # Errors
+/// What is wrong with the document or the watcher.
+#[wasm_bindgen(js_name = viewInput)]
+pub fn view_input(merged: &str, watcher: &str, now_ms: f64, params: &str) -> Result<Vec<u8>, JsError> {
+    let merged = document(merged)?;
+    let watcher = watcher::read(watcher).map_err(|error| JsError::new(&error))?;
+    // A JavaScript number holds the milliseconds of a date without loss.
+    let call = ViewCall { merged: &merged, watcher: &watcher, now: Millis(now_ms as i64), params };
+    Ok(policy::write_view_input(&call))
+}
+
+/// What the host makes of the output of `pp_view`: the same document with less in it, or an `"error"`.
+///
+/// # Errors
+/// What is wrong with the document.
+#[wasm_bindgen(js_name = applyView)]
+pub fn apply_view(merged: &str, output: &[u8]) -> Result<String, JsError> {
+    let merged = document(merged)?;
+    Ok(match policy::read_view(output, &Seen::in_document(&merged)) {
+        Ok(view) => {
+            answer::of_view(&document(&String::from_utf8_lossy(&view.apply(&merged)))?, &view.explain)
+        }
+        Err(error) => answer::refused(&error),
+    })
+}
+
 /// The JSON form of a document.
 ///
 /// # Errors
 /// What is wrong with the document, with line and column where it is no XML.
 #[wasm_bindgen(js_name = readPidf)]
 pub fn read_pidf(xml: &str) -> Result<String, JsError> {
-    let document = Document::read(xml.as_bytes()).map_err(|error| JsError::new(&error.to_string()))?;
-    Ok(presence_json::write(&document))
+    Ok(presence_json::write(&document(xml)?))
+}
+
+fn document(xml: &str) -> Result<Document, JsError> {
+    Document::read(xml.as_bytes()).map_err(|error| JsError::new(&error.to_string()))
 }
 
 fn read(live: &str) -> Result<Snapshot, JsError> {

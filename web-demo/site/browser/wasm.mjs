@@ -5,6 +5,7 @@ const name = (s) => [s.length, ...text(s)];
 const section = (id, content) => [id, ...leb(content.length), ...content];
 const vector = (items) => [items.length, ...items.flat()];
 const leb = (n) => (n < 128 ? [n] : [(n & 127) | 128, ...leb(n >> 7)]);
+const sleb = (n) => (n >= -64n && n < 64n ? [Number(n & 127n)] : [Number(n & 127n) | 128, ...sleb(n >> 7n)]);
 const I32 = 0x7f, I64 = 0x7e;
 const type = (params, results) => [0x60, params.length, ...params, results.length, ...results];
 const body = (code) => [...leb(code.length + 2), 0, ...code, 0x0b];
@@ -40,3 +41,18 @@ export const looping = () => policy([0x03, 0x40, 0x0c, 0, 0x0b, 0x42, 0]);
 
 /** Passes the check and has no opinion. */
 export const silent = () => policy([0x42, 0]);
+
+/** Has no opinion on the merge, and shows everybody whether Alice is there and nothing else. */
+export function discreet() {
+  const answer = text('{"abi":1,"level":"basic","explain":["nobody sees more"]}');
+  const view = [0x42, ...sleb((64n << 32n) | BigInt(answer.length))];
+  return Buffer.from(bytes(
+    HEADER,
+    section(1, vector([type([], []), type([I32], [I32]), type([I32, I32], [I64])])),
+    section(3, vector([[0], [1], [2], [2]])),
+    section(5, vector([[1, 2, 2]])),
+    section(7, vector([[...name("memory"), 2, 0], [...name("presence_policy_abi_1"), 0, 0], [...name("pp_alloc"), 0, 1], [...name("pp_merge"), 0, 2], [...name("pp_view"), 0, 3]])),
+    section(10, vector([body([]), body([0x41, ...sleb(1024n)]), body([0x42, 0]), body(view)])),
+    section(11, vector([[0, 0x41, ...sleb(64n), 0x0b, ...leb(answer.length), ...answer]])),
+  ));
+}

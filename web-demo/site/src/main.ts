@@ -24,7 +24,7 @@ const place = (id: string): HTMLElement => {
 
 const start = readFragment(location.hash, Date.now());
 const choice: Choice = start.policy === "" ? BUILTIN : COMPOSITIONS.some(([name]) => name === start.policy) ? { ...BUILTIN, name: start.policy } : { source: "shipped", name: start.policy, bytes: null };
-const app = makeApp({ devices: start.devices, tab: start.tab, theme: start.theme, pinned: start.pinned, choice });
+const app = makeApp({ devices: start.devices, tab: start.tab, theme: start.theme, pinned: start.pinned, choice, seenBy: start.seenBy });
 
 const trace = new Trace();
 const runner = new PolicyRunner();
@@ -64,7 +64,7 @@ app.listen((state, before) => {
 });
 addEventListener("hashchange", () => {
   const next = readFragment(location.hash, Date.now());
-  app.set({ tab: next.tab, theme: next.theme, pinned: next.pinned });
+  app.set({ tab: next.tab, theme: next.theme, pinned: next.pinned, seenBy: next.seenBy });
   cards.replace(next.devices);
   void policies.choose(next.policy);
 });

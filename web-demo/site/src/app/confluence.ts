@@ -2,8 +2,9 @@ import type { MergeEngine } from "../engine/merge.ts";
 import type { LiveSet, Merged } from "../engine/types.ts";
 import { History } from "../model/history.ts";
 import { assemble } from "../model/live-set.ts";
+import { BOB, type Watcher } from "../model/watcher.ts";
 import type { PolicyRunner } from "../policy/run.ts";
-import type { ActivePolicy, Agreement, App, Preview } from "../state/app.ts";
+import type { ActivePolicy, Agreement, App, Outcome, Preview } from "../state/app.ts";
 
 /** How long page and server may differ before the badge says so: a NOTIFY or a /live answer may be under way. */
 const SETTLE_MS = 1500;
@@ -12,6 +13,8 @@ const SETTLE_MS = 1500;
 export interface Loaded {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly params: unknown;
+  /** Whether it exports `pp_view`. */
+  readonly views: boolean;
 }
 
 /**
@@ -24,6 +27,8 @@ export class Confluence {
   #active: Loaded | null = null;
   /** What was merged last. */
   #set: LiveSet | null = null;
+  /** What the server should have sent Bob, whoever the page looks as. */
+  #forBob: Merged | null = null;
   #turn = 0;
   #settle: ReturnType<typeof setTimeout> | undefined;
   #expiry: ReturnType<typeof setTimeout> | undefined;
@@ -35,7 +40,7 @@ export class Confluence {
     private readonly chosenParams: () => unknown,
   ) {
     app.listen((state, before) => {
-      const inputs = ["published", "live", "pinned", "server", "choice", "active", "devices"] as const;
+      const inputs = ["published", "live", "pinned", "server", "choice", "active", "devices", "seenBy"] as const;
       if (inputs.some((key) => state[key] !== before[key])) void this.run();
       else if (state.notified !== before.notified) this.#compare();
     });
@@ -81,27 +86,33 @@ export class Confluence {
     const inForceHere = state.active?.where === "page" && state.active.source === "builtin" ? { ...set, composition: state.active.name } : set;
     const builtin = engine.merge(inForceHere);
     const active = this.#active;
+    const watcher = state.seenBy === null ? BOB : { class: state.seenBy, groups: [] };
     if (active === null) {
+      this.#forBob = builtin;
       this.app.set({ builtin, merged: builtin, inForce: { kind: "none" } });
       this.#compare();
     }
-    const chosen = state.choice.bytes === null ? null : { bytes: state.choice.bytes, params: this.chosenParams() };
+    const chosen = state.choice.bytes === null ? null : { bytes: state.choice.bytes, params: this.chosenParams(), views: state.report?.hooks.includes("pp_view") ?? false };
     const other = state.choice.source === "builtin" && state.choice.name !== inForceHere.composition ? engine.merge({ ...set, composition: state.choice.name }) : null;
-    const [inForce, preview] = await Promise.all([
-      active === null ? null : this.#apply(engine, set, builtin, active),
-      chosen === null || state.report === null || state.report.errors.length > 0 ? null : this.#apply(engine, set, builtin, chosen),
+    const run = (policy: Loaded, as: Watcher) => this.#apply(engine, set, builtin, policy, as);
+    const [forBob, inForce, preview] = await Promise.all([
+      active === null || state.seenBy === null ? null : run(active, BOB),
+      active === null ? null : run(active, watcher),
+      chosen === null || state.report === null || state.report.errors.length > 0 ? null : run(chosen, watcher),
     ]);
     if (turn !== this.#turn) return; // something newer is on its way
     if (inForce !== null) {
       // A policy that fails never costs a watcher more than the policy: the built-in merge stands.
-      this.app.set({ builtin, merged: inForce.kind === "done" ? inForce.merged : builtin, inForce });
+      const made = (outcome: Preview) => (outcome.kind === "done" ? outcome.merged : builtin);
+      this.#forBob = made(forBob ?? inForce);
+      this.app.set({ builtin, merged: made(inForce), inForce });
       this.#compare();
     }
-    if (other !== null) this.app.set({ preview: { kind: "done", merged: other, opinion: true, fuel: null, log: [], explain: [] } });
+    if (other !== null) this.app.set({ preview: { kind: "done", merged: other, opinion: true, views: false, fuel: null, log: [], explain: [] } });
     else this.app.set({ preview: preview ?? { kind: "none" } });
   }
 
-  async #apply(engine: MergeEngine, set: LiveSet, builtin: Merged, policy: Loaded): Promise<Preview> {
+  async #apply(engine: MergeEngine, set: LiveSet, builtin: Merged, policy: Loaded, watcher: Watcher): Promise<Preview> {
     let input: Uint8Array<ArrayBuffer>;
     try {
       input = engine.policyInput(set, policy.params);
@@ -110,11 +121,23 @@ export class Confluence {
     }
     const run = await this.runner.run(policy.bytes, input);
     if ("code" in run) return { kind: "failed", ...run };
-    const base = { kind: "done", fuel: run.fuel, log: run.log } as const;
-    if (run.output === null) return { ...base, merged: builtin, opinion: false, explain: [] };
-    const applied = engine.apply(set, policy.params, run.output);
+    const base = { kind: "done", views: policy.views, fuel: run.fuel, log: run.log } as const;
+    const applied = run.output === null ? { merged: builtin, explain: [] } : engine.apply(set, policy.params, run.output);
     if ("code" in applied) return { kind: "failed", ...applied };
-    return { ...base, merged: applied.merged, opinion: true, explain: applied.explain };
+    const outcome: Outcome = { ...base, ...applied, opinion: run.output !== null };
+    return policy.views ? this.#view(engine, set.now_ms, outcome, policy, watcher) : outcome;
+  }
+
+  /** What is left of an outcome for a watcher. */
+  async #view(engine: MergeEngine, now: number, outcome: Outcome, policy: Loaded, watcher: Watcher): Promise<Preview> {
+    const input = engine.viewInput(outcome.merged, watcher, now, policy.params);
+    const run = await this.runner.run(policy.bytes, input, "pp_view");
+    if ("code" in run) return { kind: "failed", ...run };
+    const log = [...outcome.log, ...run.log];
+    if (run.output === null) return { ...outcome, fuel: run.fuel, log };
+    const view = engine.view(outcome.merged, run.output);
+    if ("code" in view) return { kind: "failed", ...view };
+    return { ...outcome, merged: view.merged, opinion: true, fuel: run.fuel, log, explain: [...outcome.explain, ...view.explain] };
   }
 
   /** Page against server: the page's bytes against the body of the NOTIFY that Bob got. */
@@ -138,7 +161,8 @@ export class Confluence {
   }
 
   #agreement(): Agreement {
-    const { server, pinned, notified, merged, published, live, watching } = this.app.value;
+    const { server, pinned, notified, published, live, watching } = this.app.value;
+    const merged = this.#forBob;
     if (server.phase === "gone") return { kind: "alone" };
     if (pinned !== null) return { kind: "pinned" };
     if (server.phase !== "up" || notified === null || merged === null || !watching) return { kind: "waiting" };

@@ -78,7 +78,7 @@ export class Policies {
     const { choice } = this.app.value;
     if (choice.source === "builtin") return this.#activateBuiltin(choice.name);
     if (choice.bytes === null) return;
-    const loaded: Loaded = { bytes: choice.bytes, params: this.params };
+    const loaded: Loaded = { bytes: choice.bytes, params: this.params, views: this.app.value.report?.hooks.includes("pp_view") ?? false };
     const api = this.api();
     if (api === null) {
       this.confluence().setActive({ source: "policy", id: "", name: choice.name, where: "page" }, loaded);
@@ -141,7 +141,8 @@ export class Policies {
     if (api === null) return;
     try {
       const bytes = await api.wasm(id);
-      this.confluence().setActive({ source: "policy", id, name: answer.policy.name, where: "server" }, { bytes, params: answer.policy.params });
+      const { hooks } = await checkPolicy(bytes);
+      this.confluence().setActive({ source: "policy", id, name: answer.policy.name, where: "server" }, { bytes, params: answer.policy.params, views: hooks.includes("pp_view") });
     } catch (error) {
       this.#inForce = null;
       console.warn("the active policy could not be fetched:", error);

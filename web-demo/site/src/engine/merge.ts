@@ -1,6 +1,7 @@
 import { built } from "../build.ts";
 import { readExplanation, readPresence } from "./read.ts";
-import type { LiveSet, Merged, Presence } from "./types.ts";
+import type { Watcher } from "../model/watcher.ts";
+import type { ExplainedField, LiveSet, Merged, Presence } from "./types.ts";
 
 /** What wasm-bindgen makes of the crate web-engine. JSON goes in and out as text; a refusal is thrown as text. */
 interface Glue {
@@ -9,6 +10,8 @@ interface Glue {
   readPidf(xml: string): string;
   policyInput(live: string, params: string): Uint8Array<ArrayBuffer>;
   applyPolicy(live: string, params: string, output: Uint8Array): string;
+  viewInput(merged: string, watcher: string, nowMs: number, params: string): Uint8Array<ArrayBuffer>;
+  applyView(merged: string, output: Uint8Array): string;
 }
 
 /** What a policy's output came to. */
@@ -45,14 +48,41 @@ export class MergeEngine {
   /** What the host makes of a policy's output, checked by merge-core's rules. */
   apply(live: LiveSet, params: unknown, output: Uint8Array): Applied {
     const json = JSON.parse(this.glue.applyPolicy(JSON.stringify(live), JSON.stringify(params ?? {}), output)) as Record<string, unknown>;
-    const error = json["error"] as Record<string, unknown> | undefined;
-    if (error !== undefined) {
-      const place = error["place"] ? ` (${String(error["place"])})` : "";
-      return { code: String(error["code"]), message: `${String(error["message"])}${place}` };
-    }
-    const explain = Array.isArray(json["explain"]) ? json["explain"].map(String) : [];
-    return { merged: readMerged(json), explain };
+    return refusal(json) ?? { merged: readMerged(json), explain: lines(json) };
   }
+
+  viewInput(merged: Merged, watcher: Watcher, now: number, params: unknown): Uint8Array<ArrayBuffer> {
+    return this.glue.viewInput(merged.pidf, JSON.stringify(watcher), now, JSON.stringify(params ?? {}));
+  }
+
+  /** What the host makes of the output of `pp_view`. */
+  view(merged: Merged, output: Uint8Array): Applied {
+    const json = JSON.parse(this.glue.applyView(merged.pidf, output)) as Record<string, unknown>;
+    const presence = readPresence(json["json"]);
+    return refusal(json) ?? { merged: { pidf: String(json["pidf"]), presence, explanation: leftOf(merged, presence) }, explain: lines(json) };
+  }
+}
+
+function refusal(json: Record<string, unknown>): { code: string; message: string } | null {
+  const error = json["error"] as Record<string, unknown> | undefined;
+  if (error === undefined) return null;
+  const place = error["place"] ? ` (${String(error["place"])})` : "";
+  return { code: String(error["code"]), message: `${String(error["message"])}${place}` };
+}
+
+const lines = (json: Record<string, unknown>) => (Array.isArray(json["explain"]) ? json["explain"].map(String) : []);
+
+/** The explanation of the values that a view has left; what it says in other words is the policy's. */
+function leftOf({ explanation }: Merged, presence: Presence): ExplainedField[] {
+  const raw = JSON.stringify(presence.raw);
+  const activities = presence.person?.activities.join(" ") ?? "";
+  return explanation.flatMap((field) => {
+    const id = /^(?:tuple|device)\/([^/]+)\//.exec(field.path)?.[1];
+    if (field.path === "person/activities" && activities !== "" && activities !== field.value)
+      return [{ ...field, value: activities, etag: "", device: "", rule: "policy", reason: "", beat: [{ value: field.value, etag: field.etag, device: field.device }, ...field.beat] }];
+    const shown = id === undefined ? field.value.split(" ").every((word) => raw.includes(word)) : raw.includes(`"${id}"`);
+    return shown ? [field] : [];
+  });
 }
 
 function readMerged(json: Record<string, unknown>): Merged {

@@ -1,6 +1,6 @@
 import { built } from "../build.ts";
 import { meterPolicy } from "./check.ts";
-import type { Fuel, Job, Outcome } from "./worker.ts";
+import type { Fuel, Hook, Job, Outcome } from "./worker.ts";
 
 /** A policy that takes longer than this in the page is ended, if its fuel does not end it before. */
 const TIME_LIMIT_MS = 1000;
@@ -21,8 +21,8 @@ export class PolicyRunner {
     this.#worker ??= this.#start();
   }
 
-  run(wasm: Uint8Array<ArrayBuffer>, input: Uint8Array<ArrayBuffer>): Promise<Run> {
-    const result = this.#queue.then(async () => this.#one({ id: ++this.#serial, wasm: await this.#countingIn(wasm), input }));
+  run(wasm: Uint8Array<ArrayBuffer>, input: Uint8Array<ArrayBuffer>, hook: Hook = "pp_merge"): Promise<Run> {
+    const result = this.#queue.then(async () => this.#one({ id: ++this.#serial, wasm: await this.#countingIn(wasm), input, hook }));
     this.#queue = result;
     return result;
   }

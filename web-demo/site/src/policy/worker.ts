@@ -5,7 +5,10 @@ export interface Job {
   readonly id: number;
   readonly wasm: Uint8Array<ArrayBuffer>;
   readonly input: Uint8Array<ArrayBuffer>;
+  readonly hook: Hook;
 }
+
+export type Hook = "pp_merge" | "pp_view";
 
 /** What a call took of what it may take. */
 export interface Fuel {
@@ -21,11 +24,11 @@ let last: { wasm: Uint8Array; policy: WebAssembly.Module } | null = null;
 const same = (a: Uint8Array, b: Uint8Array) => a.length === b.length && a.every((byte, i) => byte === b[i]);
 
 addEventListener("message", async ({ data }: MessageEvent<Job>) => {
-  const { id, wasm, input } = data;
+  const { id, wasm, input, hook } = data;
   let outcome: Outcome;
   try {
     if (last === null || !same(last.wasm, wasm)) last = { wasm, policy: await compilePolicy(wasm) };
-    const { output, log, fuel } = runHook(last.policy, "pp_merge", input);
+    const { output, log, fuel } = runHook(last.policy, hook, input);
     outcome = { id, output: output as Uint8Array<ArrayBuffer> | null, log, fuel };
   } catch (error) {
     outcome = error instanceof PolicyFailure

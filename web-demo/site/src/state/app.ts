@@ -1,5 +1,6 @@
 import type { LiveSet, Merged } from "../engine/types.ts";
 import type { Device, DeviceKind } from "../model/device.ts";
+import type { WatcherClass } from "../model/watcher.ts";
 import type { Report } from "../policy/report.ts";
 import type { VectorFile } from "../policy/vectors.ts";
 import type { Fuel } from "../policy/worker.ts";
@@ -43,10 +44,24 @@ export interface Choice {
   readonly bytes: Uint8Array<ArrayBuffer> | null;
 }
 
+/** What a policy made of the case on show. */
+export interface Outcome {
+  readonly kind: "done";
+  /** As those see it whom the page looks as. */
+  readonly merged: Merged;
+  readonly opinion: boolean;
+  /** Whether watchers of different classes may see different things. */
+  readonly views: boolean;
+  /** Of the merge, or, where the policy makes views, of the view on show. */
+  readonly fuel: Fuel | null;
+  readonly log: readonly string[];
+  readonly explain: readonly string[];
+}
+
 export type Preview =
   | { readonly kind: "none" }
   | { readonly kind: "running" }
-  | { readonly kind: "done"; readonly merged: Merged; readonly opinion: boolean; readonly fuel: Fuel | null; readonly log: readonly string[]; readonly explain: readonly string[] }
+  | Outcome
   | { readonly kind: "failed"; readonly code: string; readonly message: string };
 
 /** Whether the chosen policy does what a test expects; "waiting": there is none yet. */
@@ -89,6 +104,8 @@ export interface AppState {
   /** The time the in-page merge is made for, null for now. */
   readonly pinned: number | null;
   readonly choice: Choice;
+  /** As whom to look; null for Bob, as he is. */
+  readonly seenBy: WatcherClass | null;
   readonly report: Report | null;
   readonly preview: Preview;
   readonly active: ActivePolicy | null;
@@ -109,7 +126,7 @@ export interface AppState {
 
 export type App = Store<AppState>;
 
-export function makeApp(initial: Pick<AppState, "devices" | "tab" | "theme" | "pinned" | "choice">): App {
+export function makeApp(initial: Pick<AppState, "devices" | "tab" | "theme" | "pinned" | "choice" | "seenBy">): App {
   return new Store<AppState>({
     ...initial,
     links: {},

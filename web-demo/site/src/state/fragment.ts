@@ -1,4 +1,5 @@
 import { ACTIVITIES, KIND_ORDER, newDevice, type Device, type DeviceKind } from "../model/device.ts";
+import { CLASSES, type WatcherClass } from "../model/watcher.ts";
 import type { AppState, Tab, Theme } from "./app.ts";
 
 /** What a link to the page carries: enough to show a colleague the same case. */
@@ -9,6 +10,7 @@ export interface Case {
   /** The chosen policy: "" for the built-in merge, else a shipped policy's or a built-in composition's name. */
   readonly policy: string;
   readonly pinned: number | null;
+  readonly seenBy: WatcherClass | null;
 }
 
 const TABS: readonly string[] = ["card", "why", "pidf", "json", "sip"];
@@ -35,6 +37,7 @@ export function readFragment(hash: string, now: number): Case {
     theme: (THEMES.includes(params.get("theme") ?? "") ? params.get("theme") : "system") as Theme,
     policy: /^[a-z0-9-]{1,64}$/.test(params.get("policy") ?? "") ? (params.get("policy") ?? "") : "",
     pinned: Number.isSafeInteger(pinned) && pinned > 0 ? pinned : null,
+    seenBy: CLASSES.find((name) => name === params.get("as")) ?? null,
   };
 }
 
@@ -48,6 +51,7 @@ export function writeFragment(state: AppState): string {
   if (state.tab !== "card") params.set("tab", state.tab);
   if (state.theme !== "system") params.set("theme", state.theme);
   if (state.choice.source === "shipped" || (state.choice.source === "builtin" && state.choice.name !== "compose")) params.set("policy", state.choice.name);
+  if (state.seenBy !== null) params.set("as", state.seenBy);
   if (state.pinned !== null) params.set("at", String(state.pinned));
   return `#${params}`;
 }

@@ -7,6 +7,7 @@ import { DropZone } from "./drop-zone.ts";
 import { fuelMeter } from "./fuel-meter.ts";
 import { icon } from "./icons.ts";
 import { preview } from "./preview.ts";
+import { SeenBy } from "./seen-by.ts";
 import { TestsPanel } from "./tests-panel.ts";
 
 /** Region 2: where the streams meet. The policy that decides, and all one can do with one. */
@@ -24,10 +25,12 @@ export class ConfluencePanel {
   readonly #rollback: HTMLButtonElement;
   readonly #word = h("p", { class: "word", role: "status" });
   readonly #meter = h("div", { class: "meter" });
+  readonly #seenBy: SeenBy;
   readonly #tests: TestsPanel;
   #listed = -1;
 
   constructor(app: App, private readonly policies: Policies, tests: Tests) {
+    this.#seenBy = new SeenBy(app);
     this.#tests = new TestsPanel(tests);
     this.#power = h("button", {
       type: "button", role: "switch", class: "switch", "aria-label": "Policy in force", "aria-checked": "false",
@@ -51,7 +54,7 @@ export class ConfluencePanel {
         h("div", { class: "panel-body" },
           h("div", { class: "row" }, h("label", { for: "policy", class: "label" }, "Policy"), h("span", { class: "switch-words", "aria-hidden": "true" }, "in force"), this.#power),
           this.#pick, this.#summary, drop.element, this.#check.element,
-          h("div", { class: "row buttons" }, this.#activate, this.#rollback), this.#word, this.#preview, this.#tests.element, this.#meter,
+          h("div", { class: "row buttons" }, this.#activate, this.#rollback), this.#word, this.#seenBy.element, this.#preview, this.#tests.element, this.#meter,
         ),
       ),
     );
@@ -74,6 +77,7 @@ export class ConfluencePanel {
     this.#rollback.disabled = busy;
     setText(this.#summary, this.#words(state));
     this.#check.update(state);
+    this.#seenBy.update(state);
     fill(this.#preview, ...preview(state));
     this.#word.classList.toggle("is-bad", state.policyWord?.ok === false);
     setText(this.#word, state.policyWord?.text ?? "");

@@ -47,7 +47,7 @@ function rows(merged: Merged | null): [string, string][] {
     ["State", first?.basic ?? "nothing"],
     ["Activity", presence?.person?.activities.map(activityWords).join(", ") || "none"],
     ["Note", [...(presence?.person?.notes ?? []), ...(presence?.notes ?? [])].map((note) => note.text).join(" · ") || "none"],
-    ["Reach first", first === undefined ? "nobody" : deviceOf(first.id)],
+    ["Reach first", first === undefined ? "nobody" : first.contact === null ? "not shown" : deviceOf(first.id)],
     ["Ways to reach", String(presence?.tuples.length ?? 0)],
   ];
 }
@@ -65,8 +65,8 @@ function differences(state: AppState, builtin: Merged, merged: Merged): string[]
     cause(state, who, find(builtin, basic(before[0])), find(merged, basic(first))),
     say("person/activities"),
     say("person/note[0]", "note[0]"),
-    first === undefined ? `${who} shows no way to reach her.` : `${who} puts ${deviceOf(first.id)} first; the built-in merge goes by priority and time.`,
-    gone.length === 0 ? "" : `${who} leaves out ${names(gone)}.`,
+    first === undefined ? `${who} shows no way to reach her.` : first.contact === null ? `${who} does not say where she is reached.` : `${who} puts ${deviceOf(first.id)} first; the built-in merge goes by priority and time.`,
+    gone.length === 0 ? "" : gone.length === before.length ? "One stands for all." : `${who} leaves out ${names(gone)}.`,
   ];
 }
 

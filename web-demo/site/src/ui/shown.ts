@@ -10,12 +10,15 @@ export interface Shown {
   readonly explanation: readonly ExplainedField[];
 }
 
+/** Whether the page looks as somebody else than Bob, and a policy in force that tells them apart. */
+export const asAnother = ({ seenBy, inForce }: AppState) => seenBy !== null && inForce.kind === "done" && inForce.views;
+
 let last: { pidf: string; presence: Presence | null } = { pidf: "", presence: null };
 
 export function shown(state: AppState, engine: MergeEngine | null): Shown {
   const explanation = state.merged?.explanation ?? [];
   const { notified, pinned, server } = state;
-  if (notified !== null && pinned === null && server.phase === "up") {
+  if (notified !== null && pinned === null && server.phase === "up" && !asAnother(state)) {
     if (last.pidf !== notified.body) last = { pidf: notified.body, presence: engine?.read(notified.body) ?? null };
     // Without the engine (still loading) nothing can be read; the next update will.
     if (last.presence === null && engine !== null && notified.body !== "") last = { pidf: notified.body, presence: engine.read(notified.body) };

@@ -7,8 +7,9 @@ import { PidfView } from "./pidf-view.ts";
 import { TraceView } from "./trace-view.ts";
 import { clock } from "./time.ts";
 import { WhyView } from "./why-view.ts";
-import { shown, type Shown } from "./shown.ts";
+import { asAnother, shown, type Shown } from "./shown.ts";
 import type { MergeEngine } from "../engine/merge.ts";
+import { CLASS_WORDS } from "../model/watcher.ts";
 
 interface View {
   readonly element: HTMLElement;
@@ -22,6 +23,7 @@ export class WatcherPanel {
   readonly element: HTMLElement;
   /** Where the river ends. */
   readonly mouth: HTMLElement;
+  readonly #title = h("h2", { id: "watcher-title" }, "What Bob sees");
   readonly #source = h("p", { class: "hint source", role: "status" });
   readonly #tabs = new Map<Tab, HTMLButtonElement>();
   readonly #views: Map<Tab, View>;
@@ -43,7 +45,7 @@ export class WatcherPanel {
       view.element.classList.add("view");
       return view.element;
     });
-    this.element = h("section", { class: "region watcher", "aria-labelledby": "watcher-title" }, h("h2", { id: "watcher-title" }, "What Bob sees"), h("div", { class: "panel" }, card.head, list, ...bodies, this.#source));
+    this.element = h("section", { class: "region watcher", "aria-labelledby": "watcher-title" }, this.#title, h("div", { class: "panel" }, card.head, list, ...bodies, this.#source));
   }
 
   update(state: AppState): void {
@@ -53,6 +55,7 @@ export class WatcherPanel {
       button.tabIndex = on ? 0 : -1;
     }
     const what = shown(state, this.engine());
+    setText(this.#title, asAnother(state) && state.seenBy !== null ? `Seen by: ${CLASS_WORDS[state.seenBy]}` : "What Bob sees");
     setText(this.#source, sourceWords(state, what));
     for (const [tab, view] of this.#views) {
       view.element.hidden = tab !== state.tab;
@@ -73,6 +76,7 @@ export class WatcherPanel {
 }
 
 function sourceWords(state: AppState, what: Shown): string {
+  if (asAnother(state)) return "Made in this page, by the policy in force. Bob is sent what Bob sees.";
   if (what.from === "notify" && state.notified !== null) return `Sent to Bob in NOTIFY at ${clock(state.notified.at)}, subscription ${state.notified.state.replace(/;.*/, "")}.`;
   if (state.pinned !== null) return `Merged in this page for ${clock(state.pinned)}. Bob is not asked.`;
   if (state.server.closed) return "This server asks for passwords, and is for your own apps; `tributary demo` starts one for this page. This is merged in the page: what Bob would be sent.";
