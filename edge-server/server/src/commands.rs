@@ -5,6 +5,7 @@ mod remote;
 mod signals;
 mod user;
 
+pub(crate) use self::policy::Noted;
 use self::signals::{Signals, Told};
 use crate::cli::{CheckConfig, Cli, Command, Demo, Form, Merge, Serve, UserAction};
 use crate::config::{Config, Draft, LogFormat, User};

@@ -12,27 +12,47 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use subtle::ConstantTimeEq as _;
 
-/// The token that the API asks for. Only its digest is kept, so that comparing tells nothing of
-/// it, not even its length.
-#[derive(Clone)]
-pub struct Token([u8; 32]);
+/// What holders of tokens are not called: whoever has `api.token`, and the server itself.
+pub(crate) const RESERVED_NAMES: [&str; 2] = [OPERATOR, crate::policies::SERVER];
 
-impl std::fmt::Debug for Token {
+/// Who comes with `api.token`.
+const OPERATOR: &str = "operator";
+
+/// The tokens that the API asks for, each with the name of its holder. Only their digests are kept, so that
+/// comparing tells nothing of them, not even their length.
+#[derive(Clone, Default)]
+pub struct Tokens(Vec<(Caller, [u8; 32])>);
+
+/// Who has shown a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller(pub Arc<str>);
+
+impl std::fmt::Debug for Tokens {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Token(..)")
+        f.debug_list().entries(self.0.iter().map(|(caller, _)| caller)).finish()
     }
 }
 
-impl Token {
-    /// The token `text`.
-    pub fn new(text: &str) -> Self {
-        Self(Sha256::digest(text.as_bytes()).into())
+impl Tokens {
+    /// The operator's token and those of others.
+    pub fn new(operator: Option<&str>, others: impl IntoIterator<Item = (String, String)>) -> Self {
+        let operator = operator.map(|token| (OPERATOR.to_owned(), token.to_owned()));
+        let all = operator.into_iter().chain(others);
+        Self(
+            all.map(|(name, token)| (Caller(name.into()), Sha256::digest(token.as_bytes()).into())).collect(),
+        )
     }
 
-    /// Whether `text` is the token, in the same time whatever differs.
-    pub fn is(&self, text: &str) -> bool {
+    /// Whose `text` is; every token is compared, whatever differs.
+    pub fn holder(&self, text: &str) -> Option<&Caller> {
         let given: [u8; 32] = Sha256::digest(text.as_bytes()).into();
-        self.0.ct_eq(&given).into()
+        let mut found = None;
+        for (caller, token) in &self.0 {
+            if bool::from(token.ct_eq(&given)) {
+                found = Some(caller);
+            }
+        }
+        found
     }
 }
 
@@ -43,9 +63,12 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// Lets a request with the token through; any other is answered 401, or 403 where no token exists.
-pub(super) async fn require(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
+pub(super) async fn require(State(api): State<Arc<Api>>, mut request: Request, next: Next) -> Response {
     let response = match check(&api, request.headers()) {
-        Ok(()) => next.run(request).await,
+        Ok(caller) => {
+            request.extensions_mut().insert(caller);
+            next.run(request).await
+        }
         Err(error) => {
             let mut response = error.into_response();
             if response.status() == StatusCode::UNAUTHORIZED {
@@ -72,18 +95,18 @@ pub(super) async fn require_for_metrics(
     require(State(api), request, next).await
 }
 
-fn check(api: &Api, headers: &HeaderMap) -> Result<(), ApiError> {
-    let Some(token) = &api.token else {
+fn check(api: &Api, headers: &HeaderMap) -> Result<Caller, ApiError> {
+    if api.tokens.0.is_empty() {
         return Err(ApiError::new(
             StatusCode::FORBIDDEN,
             "no_token",
             "the API is closed: the server has no token",
             "set api.token or api.token_file, or give the server a data folder",
         ));
-    };
-    match bearer(headers) {
-        Some(given) if token.is(given) => Ok(()),
-        Some(_) => Err(ApiError::new(
+    }
+    match bearer(headers).map(|given| api.tokens.holder(given)) {
+        Some(Some(caller)) => Ok(caller.clone()),
+        Some(None) => Err(ApiError::new(
             StatusCode::UNAUTHORIZED,
             "wrong_token",
             "the bearer token is not the right one",
@@ -121,13 +144,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_is_itself_and_nothing_else() {
-        let token = Token::new("correct horse");
-        assert!(token.is("correct horse"));
-        for wrong in ["", "correct", "correct horse ", "Correct horse"] {
-            assert!(!token.is(wrong), "{wrong:?}");
+    fn a_token_is_its_holders_and_nothing_else_is_anybodys() {
+        let tokens = Tokens::new(Some("correct horse"), [("ann".to_owned(), "battery".to_owned())]);
+        let holder = |text: &str| tokens.holder(text).map(|caller| caller.0.to_string());
+        assert_eq!(holder("correct horse").as_deref(), Some("operator"));
+        assert_eq!(holder("battery").as_deref(), Some("ann"));
+        for wrong in ["", "correct", "correct horse ", "Correct horse", "ann"] {
+            assert_eq!(holder(wrong), None, "{wrong:?}");
         }
-        assert_eq!(format!("{token:?}"), "Token(..)");
+        assert_eq!(format!("{tokens:?}"), "[Caller(\"operator\"), Caller(\"ann\")]");
     }
 
     #[test]

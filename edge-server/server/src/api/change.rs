@@ -50,7 +50,7 @@ pub(super) async fn to_its_end(State(api): State<Arc<Api>>, request: Request, ne
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::{Api, Token, router};
+    use crate::api::{Api, Tokens, router};
     use crate::clock::Clock;
     use crate::config::Config;
     use crate::metrics::Exposition;
@@ -109,7 +109,7 @@ mod tests {
         let (shards, mut inboxes) = Shards::new(tributary_engine::Router::new([0; 32], 1));
         let changes = Changes::default();
         let router = router(Api {
-            token: Some(Token::new("token")),
+            tokens: Tokens::new(Some("token"), []),
             open_metrics: true,
             shards,
             flows: Arc::new(Flows::new(0, OutboxLimits { bytes: 0, messages: 0 })),

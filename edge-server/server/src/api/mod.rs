@@ -3,6 +3,7 @@
 //! `openapi.json` beside `Cargo.toml` describes the API; [`ROUTES`] is what the router is made of,
 //! and a test holds the two against each other.
 
+mod audit;
 mod auth;
 mod change;
 mod error;
@@ -13,7 +14,8 @@ mod subscriptions;
 mod traces;
 mod users;
 
-pub use self::auth::Token;
+pub(crate) use self::auth::RESERVED_NAMES;
+pub use self::auth::{Caller, Tokens};
 pub use self::change::Changes;
 pub use self::error::ApiError;
 pub(crate) use self::error::text as error_text;
@@ -41,8 +43,8 @@ pub const OPENAPI: &str = include_str!("../../openapi.json");
 /// What the handlers share.
 #[derive(Debug)]
 pub struct Api {
-    /// The token; none closes the API.
-    pub token: Option<Token>,
+    /// The tokens; without any the API is closed.
+    pub tokens: Tokens,
     /// Whether loopback clients may read the metrics without it.
     pub open_metrics: bool,
     /// Where state is asked for.
@@ -123,6 +125,7 @@ pub const ROUTES: &[Route] = &[
     Route { method: "GET", path: "/policies/{id}", handler: || get(policies::one) },
     Route { method: "DELETE", path: "/policies/{id}", handler: || delete(policies::remove) },
     Route { method: "GET", path: "/policies/{id}/wasm", handler: || get(policies::file) },
+    Route { method: "GET", path: "/audit", handler: || get(audit::page) },
     Route { method: "GET", path: "/assignments", handler: || get(policies::assignments) },
     Route { method: "PUT", path: "/assignments/{scope}", handler: || put(policies::assign) },
     Route { method: "DELETE", path: "/assignments/{scope}", handler: || delete(policies::unassign) },

@@ -1,17 +1,17 @@
 //! Policies and their assignments.
 
 use super::error::ApiError;
-use super::{Answered, Api};
+use super::{Answered, Api, Caller};
 use crate::policies::{
     AssignError, Assigned, BUILT_IN, BreakerState, Brought, Entry, Generation, NameProblem, ON_FAILURE,
     RemoveError, Source, UploadError, Wanted, hex, on_failure, on_failure_name, read_scope, unhex,
     write_scope,
 };
-use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, JsonRejection};
 use axum::extract::{Path, Query, State};
 use axum::response::IntoResponse as _;
+use axum::{Extension, Json};
 use http::{HeaderMap, StatusCode, header};
 use policy_sandbox::{Finding, Report};
 use serde_json::{Value, json};
@@ -58,13 +58,14 @@ pub(super) async fn check(
 
 pub(super) async fn upload(
     State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
     Query(query): Query<Upload>,
     headers: HeaderMap,
     file: Result<Bytes, BytesRejection>,
 ) -> Answered {
     enabled(&api)?;
     let brought = brought(&api, &query, &headers, file)?;
-    match api.library.upload(query.name.as_deref(), brought).await {
+    match api.library.upload(&caller.0, query.name.as_deref(), brought).await {
         Ok((entry, report)) => {
             tracing::info!(policy = %entry.name, id = hex(&entry.id()), "a policy was uploaded");
             let answer = json!({
@@ -127,10 +128,14 @@ pub(super) async fn one(State(api): State<Arc<Api>>, Path(id): Path<String>) -> 
     Ok(Json(answer).into_response())
 }
 
-pub(super) async fn remove(State(api): State<Arc<Api>>, Path(id): Path<String>) -> Answered {
+pub(super) async fn remove(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+) -> Answered {
     enabled(&api)?;
     let id = read_id(&id)?;
-    match api.library.remove(&id).await {
+    match api.library.remove(&caller.0, &id).await {
         Ok(()) => Ok(StatusCode::NO_CONTENT.into_response()),
         Err(RemoveError::Unknown) => Err(no_policy(&hex(&id))),
         Err(error @ RemoveError::InUse(_)) => Err(ApiError::new(
@@ -157,6 +162,7 @@ pub(super) async fn assignments(State(api): State<Arc<Api>>) -> Answered {
 
 pub(super) async fn assign(
     State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
     Path(scope): Path<String>,
     assignment: Result<Json<Assignment>, JsonRejection>,
 ) -> Answered {
@@ -183,25 +189,33 @@ pub(super) async fn assign(
     let built_in = assignment.built_in.as_deref();
     let on_failure = assignment.on_failure.as_deref().map(read_on_failure).transpose()?;
     let wanted = Wanted { policy: id, built_in, params: &params, locked: assignment.locked, on_failure };
-    let generation = api.library.assign(&scope, wanted).await.map_err(refused)?;
+    let generation = api.library.assign(&caller.0, &scope, wanted).await.map_err(refused)?;
     Ok(changed(&api, &scope, &generation, "assigned").await)
 }
 
-pub(super) async fn unassign(State(api): State<Arc<Api>>, Path(scope): Path<String>) -> Answered {
+pub(super) async fn unassign(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+    Path(scope): Path<String>,
+) -> Answered {
     enabled(&api)?;
     let scope = scope_of(&scope)?;
     let there = api.library.snapshot().assigned(&scope).is_some_and(|assigned| assigned.current().is_some());
     if !there {
         return Err(nothing_assigned(&scope));
     }
-    let generation = api.library.assign(&scope, Wanted::NOTHING).await.map_err(refused)?;
+    let generation = api.library.assign(&caller.0, &scope, Wanted::NOTHING).await.map_err(refused)?;
     Ok(changed(&api, &scope, &generation, "unassigned").await)
 }
 
-pub(super) async fn roll_back(State(api): State<Arc<Api>>, Path(scope): Path<String>) -> Answered {
+pub(super) async fn roll_back(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+    Path(scope): Path<String>,
+) -> Answered {
     enabled(&api)?;
     let scope = scope_of(&scope)?;
-    let generation = api.library.roll_back(&scope).await.map_err(refused)?;
+    let generation = api.library.roll_back(&caller.0, &scope).await.map_err(refused)?;
     Ok(changed(&api, &scope, &generation, "rolled back").await)
 }
 

@@ -1,5 +1,6 @@
 //! The command line of `tributary policy`.
 
+use crate::commands::Noted;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -261,6 +262,31 @@ Examples:
   tributary policy status
   tributary policy status --json | jq '.policies[] | select(.figures.failures > 0)'")]
     Status {
+        /// The server.
+        #[command(flatten)]
+        server: Server,
+    },
+    /// Show what was done with the policies of a server, by whom and when; or verify that log.
+    #[command(
+        after_help = "Each line carries the hash of the one before, so a line that was changed, removed or moved is \
+found. A log that was written anew as a whole is found by a line that was noted elsewhere: --verify prints the last one.
+
+Examples:
+  tributary policy audit --last 20
+  tributary policy audit --verify
+  tributary policy audit --verify --noted 17:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+  tributary policy audit --json | jq -r '.lines[] | fromjson | select(.who != \"operator\")'"
+    )]
+    Audit {
+        /// How many lines, the newest last.
+        #[arg(long, value_name = "N", default_value_t = 50)]
+        last: usize,
+        /// Verify all of it instead.
+        #[arg(long, conflicts_with = "last")]
+        verify: bool,
+        /// A line that must be there: its number and its hash.
+        #[arg(long, value_name = "LINE:HASH", requires = "verify")]
+        noted: Option<Noted>,
         /// The server.
         #[command(flatten)]
         server: Server,

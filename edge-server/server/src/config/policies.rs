@@ -4,8 +4,14 @@ use super::problems::Finder;
 use super::{Config, Signatures};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Characters of a key's name: it stands in the audit log and in tables.
+/// Characters of a name that stands in the audit log and in tables.
 const NAME_CHARS: usize = 64;
+
+/// Whether a key, or who holds a token, can be called so.
+pub(super) fn is_name(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.@".contains(c);
+    !name.is_empty() && name.len() <= NAME_CHARS && name.chars().all(plain)
+}
 
 impl Config {
     pub(super) fn policies(&self, find: &mut Finder<'_>) {
@@ -52,8 +58,7 @@ impl Config {
 
 fn keys(find: &mut Finder<'_>, key: &str, keys: &BTreeMap<String, String>) {
     for (name, file) in keys {
-        let plain = |c: char| c.is_ascii_alphanumeric() || "-_.@".contains(c);
-        if name.is_empty() || name.len() > NAME_CHARS || !name.chars().all(plain) {
+        if !is_name(name) {
             find.add(
                 key,
                 format!("{name:?} is not a key's name"),

@@ -509,6 +509,16 @@ impl Config {
             );
         }
         find.readable("api.token_file", self.api.token_file.as_ref());
+        for (name, file) in &self.api.tokens {
+            if !super::policies::is_name(name) || crate::api::RESERVED_NAMES.contains(&name.as_str()) {
+                find.add(
+                    "api.tokens",
+                    format!("{name:?} cannot be the name of who holds a token"),
+                    "use letters, digits, `-`, `_`, `.` and `@`, at most 64, and neither `operator` nor `server`",
+                );
+            }
+            find.readable("api.tokens", Some(file));
+        }
         if self.api.token.is_some() && self.api.token_file.is_some() {
             find.add("api.token", "the token is given twice", "keep api.token or api.token_file");
         }

@@ -181,6 +181,8 @@ section! {
         token: Option<String> = None,
         /// A file whose first line is the bearer token.
         token_file: Option<String> = None,
+        /// Further tokens, by the name of who holds each: `{ ann = "/etc/tributary/ann.token" }`, files whose first line is the token. The audit log names who has changed a policy; who comes with the token above is `operator` there.
+        tokens: BTreeMap<String, String> = BTreeMap::new(),
         /// Serve /metrics to loopback clients without the token.
         open_metrics: bool = true,
         /// The largest body the API takes, in bytes. A policy file of the operator's is at most 2097152, one of a tenant's 262144.
@@ -436,6 +438,8 @@ section! {
         signatures: Signatures = Signatures::Off,
         /// Whose signatures are trusted, for everybody here: files with Ed25519 public keys (PEM, as `openssl pkey -pubout` writes them) under the names by which status and audit log call them. While one key takes another's place, both stand here.
         keys: BTreeMap<String, String> = BTreeMap::new(),
+        /// Lines of the audit log that are kept; the oldest go, and the others can still be verified.
+        audit_lines: usize = 10_000,
         /// A folder with policies that ship with the server (`*.wasm` and `index.json`); they are listed and can be assigned without an upload.
         shipped: Option<String> = None,
     }

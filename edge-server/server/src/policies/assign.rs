@@ -1,6 +1,7 @@
 //! What is in force for a scope: assigned, rolled back, taken back.
 
-use super::library::Library;
+use super::audit::{Action, Step};
+use super::library::{Editing, Library};
 use super::load::usual;
 use super::refusal::AssignError;
 use super::snapshot::{Assigned, Generation, KEPT_GENERATIONS, Source, hex};
@@ -39,16 +40,33 @@ impl Library {
     ///
     /// # Errors
     /// See [`AssignError`].
-    pub async fn assign(&self, scope: &Scope, wanted: Wanted<'_>) -> Result<Generation, AssignError> {
-        let assigned = self.assign_counted(scope, wanted).await;
+    pub async fn assign(
+        &self,
+        who: &str,
+        scope: &Scope,
+        wanted: Wanted<'_>,
+    ) -> Result<Generation, AssignError> {
+        let assigned = self.assign_counted(who, scope, wanted).await;
         if let Err(error) = &assigned {
             count(&self.metrics.policy_assignments_refused, "code", error.counted_as());
+            let refused = Step {
+                scope: Some(write_scope(scope)),
+                policy: wanted.policy.map(|id| hex(&id)),
+                ..Step::new(Action::AssignRefused).because(error.counted_as())
+            };
+            let editing = self.editing.lock().await;
+            self.commit(&editing, Vec::new(), (who, refused)).await?;
         }
         assigned
     }
 
-    async fn assign_counted(&self, scope: &Scope, wanted: Wanted<'_>) -> Result<Generation, AssignError> {
-        let _editing = self.editing.lock().await;
+    async fn assign_counted(
+        &self,
+        who: &str,
+        scope: &Scope,
+        wanted: Wanted<'_>,
+    ) -> Result<Generation, AssignError> {
+        let editing = self.editing.lock().await;
         let snapshot = self.snapshot.load_full();
         let Wanted { policy, built_in: built_in_merge, params, locked, on_failure } = wanted;
         let something = policy.is_some() || built_in_merge.is_some();
@@ -108,7 +126,9 @@ impl Library {
         assigned.generations.push(generation.clone());
         let excess = assigned.generations.len().saturating_sub(KEPT_GENERATIONS);
         assigned.generations.drain(..excess);
-        self.put(scope, assigned).await?;
+        let action = if generation.is_empty() { Action::Unassign } else { Action::Assign };
+        let step = Step::new(action).of_generation(write_scope(scope), &generation);
+        self.put(&editing, scope, assigned, (who, step)).await?;
         Ok(generation)
     }
 
@@ -116,17 +136,25 @@ impl Library {
     ///
     /// # Errors
     /// There is none, or it could not be stored.
-    pub async fn roll_back(&self, scope: &Scope) -> Result<Generation, AssignError> {
-        let _editing = self.editing.lock().await;
+    pub async fn roll_back(&self, who: &str, scope: &Scope) -> Result<Generation, AssignError> {
+        let editing = self.editing.lock().await;
         let snapshot = self.snapshot.load_full();
         let mut assigned = snapshot.assigned(scope).cloned().unwrap_or_default();
         assigned.generations.pop();
         let generation = assigned.generations.last().cloned().ok_or(AssignError::NoEarlier)?;
-        self.put(scope, assigned).await?;
+        let step = Step::new(Action::Rollback).of_generation(write_scope(scope), &generation);
+        self.put(&editing, scope, assigned, (who, step)).await?;
         Ok(generation)
     }
 
-    pub(super) async fn put(&self, scope: &Scope, assigned: Assigned) -> Result<(), StoreFailed> {
+    /// Stores what is assigned to a scope and puts it in force.
+    pub(super) async fn put(
+        &self,
+        editing: &Editing<'_>,
+        scope: &Scope,
+        assigned: Assigned,
+        noted: (&str, Step),
+    ) -> Result<(), StoreFailed> {
         let generations = assigned
             .generations
             .iter()
@@ -148,7 +176,7 @@ impl Library {
             .collect();
         let value = StoredScope::new(generations).encode();
         let key = Bytes::from(write_scope(scope));
-        self.commit(Op::Put { table: Table::Assignments, key, value }).await?;
+        self.commit(editing, vec![Op::Put { table: Table::Assignments, key, value }], noted).await?;
         self.edit(|snapshot| snapshot.assign(scope, assigned));
         Ok(())
     }

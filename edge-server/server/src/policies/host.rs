@@ -113,23 +113,24 @@ impl Host {
                 self.metrics.policy_breaker_openings.inc();
                 let seconds = (until.0 - now.0) / 1_000;
                 tracing::warn!(policy = %entry.name, seconds, code = failure.code, "a policy fails too often, and is not asked for a while");
+                self.opened(generation, &failure.code);
             }
             Effect::Quarantined => {
                 self.metrics.policy_breaker_openings.inc();
                 self.metrics.policy_quarantines.inc();
                 tracing::error!(policy = %entry.name, code = failure.code, "a policy failed too often, and is not asked until it is assigned anew");
-                self.keep_quarantine(generation);
+                self.opened(generation, &failure.code);
             }
         }
     }
 
-    /// Has it stored, so that a restart does not give the policy another ten chances.
-    fn keep_quarantine(&self, generation: Generation) {
-        let library = Arc::clone(&self.library);
+    /// Has it noted, and stored where the policy was put aside.
+    fn opened(&self, generation: Generation, code: &str) {
+        let (library, code) = (Arc::clone(&self.library), code.to_owned());
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(async move {
-                if let Err(error) = library.keep_quarantine(&generation).await {
-                    tracing::error!(%error, "that a policy is put aside could not be stored");
+                if let Err(error) = library.breaker_opened(&generation, &code).await {
+                    tracing::error!(%error, "that a policy fails too often could not be stored");
                 }
             });
         }

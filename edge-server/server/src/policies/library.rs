@@ -1,9 +1,11 @@
 //! The policies of this server: uploaded, assigned, rolled back, forgotten.
 
 use super::allowance::Allowances;
+use super::audit::{Action, Audit, SERVER, Step};
 use super::load::Loader;
 use super::signatures::Signatures;
 use super::snapshot::{Generation, Snapshot};
+use super::{BreakerState, write_scope};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::metrics::Metrics;
@@ -28,6 +30,9 @@ pub enum LibraryError {
     Key(String),
 }
 
+/// Held by whoever changes something, from the look at what is there to the end of the commit.
+pub(super) type Editing<'a> = tokio::sync::MutexGuard<'a, ()>;
+
 /// The policies of this server.
 #[derive(Debug)]
 pub struct Library {
@@ -40,6 +45,7 @@ pub struct Library {
     pub(super) clock: Clock,
     pub(super) tenants: Tenants,
     pub(super) signatures: Signatures,
+    audit: Audit,
     allowances: Allowances,
     /// Files that may be kept.
     pub(super) most: usize,
@@ -66,6 +72,7 @@ impl Library {
         if let Some(stored) = stored {
             loader.load(stored, &mut snapshot)?;
         }
+        let audit = Audit::open(stored, config.policies.audit_lines, &metrics)?;
         Ok(Self {
             sandbox: Arc::new(sandbox),
             snapshot: ArcSwap::from_pointee(snapshot),
@@ -75,6 +82,7 @@ impl Library {
             clock,
             tenants: Tenants::new(&config.server),
             signatures,
+            audit,
             allowances: Allowances::default(),
             most: config.policies.max_files,
         })
@@ -90,16 +98,27 @@ impl Library {
         &self.allowances
     }
 
-    /// Stores that this generation's policy was put aside.
-    pub(super) async fn keep_quarantine(&self, aside: &Generation) -> Result<(), StoreFailed> {
-        let _editing = self.editing.lock().await;
+    /// What became of the policies, and who did it.
+    pub fn audit(&self) -> &Audit {
+        &self.audit
+    }
+
+    /// Notes that the breaker of this generation opened; that its policy was put aside is stored as well, so
+    /// that a restart does not give it another ten chances.
+    pub(super) async fn breaker_opened(&self, of: &Generation, why: &str) -> Result<(), StoreFailed> {
+        let editing = self.editing.lock().await;
         let snapshot = self.snapshot.load_full();
-        let is_it = |generation: &Generation| Arc::ptr_eq(&generation.breaker, &aside.breaker);
+        let is_it = |generation: &Generation| Arc::ptr_eq(&generation.breaker, &of.breaker);
         let mut scopes = snapshot.scopes().into_iter();
-        match scopes.find(|(_, assigned)| assigned.generations.iter().any(is_it)) {
-            Some((scope, assigned)) => self.put(&scope, assigned.clone()).await,
-            None => Ok(()),
+        let found = scopes.find(|(_, assigned)| assigned.generations.iter().any(is_it));
+        let Some((scope, assigned)) = found else { return Ok(()) };
+        let aside = of.breaker.state().0 == BreakerState::Quarantined;
+        let action = if aside { Action::Quarantine } else { Action::Open };
+        let step = Step::new(action).of_generation(write_scope(&scope), of).because(why);
+        if aside {
+            return self.put(&editing, &scope, assigned.clone(), (SERVER, step)).await;
         }
+        self.commit(&editing, Vec::new(), (SERVER, step)).await
     }
 
     /// Whose the users are.
@@ -112,11 +131,20 @@ impl Library {
         self.snapshot.load()
     }
 
-    pub(super) async fn commit(&self, op: Op) -> Result<(), StoreFailed> {
-        match &self.store {
-            Some(store) => store.commit(vec![op]).await,
-            None => Ok(()),
+    /// Commits a change together with the line that says who made it.
+    pub(super) async fn commit(
+        &self,
+        _editing: &Editing<'_>,
+        mut ops: Vec<Op>,
+        (who, step): (&str, Step),
+    ) -> Result<(), StoreFailed> {
+        let mut noted = self.audit.prepare(self.clock.now(), who, &step);
+        ops.append(&mut noted.ops);
+        if let Some(store) = &self.store {
+            store.commit(ops).await?;
         }
+        self.audit.add(noted);
+        Ok(())
     }
 
     pub(super) fn edit(&self, change: impl FnOnce(&mut Snapshot)) {
@@ -158,9 +186,9 @@ mod tests {
         let (writer, thread) = Writer::start(Box::new(opened), |_, _, _| {}).unwrap();
         library.store_in(writer.clone());
         let policy = wat::parse_str(POLICY).unwrap().into();
-        let policy = library.upload(Some("p"), Brought::by_operator(policy)).await.unwrap().0;
+        let policy = library.upload("ann", Some("p"), Brought::by_operator(policy)).await.unwrap().0;
         let wanted = Wanted { policy: Some(policy.id()), ..Wanted::NOTHING };
-        let generation = library.assign(&scope, wanted).await.unwrap();
+        let generation = library.assign("ann", &scope, wanted).await.unwrap();
         for failure in 0..1_000 {
             let now = Millis(failure * super::super::breaker::LONGEST_WAIT_MS / 2);
             if generation.breaker.admit(now) == super::super::breaker::Admission::Yes {
@@ -168,7 +196,7 @@ mod tests {
             }
         }
         assert_eq!(state(&library), State::Quarantined);
-        library.keep_quarantine(&generation).await.unwrap();
+        library.breaker_opened(&generation, "E201").await.unwrap();
         drop((library, writer));
         thread.join().unwrap();
 
@@ -177,7 +205,7 @@ mod tests {
         assert_eq!(state(&library), State::Quarantined);
         let (writer, _thread) = Writer::start(Box::new(opened), |_, _, _| {}).unwrap();
         library.store_in(writer);
-        library.assign(&scope, wanted).await.unwrap();
+        library.assign("ann", &scope, wanted).await.unwrap();
         assert_eq!(state(&library), State::Closed);
     }
 }

@@ -16,6 +16,7 @@
 
 mod allowance;
 mod assign;
+mod audit;
 mod breaker;
 mod counters;
 mod host;
@@ -29,6 +30,8 @@ mod stored;
 mod upload;
 
 pub use self::assign::Wanted;
+pub(crate) use self::audit::SERVER;
+pub use self::audit::{Audit, Broken, Head, hash_of, verify};
 pub use self::breaker::{Breaker, State as BreakerState};
 pub use self::counters::{Failure, Figures};
 pub use self::host::Host;

@@ -1,16 +1,18 @@
 //! Files that are brought, examined, kept and forgotten.
 
+use super::audit::{Action, Step};
 use super::library::Library;
 use super::load::made;
 use super::refusal::{RemoveError, UploadError};
 use super::signatures::{Judged, canonical};
-use super::snapshot::{Entry, Source};
+use super::snapshot::{Entry, Source, hex};
 use super::stored::{PolicyHead, StoredPolicy};
 use super::write_scope;
 use crate::metrics::count;
 use crate::store::{Op, Table};
 use bytes::Bytes;
 use policy_sandbox::{Owner, Policy, Report, builtin_samples};
+use sha2::{Digest as _, Sha256};
 use std::sync::Arc;
 
 /// A file that somebody brings.
@@ -84,20 +86,33 @@ impl Library {
     /// See [`UploadError`].
     pub async fn upload(
         &self,
+        who: &str,
         name: Option<&str>,
         brought: Brought,
     ) -> Result<(Arc<Entry>, Report), UploadError> {
-        let uploaded = self.upload_counted(name, brought).await;
+        let file: [u8; 32] = Sha256::digest(&brought.file).into();
+        let tenant = brought.tenant.clone();
+        let uploaded = self.upload_counted(who, name, brought).await;
         if let Err(error) = &uploaded {
-            for code in error.codes() {
-                count(&self.metrics.policy_uploads_refused, "code", code);
+            let codes = error.codes();
+            for code in &codes {
+                count(&self.metrics.policy_uploads_refused, "code", *code);
             }
+            let refused = Step {
+                policy: Some(hex(&file)),
+                name: name.map(policy_sandbox::plain_text),
+                tenant: (!tenant.is_empty()).then_some(tenant),
+                ..Step::new(Action::UploadRefused).because(codes.join(" "))
+            };
+            let editing = self.editing.lock().await;
+            self.commit(&editing, Vec::new(), (who, refused)).await?;
         }
         uploaded
     }
 
     async fn upload_counted(
         &self,
+        who: &str,
         name: Option<&str>,
         brought: Brought,
     ) -> Result<(Arc<Entry>, Report), UploadError> {
@@ -113,15 +128,19 @@ impl Library {
             }
         };
         let name = name.or(policy.name()).unwrap_or("unnamed").trim().to_owned();
-        let _editing = self.editing.lock().await;
+        let editing = self.editing.lock().await;
         let snapshot = self.snapshot.load_full();
         // One by nobody who is trusted here today may be by somebody who is, elsewhere or tomorrow.
         let signature = brought.signature.as_deref().and_then(canonical).map(Arc::from);
         let signed_by = signed_by.map(Arc::from);
+        let mut action = Action::Upload;
         let entry = match snapshot.policy(&policy.sha256()) {
             Some(known) if known.signed_by.is_some() || signed_by.is_none() => return Ok((known, report)),
             Some(known) if known.source == Source::Shipped => return Ok((known, report)),
-            Some(known) => Entry { signature, signed_by, ..Entry::clone(&known) },
+            Some(known) => {
+                action = Action::Sign;
+                Entry { signature, signed_by, ..Entry::clone(&known) }
+            }
             None => {
                 if let Some(problem) = snapshot.name_problem(&name) {
                     return Err(UploadError::Name(problem));
@@ -143,7 +162,8 @@ impl Library {
         let value = StoredPolicy { head, file: entry.file.clone() }.encode();
         let key = Bytes::copy_from_slice(&entry.id());
         let entry = Arc::new(entry);
-        self.commit(Op::Put { table: Table::Policies, key, value }).await?;
+        let put = Op::Put { table: Table::Policies, key, value };
+        self.commit(&editing, vec![put], (who, Step::new(action).of_entry(&entry))).await?;
         self.edit(|snapshot| drop(snapshot.policies.insert(entry.id(), Arc::clone(&entry))));
         Ok((entry, report))
     }
@@ -152,17 +172,16 @@ impl Library {
     ///
     /// # Errors
     /// The scope that uses it, or nothing when there is no such uploaded policy.
-    pub async fn remove(&self, id: &[u8; 32]) -> Result<(), RemoveError> {
-        let _editing = self.editing.lock().await;
+    pub async fn remove(&self, who: &str, id: &[u8; 32]) -> Result<(), RemoveError> {
+        let editing = self.editing.lock().await;
         let snapshot = self.snapshot.load_full();
         let known = snapshot.policy(id).filter(|entry| entry.source == Source::Uploaded);
-        if known.is_none() {
-            return Err(RemoveError::Unknown);
-        }
+        let known = known.ok_or(RemoveError::Unknown)?;
         if let Some(scope) = snapshot.uses(id) {
             return Err(RemoveError::InUse(write_scope(&scope)));
         }
-        self.commit(Op::Delete { table: Table::Policies, key: Bytes::copy_from_slice(id) }).await?;
+        let delete = Op::Delete { table: Table::Policies, key: Bytes::copy_from_slice(id) };
+        self.commit(&editing, vec![delete], (who, Step::new(Action::Remove).of_entry(&known))).await?;
         self.edit(|snapshot| drop(snapshot.policies.remove(id)));
         Ok(())
     }

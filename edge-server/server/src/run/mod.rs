@@ -18,8 +18,10 @@ pub use self::ports::SipAddresses;
 use self::down::Parts;
 use self::engine::{engine_config, restored, shard_count, start_shards};
 use self::ports::Ports;
-use self::secrets::{api_token, compiled_code_key, identity, names_of_datagrams, random, sealing_keys};
-use crate::api::{Api, Changes, Demo, Token};
+use self::secrets::{
+    api_token, compiled_code_key, further_tokens, identity, names_of_datagrams, random, sealing_keys,
+};
+use crate::api::{Api, Changes, Demo, Tokens};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::local_time::Wall;
@@ -204,6 +206,7 @@ pub async fn start(config: Config, surroundings: Surroundings) -> Result<Running
         start_shards(&engine, secrets, inboxes, restored, (&library, &wall), clock, &performer)?;
 
     let (token, token_file) = api_token(&config)?;
+    let others = further_tokens(&config)?;
     let demo = surroundings.demo.then(|| Demo {
         domain: config.first_domain().to_owned(),
         users: vec!["alice".to_owned(), "bob".to_owned()],
@@ -213,7 +216,7 @@ pub async fn start(config: Config, surroundings: Surroundings) -> Result<Running
     });
     let has_page = site.is_there();
     let router = crate::api::router(Api {
-        token: token.as_deref().map(Token::new),
+        tokens: Tokens::new(token.as_deref(), others),
         open_metrics: config.api.open_metrics,
         shards: shards.clone(),
         flows: Arc::clone(&flows),

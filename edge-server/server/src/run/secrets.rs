@@ -95,6 +95,20 @@ pub(super) fn api_token(config: &Config) -> Result<(Option<String>, Option<PathB
     Ok((Some(token), Some(file)))
 }
 
+/// The tokens of those who have their own, by their names.
+pub(super) fn further_tokens(config: &Config) -> Result<Vec<(String, String)>, StartError> {
+    let read = |(name, file): (&String, &String)| match first_line(file) {
+        Ok(token) if !token.is_empty() => Ok((name.clone(), token)),
+        Ok(_) => Err(std::io::Error::other("its first line is empty")),
+        Err(error) => Err(error),
+    };
+    let named = |(name, file)| {
+        read((name, file))
+            .map_err(|source| StartError::System { what: format!("api.tokens: {file}"), source })
+    };
+    config.api.tokens.iter().map(named).collect()
+}
+
 /// Writes a file that only its owner may read.
 fn write_secret(file: &Path, text: &str) -> std::io::Result<()> {
     use std::io::Write as _;

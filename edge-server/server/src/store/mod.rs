@@ -30,6 +30,8 @@ pub const FORMAT: u32 = 1;
 /// One table: keys and values are bytes that carry their own version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Table {
+    /// The audit log of policies, a line under each number.
+    Audit,
     /// Active assignments of policies to scopes, with their history.
     Assignments,
     /// The format's version, the server's secret, counters that must not go back.
@@ -48,7 +50,8 @@ pub enum Table {
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
+        Self::Audit,
         Self::Assignments,
         Self::Meta,
         Self::Policies,
@@ -61,6 +64,7 @@ impl Table {
     /// The table's name in the file.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Audit => "audit",
             Self::Assignments => "assignments",
             Self::Meta => "meta",
             Self::Policies => "policies",

@@ -22,6 +22,7 @@ mod openapi;
 #[cfg(feature = "otlp")]
 mod otlp;
 mod policies;
+mod policy_audit;
 mod policy_command;
 mod policy_signatures;
 mod policy_tutorial;

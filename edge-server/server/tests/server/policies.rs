@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use std::net::SocketAddr;
 
 /// A policy that adds `note`; it traps when the input holds a `~`.
-fn policy(note: &str) -> Vec<u8> {
+pub(crate) fn policy(note: &str) -> Vec<u8> {
     let output = format!(
         r#"{{"abi":1,"base":"builtin","set":{{"note":[{{"lang":"en","text":"{note}"}}]}},"explain":["by {note}"]}}"#
     );
@@ -29,14 +29,14 @@ fn policy(note: &str) -> Vec<u8> {
     .unwrap()
 }
 
-async fn upload(address: SocketAddr, name: &str, file: &[u8]) -> Value {
+pub(crate) async fn upload(address: SocketAddr, name: &str, file: &[u8]) -> Value {
     let path = format!("/api/v1/policies?name={name}");
     let answer = call(address, "POST", &path, Some(("application/wasm", file))).await;
     assert_eq!(answer.status, 201, "{}", String::from_utf8_lossy(&answer.body));
     answer.json()
 }
 
-async fn assign(address: SocketAddr, scope: &str, body: Value) -> Value {
+pub(crate) async fn assign(address: SocketAddr, scope: &str, body: Value) -> Value {
     let path = format!("/api/v1/assignments/{scope}");
     let body = body.to_string();
     let answer = call(address, "PUT", &path, Some(("application/json", body.as_bytes()))).await;

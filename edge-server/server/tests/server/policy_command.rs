@@ -23,14 +23,14 @@ fn module(answer: &str) -> Vec<u8> {
 
 const BUSY: &str = r#"{"abi":1,"set":{"activities":["busy"]}}"#;
 
-struct Done {
-    code: i32,
-    out: String,
-    said: String,
+pub(crate) struct Done {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) said: String,
 }
 
 impl Done {
-    fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {}{}", self.out, self.said))
     }
 }
@@ -211,7 +211,7 @@ fn a_signature_is_one_that_the_public_key_verifies() {
 }
 
 /// Runs a command that asks the server, with its token in the variable.
-async fn ask(folder: &Path, url: &str, args: &[&str]) -> Done {
+pub(crate) async fn ask(folder: &Path, url: &str, args: &[&str]) -> Done {
     let (folder, args): (PathBuf, Vec<String>) =
         (folder.to_owned(), args.iter().copied().chain(["--url", url]).map(str::to_owned).collect());
     tokio::task::spawn_blocking(move || {

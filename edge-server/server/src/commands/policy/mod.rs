@@ -1,8 +1,10 @@
 //! `tributary policy`: what an author and an operator do with policies, here and on a server.
 
+mod audit;
 mod remote;
 mod sign;
 
+pub(crate) use self::audit::Noted;
 use crate::cli::{Language, Policy, PolicyAction};
 use merge_core::json::Writer;
 use policy_sandbox::{Compile, Owner};

@@ -74,6 +74,9 @@ pub(super) fn act(action: PolicyAction) -> Done {
                 let path = format!("/assignments/{}/rollback", encoded(&scope));
                 told(open(&server).await?.call(Method::POST, &path, Sent::Nothing).await, in_force)
             }
+            PolicyAction::Audit { last, verify, noted, server } => {
+                super::audit::audit(last, verify, noted, &server).await
+            }
             PolicyAction::Status { server } => {
                 told(open(&server).await?.call(Method::GET, "/policies", Sent::Nothing).await, status)
             }
@@ -129,7 +132,7 @@ fn signature_of(module: &Path) -> Result<Option<String>, Problem> {
 }
 
 /// The server, with the token from the file, from the variable, or from a demonstration on this machine.
-async fn open(server: &Server) -> Result<Remote, Problem> {
+pub(super) async fn open(server: &Server) -> Result<Remote, Problem> {
     let unreached = |message: String| Problem {
         exit: Exit::Server,
         message,
@@ -197,7 +200,7 @@ fn answer(body: Value, good: bool, text: fn(&Value, Paint) -> String) -> Done {
 }
 
 /// A refusal in the server's own words.
-fn problem(error: RemoteError) -> Problem {
+pub(super) fn problem(error: RemoteError) -> Problem {
     match error {
         RemoteError::Unreached(message) => Problem {
             exit: Exit::Server,
@@ -223,12 +226,12 @@ fn private(file: &Path, text: &str) -> Result<(), Problem> {
     })
 }
 
-fn list<'v>(value: &'v Value, place: &str) -> &'v [Value] {
+pub(super) fn list<'v>(value: &'v Value, place: &str) -> &'v [Value] {
     value.pointer(place).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
 /// A text as it can be shown: what stands in it came from devices and policies.
-fn word(value: &Value, place: &str) -> String {
+pub(super) fn word(value: &Value, place: &str) -> String {
     match value.pointer(place) {
         Some(Value::String(text)) => policy_sandbox::plain_text(text),
         None | Some(Value::Null) => "-".to_owned(),
