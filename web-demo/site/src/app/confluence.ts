@@ -4,7 +4,8 @@ import { History } from "../model/history.ts";
 import { assemble } from "../model/live-set.ts";
 import { BOB, type Watcher } from "../model/watcher.ts";
 import type { PolicyRunner } from "../policy/run.ts";
-import type { ActivePolicy, Agreement, App, Outcome, Preview } from "../state/app.ts";
+import type { Hook } from "../policy/worker.ts";
+import type { ActivePolicy, Agreement, App, Call, Outcome, Preview } from "../state/app.ts";
 
 /** How long page and server may differ before the badge says so: a NOTIFY or a /live answer may be under way. */
 const SETTLE_MS = 1500;
@@ -108,7 +109,7 @@ export class Confluence {
       this.app.set({ builtin, merged: made(inForce), inForce });
       this.#compare();
     }
-    if (other !== null) this.app.set({ preview: { kind: "done", merged: other, opinion: true, views: false, fuel: null, log: [], explain: [] } });
+    if (other !== null) this.app.set({ preview: { kind: "done", merged: other, opinion: true, views: false, fuel: null, log: [], explain: [], calls: [] } });
     else this.app.set({ preview: preview ?? { kind: "none" } });
   }
 
@@ -121,7 +122,7 @@ export class Confluence {
     }
     const run = await this.runner.run(policy.bytes, input);
     if ("code" in run) return { kind: "failed", ...run };
-    const base = { kind: "done", views: policy.views, fuel: run.fuel, log: run.log } as const;
+    const base = { kind: "done", views: policy.views, fuel: run.fuel, log: run.log, calls: [callOf("pp_merge", input, run.output)] } as const;
     const applied = run.output === null ? { merged: builtin, explain: [] } : engine.apply(set, policy.params, run.output);
     if ("code" in applied) return { kind: "failed", ...applied };
     const outcome: Outcome = { ...base, ...applied, opinion: run.output !== null };
@@ -133,11 +134,11 @@ export class Confluence {
     const input = engine.viewInput(outcome.merged, watcher, now, policy.params);
     const run = await this.runner.run(policy.bytes, input, "pp_view");
     if ("code" in run) return { kind: "failed", ...run };
-    const log = [...outcome.log, ...run.log];
-    if (run.output === null) return { ...outcome, fuel: run.fuel, log };
+    const called = { ...outcome, fuel: run.fuel, log: [...outcome.log, ...run.log], calls: [...outcome.calls, callOf("pp_view", input, run.output)] };
+    if (run.output === null) return called;
     const view = engine.view(outcome.merged, run.output);
     if ("code" in view) return { kind: "failed", ...view };
-    return { ...outcome, merged: view.merged, opinion: true, fuel: run.fuel, log, explain: [...outcome.explain, ...view.explain] };
+    return { ...called, merged: view.merged, opinion: true, explain: [...outcome.explain, ...view.explain] };
   }
 
   /** Page against server: the page's bytes against the body of the NOTIFY that Bob got. */
@@ -179,6 +180,11 @@ export class Confluence {
     const next = Math.min(...set.publications.map((p) => p.expires_ms));
     if (Number.isFinite(next)) this.#expiry = setTimeout(() => void this.run(), Math.max(50, next - Date.now() + 20));
   }
+}
+
+function callOf(hook: Hook, input: Uint8Array, output: Uint8Array | null): Call {
+  const text = new TextDecoder();
+  return { hook, input: text.decode(input), output: output === null ? null : text.decode(output) };
 }
 
 function firstDifference(page: string, server: string): { offset: number; page: string; server: string } {

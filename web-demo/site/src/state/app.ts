@@ -3,7 +3,7 @@ import type { Device, DeviceKind } from "../model/device.ts";
 import type { WatcherClass } from "../model/watcher.ts";
 import type { Report } from "../policy/report.ts";
 import type { VectorFile } from "../policy/vectors.ts";
-import type { Fuel } from "../policy/worker.ts";
+import type { Fuel, Hook } from "../policy/worker.ts";
 import type { ServerPolicies } from "../server/api.ts";
 import type { Link } from "../sip/device-link.ts";
 import type { Notified } from "../sip/watcher.ts";
@@ -56,6 +56,16 @@ export interface Outcome {
   readonly fuel: Fuel | null;
   readonly log: readonly string[];
   readonly explain: readonly string[];
+  /** Each call: what the policy was given, and what it answered. */
+  readonly calls: readonly Call[];
+}
+
+/** One call of a policy, its JSON as it was. */
+export interface Call {
+  readonly hook: Hook;
+  readonly input: string;
+  /** null for "no opinion". */
+  readonly output: string | null;
 }
 
 export type Preview =

@@ -1,10 +1,9 @@
 import { COMPOSITIONS } from "../app/policies.ts";
 import type { ExplainedField, Merged, PresenceTuple } from "../engine/types.ts";
-import { activityWords, KIND_ORDER, KINDS } from "../model/device.ts";
-import { instanceOf } from "../model/instances.ts";
+import { activityWords } from "../model/device.ts";
 import type { AppState } from "../state/app.ts";
 import { h } from "./dom.ts";
-import { cause } from "./sentence.ts";
+import { cause, withNames } from "./sentence.ts";
 
 /** What the chosen policy would change, beside what the built-in merge says, and why. */
 export function preview(state: AppState): Node[] {
@@ -33,11 +32,6 @@ export function preview(state: AppState): Node[] {
     !preview.opinion ? h("p", { class: "hint" }, "No opinion on this: the built-in merge stands.") : null,
     lines.length > 0 ? h("div", { class: "says" }, h("p", { class: "label" }, "The policy’s own words"), h("ul", {}, ...lines.map((l) => h("li", {}, l)))) : null,
   ].filter((e) => e !== null);
-}
-
-/** A policy knows devices by their instance ids; a person by their names. */
-function withNames(line: string): string {
-  return KIND_ORDER.reduce((text, kind) => text.replaceAll(`urn:uuid:${instanceOf(kind)}`, KINDS[kind].name), line);
 }
 
 function rows(merged: Merged | null): [string, string][] {

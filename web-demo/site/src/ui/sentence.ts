@@ -1,5 +1,6 @@
 import type { ExplainedField } from "../engine/types.ts";
-import { activityWords, KINDS, type DeviceKind } from "../model/device.ts";
+import { activityWords, KIND_ORDER, KINDS, type DeviceKind } from "../model/device.ts";
+import { instanceOf } from "../model/instances.ts";
 import { kindOfEtag } from "../model/live-set.ts";
 import type { AppState } from "../state/app.ts";
 import { clock } from "./time.ts";
@@ -65,6 +66,11 @@ function withTime(state: AppState, etag: string, device: string, rule = ""): str
   const { kind, name } = origin(state, etag, device, rule);
   const at = kind === null || kind === "policy" ? undefined : state.devices.find((d) => d.kind === kind)?.changed;
   return at === undefined ? name : `${name} ${clock(at).slice(0, 5)}`;
+}
+
+/** A policy knows devices by their instance ids; a person by their names. */
+export function withNames(line: string): string {
+  return KIND_ORDER.reduce((text, kind) => text.replaceAll(`urn:uuid:${instanceOf(kind)}`, KINDS[kind].name), line);
 }
 
 const quote = (text: string) => `‘${text}’`;

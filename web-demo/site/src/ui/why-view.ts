@@ -2,7 +2,8 @@ import type { App, AppState } from "../state/app.ts";
 import type { ExplainedField } from "../engine/types.ts";
 import { fill, h, setText } from "./dom.ts";
 import { mark } from "./mark.ts";
-import { fieldWords, leaf, origin, reasonWords, valueWords } from "./sentence.ts";
+import { fieldWords, leaf, origin, reasonWords, valueWords, withNames } from "./sentence.ts";
+import { PolicyCalls } from "./policy-calls.ts";
 import type { Shown } from "./shown.ts";
 
 /** Why each value is what it is: its device, the rule that chose it, what it beat. */
@@ -13,16 +14,18 @@ export class WhyView {
   readonly #rest = h("details", { class: "rest" });
   readonly #restTitle = h("summary");
   readonly #restList = h("ol", { class: "why" });
+  readonly #calls = new PolicyCalls();
   readonly #empty = h("p", { class: "empty" }, "There is nothing to explain: no device publishes.");
 
   constructor(private readonly app: App) {
     this.#rest.append(this.#restTitle, this.#restList);
-    this.element.append(this.#decidedTitle, this.#list, this.#rest, this.#empty);
+    this.element.append(this.#decidedTitle, this.#list, this.#rest, this.#calls.element, this.#empty);
     this.element.addEventListener("pointerleave", () => this.app.set({ lit: null }));
   }
 
   update(state: AppState, what: Shown): void {
     this.#empty.hidden = what.explanation.length > 0;
+    this.#calls.update(state);
     const entries = [...what.explanation].sort((a, b) => rank(a.path) - rank(b.path));
     const decided = entries.filter((e) => e.beat.length > 0 || e.rule === "policy");
     const plain = entries.filter((e) => !decided.includes(e));
@@ -37,6 +40,7 @@ export class WhyView {
   #show(state: AppState, list: HTMLElement, entries: readonly ExplainedField[]): void {
     fill(list, ...entries.map((field) => {
       const from = origin(state, field.etag, field.device, field.rule);
+      if (field.path === "policy") return h("li", { class: "why-entry" }, h("p", { class: "why-head" }, mark(from.kind, from.name), `“${withNames(reasonWords(field))}”`));
       const beaten = field.beat.map((b) => {
         const loser = origin(state, b.etag, b.device);
         return h("li", {}, mark(loser.kind, loser.name), h("s", {}, valueWords(field.path, b.value)));

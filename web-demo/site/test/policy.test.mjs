@@ -1,4 +1,4 @@
-// Fuel in the page: a policy counts its own, and it is what the server's engine counts.
+// A policy in the page alone: its fuel, its reasons, its views, what it was given and answered.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
@@ -6,10 +6,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { after, before, test } from "node:test";
+import { violations } from "../browser/axe.mjs";
 import { launch, open } from "../browser/chromium.mjs";
 import { dist, serve } from "../browser/serve.mjs";
 import { program } from "../browser/server.mjs";
-import { looping } from "../browser/wasm.mjs";
+import { discreet, looping } from "../browser/wasm.mjs";
 
 const CASE = "#desktop=on.open.presentation.800.active.60&phone=on.open.on-the-phone.900.active.360&policy=on-the-phone-wins";
 
@@ -68,5 +69,32 @@ test("a value that the policy changes says whose word it is, and what the built-
   await visit(async (page) => {
     const said = await page.locator(".compare .difference").first().innerText();
     assert.match(said, /The policy says so itself\. Built in: ‘Presenting’ from Desktop \d\d:\d\d \(newest explicit activity\)\./);
+  });
+});
+
+test("who wrote the policy in force is shown what it was given and what it answered", async () => {
+  await visit(async (page) => {
+    await page.getByRole("button", { name: "Use in this page" }).click();
+    await page.getByRole("tab", { name: "Why" }).click();
+    await page.getByText("What on-the-phone-wins was given and answered").click();
+    const [given, answered] = await page.locator(".calls .wire").allInnerTexts();
+    assert.equal(JSON.parse(given).publications.length, 2);
+    assert.deepEqual(JSON.parse(answered).set.activities, ["on-the-phone"]);
+  });
+});
+
+test("a policy that makes views is looked at as each class of watchers, and the link says as which", async () => {
+  await visit(async (page) => {
+    assert.equal(await page.getByRole("group", { name: "Seen by" }).isVisible(), false);
+    await page.locator("#policy-file").setInputFiles({ name: "discreet.wasm", mimeType: "application/wasm", buffer: discreet() });
+    await page.getByText("Stranger", { exact: true }).click();
+    await page.locator(".compare .is-changed", { hasText: "not shown" }).waitFor();
+    await page.waitForFunction(() => location.hash.includes("as=stranger"));
+    assert.match(await page.locator(".contact-status").innerText(), /^Presenting/);
+    await page.getByRole("button", { name: "Use in this page" }).click();
+    await page.getByRole("heading", { name: "Seen by: Stranger" }).waitFor();
+    await page.locator(".contact-status", { hasText: "Available" }).waitFor();
+    await page.getByText("Made in this page, by the policy in force").waitFor();
+    assert.deepEqual(await violations(page), []);
   });
 });
