@@ -129,6 +129,7 @@ pub const ROUTES: &[Route] = &[
     Route { method: "GET", path: "/assignments", handler: || get(policies::assignments) },
     Route { method: "PUT", path: "/assignments/{scope}", handler: || put(policies::assign) },
     Route { method: "DELETE", path: "/assignments/{scope}", handler: || delete(policies::unassign) },
+    Route { method: "POST", path: "/assignments/{scope}/activate", handler: || post(policies::activate) },
     Route { method: "POST", path: "/assignments/{scope}/rollback", handler: || post(policies::roll_back) },
 ];
 

@@ -3,9 +3,9 @@
 use super::error::ApiError;
 use super::{Answered, Api, Caller};
 use crate::policies::{
-    AssignError, Assigned, BUILT_IN, BreakerState, Brought, Entry, Generation, NameProblem, ON_FAILURE,
-    RemoveError, Source, UploadError, Wanted, hex, on_failure, on_failure_name, read_scope, unhex,
-    write_scope,
+    AssignError, Assigned, BUILT_IN, BreakerState, Brought, Candidate, Entry, Figures, Generation,
+    NameProblem, ON_FAILURE, RemoveError, Source, UploadError, Wanted, hex, on_failure, on_failure_name,
+    read_scope, unhex, write_scope,
 };
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, JsonRejection};
@@ -34,7 +34,16 @@ pub(super) struct Assignment {
     params: Option<serde_json::Map<String, Value>>,
     #[serde(default)]
     locked: bool,
+    /// On trial, for so many of a hundred presentities.
+    canary: Option<u8>,
     on_failure: Option<String>,
+}
+
+/// What is on trial is put in force: for all, or for so many of a hundred.
+#[derive(Default, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Activation {
+    canary: Option<u8>,
 }
 
 /// The header of an upload that holds the detached signature of the file, base64.
@@ -184,13 +193,23 @@ pub(super) async fn assign(
             "send {\"policy\": ID, \"params\": {..}} or {\"built_in\": NAME}; DELETE takes an assignment back",
         ));
     }
+    check_share(assignment.canary)?;
+    if assignment.canary.is_some() && assignment.policy.is_none() {
+        return Err(ApiError::new(
+            StatusCode::BAD_REQUEST,
+            "bad_body",
+            "a built-in merge is not tried",
+            "assign it without canary",
+        ));
+    }
     let id = assignment.policy.as_deref().map(read_id).transpose()?;
     let params = Value::Object(assignment.params.unwrap_or_default()).to_string();
     let built_in = assignment.built_in.as_deref();
     let on_failure = assignment.on_failure.as_deref().map(read_on_failure).transpose()?;
-    let wanted = Wanted { policy: id, built_in, params: &params, locked: assignment.locked, on_failure };
-    let generation = api.library.assign(&caller.0, &scope, wanted).await.map_err(refused)?;
-    Ok(changed(&api, &scope, &generation, "assigned").await)
+    let Assignment { locked, canary, .. } = assignment;
+    let wanted = Wanted { policy: id, built_in, params: &params, locked, canary, on_failure };
+    let assigned = api.library.assign(&caller.0, &scope, wanted).await.map_err(refused)?;
+    Ok(changed(&api, &scope, &assigned, "assigned").await)
 }
 
 pub(super) async fn unassign(
@@ -200,12 +219,13 @@ pub(super) async fn unassign(
 ) -> Answered {
     enabled(&api)?;
     let scope = scope_of(&scope)?;
-    let there = api.library.snapshot().assigned(&scope).is_some_and(|assigned| assigned.current().is_some());
+    let is_there = |assigned: &Assigned| assigned.current().is_some() || assigned.candidate.is_some();
+    let there = api.library.snapshot().assigned(&scope).is_some_and(is_there);
     if !there {
         return Err(nothing_assigned(&scope));
     }
-    let generation = api.library.assign(&caller.0, &scope, Wanted::NOTHING).await.map_err(refused)?;
-    Ok(changed(&api, &scope, &generation, "unassigned").await)
+    let assigned = api.library.assign(&caller.0, &scope, Wanted::NOTHING).await.map_err(refused)?;
+    Ok(changed(&api, &scope, &assigned, "unassigned").await)
 }
 
 pub(super) async fn roll_back(
@@ -215,21 +235,53 @@ pub(super) async fn roll_back(
 ) -> Answered {
     enabled(&api)?;
     let scope = scope_of(&scope)?;
-    let generation = api.library.roll_back(&caller.0, &scope).await.map_err(refused)?;
-    Ok(changed(&api, &scope, &generation, "rolled back").await)
+    let assigned = api.library.roll_back(&caller.0, &scope).await.map_err(refused)?;
+    Ok(changed(&api, &scope, &assigned, "rolled back").await)
 }
 
-/// Lets the shards merge anew and says what is in force now.
-async fn changed(api: &Api, scope: &Scope, generation: &Generation, what: &str) -> axum::response::Response {
-    let name = generation.policy.as_ref().map_or("none", |policy| &*policy.name);
-    tracing::info!(
-        scope = write_scope(scope),
-        policy = name,
-        generation = generation.number,
-        "policy {what}"
-    );
+pub(super) async fn activate(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+    Path(scope): Path<String>,
+    activation: Result<Option<Json<Activation>>, JsonRejection>,
+) -> Answered {
+    enabled(&api)?;
+    let scope = scope_of(&scope)?;
+    let activation = activation.map_err(|rejection| {
+        let fix = "send nothing, or {\"canary\": PERCENT} as application/json";
+        ApiError::new(rejection.status(), "bad_body", rejection.body_text(), fix)
+    })?;
+    let Activation { canary } = activation.map_or_else(Activation::default, |Json(activation)| activation);
+    check_share(canary)?;
+    let assigned = api.library.activate(&caller.0, &scope, canary).await.map_err(refused)?;
+    Ok(changed(&api, &scope, &assigned, "activated").await)
+}
+
+fn check_share(percent: Option<u8>) -> Result<(), ApiError> {
+    match percent {
+        Some(101..) => Err(ApiError::new(
+            StatusCode::BAD_REQUEST,
+            "bad_body",
+            "canary is a number of a hundred",
+            "write 0 to 100; without it the policy is in force for all",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Lets the shards merge anew and says what is in force now, and what is on trial.
+async fn changed(api: &Api, scope: &Scope, assigned: &Assigned, what: &str) -> axum::response::Response {
+    let now = assigned.generations.last();
+    let name = now.and_then(|now| now.policy.as_ref()).map_or("none", |policy| &*policy.name);
+    let generation = now.map(|now| now.number);
+    tracing::info!(scope = write_scope(scope), policy = name, generation, "policy {what}");
     api.shards.policy_changed(scope).await;
-    Json(json!({"scope": write_scope(scope), "in_force": generation_json(generation)})).into_response()
+    Json(json!({
+        "scope": write_scope(scope),
+        "in_force": now.map(generation_json),
+        "candidate": assigned.candidate.as_ref().map(candidate_json),
+    }))
+    .into_response()
 }
 
 fn refused(error: AssignError) -> ApiError {
@@ -254,6 +306,9 @@ fn refused(error: AssignError) -> ApiError {
             "what is assigned within it has no effect: assign to that scope, without locked, first"
                 .to_owned(),
         ),
+        AssignError::NoCandidate(_) => {
+            (StatusCode::CONFLICT, "assign a policy there with canary (0 to 100) first".to_owned())
+        }
         AssignError::NoEarlier => {
             (StatusCode::CONFLICT, "GET /api/v1/assignments shows the generations that are kept".to_owned())
         }
@@ -444,8 +499,26 @@ fn generation_json(generation: &Generation) -> Value {
         "locked": generation.locked,
         "on_failure": on_failure_name(generation.on_failure),
         "breaker": breaker_json(generation),
+        "figures": scope_figures_json(&generation.figures()),
         "since_ms": generation.since.0,
     })
+}
+
+/// What was counted in one scope, so that what is on trial can be held against what is in force.
+fn scope_figures_json(figures: &Figures) -> Value {
+    json!({
+        "calls": figures.calls,
+        "outputs": figures.outputs,
+        "no_opinion": figures.no_opinion,
+        "failures": figures.failures.values().sum::<u64>(),
+        "held": figures.held,
+        "throttled": figures.throttled,
+        "fuel": figures.fuel,
+    })
+}
+
+fn candidate_json(candidate: &Candidate) -> Value {
+    json!({"percent": candidate.percent, "generation": generation_json(&candidate.generation)})
 }
 
 fn breaker_json(generation: &Generation) -> Value {
@@ -461,6 +534,7 @@ fn assigned_json(scope: &Scope, assigned: &Assigned) -> Value {
     json!({
         "scope": write_scope(scope),
         "in_force": assigned.current().map(generation_json),
+        "candidate": assigned.candidate.as_ref().map(candidate_json),
         "generations": assigned.generations.iter().rev().map(generation_json).collect::<Vec<_>>(),
     })
 }

@@ -225,6 +225,7 @@ Examples:
   tributary policy assign quiet --to domain:example.com
   tributary policy assign shift-roster --to user:sip:alice@example.com --params roster.json
   tributary policy assign --built-in newest --to domain:example.com
+  tributary policy assign quiet --to domain:example.com --canary 10
   tributary policy assign hide-location --to tenant:acme --lock")]
     Assign {
         /// The policy's name on the server, or the beginning of its id.
@@ -236,6 +237,10 @@ Examples:
         /// For whom: operator (everybody), tenant:NAME, domain:NAME or user:ADDRESS. The innermost decides.
         #[arg(long, value_name = "SCOPE")]
         to: String,
+        /// On trial, for so many of a hundred presentities, always the same ones; 0 for none yet. `activate` puts it
+        /// in force, `rollback` withdraws it, and so does its breaker.
+        #[arg(long, value_name = "PERCENT", conflicts_with = "built_in", value_parser = clap::value_parser!(u8).range(0..=100))]
+        canary: Option<u8>,
         /// Lock the scope: what is assigned within it has no effect, and nothing more can be.
         #[arg(long)]
         lock: bool,
@@ -246,7 +251,22 @@ Examples:
         #[command(flatten)]
         server: Server,
     },
-    /// Put back in force what was in force before.
+    /// Put what is on trial in force.
+    #[command(after_help = "Examples:
+  tributary policy activate domain:example.com --canary 50
+  tributary policy activate domain:example.com")]
+    Activate {
+        /// Where: operator, tenant:NAME, domain:NAME or user:ADDRESS.
+        #[arg(value_name = "SCOPE")]
+        scope: String,
+        /// For so many of a hundred presentities only; it stays on trial.
+        #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
+        canary: Option<u8>,
+        /// The server.
+        #[command(flatten)]
+        server: Server,
+    },
+    /// Withdraw what is on trial; where nothing is, put back in force what was in force before.
     #[command(after_help = "Examples:
   tributary policy rollback domain:example.com")]
     Rollback {

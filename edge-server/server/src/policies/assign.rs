@@ -1,11 +1,11 @@
-//! What is in force for a scope: assigned, rolled back, taken back.
+//! What is in force for a scope: assigned, tried, activated, rolled back, taken back.
 
 use super::audit::{Action, Step};
 use super::library::{Editing, Library};
 use super::load::usual;
 use super::refusal::AssignError;
-use super::snapshot::{Assigned, Generation, KEPT_GENERATIONS, Source, hex};
-use super::stored::{StoredGeneration, StoredScope, built_in, built_in_name};
+use super::snapshot::{Assigned, Candidate, Generation, KEPT_GENERATIONS, Source, hex};
+use super::stored::{StoredCandidate, StoredGeneration, StoredScope, built_in, built_in_name};
 use super::{Breaker, BreakerState, on_failure_name, write_scope};
 use crate::metrics::count;
 use crate::store::{Op, StoreFailed, Table};
@@ -24,6 +24,8 @@ pub struct Wanted<'a> {
     pub params: &'a str,
     /// Whether nothing that is assigned within the scope is to have effect.
     pub locked: bool,
+    /// On trial, for so many of a hundred presentities; 0 for none yet. Not given: in force, for all.
+    pub canary: Option<u8>,
     /// What watchers get where the policy fails; not given, that is the built-in merge, or the status alone
     /// where the policy says that it hides things.
     pub on_failure: Option<OnFailure>,
@@ -32,7 +34,7 @@ pub struct Wanted<'a> {
 impl Wanted<'_> {
     /// Nothing: what is around the scope decides.
     pub const NOTHING: Self =
-        Self { policy: None, built_in: None, params: "{}", locked: false, on_failure: None };
+        Self { policy: None, built_in: None, params: "{}", locked: false, canary: None, on_failure: None };
 }
 
 impl Library {
@@ -45,7 +47,7 @@ impl Library {
         who: &str,
         scope: &Scope,
         wanted: Wanted<'_>,
-    ) -> Result<Generation, AssignError> {
+    ) -> Result<Assigned, AssignError> {
         let assigned = self.assign_counted(who, scope, wanted).await;
         if let Err(error) = &assigned {
             count(&self.metrics.policy_assignments_refused, "code", error.counted_as());
@@ -65,10 +67,10 @@ impl Library {
         who: &str,
         scope: &Scope,
         wanted: Wanted<'_>,
-    ) -> Result<Generation, AssignError> {
+    ) -> Result<Assigned, AssignError> {
         let editing = self.editing.lock().await;
         let snapshot = self.snapshot.load_full();
-        let Wanted { policy, built_in: built_in_merge, params, locked, on_failure } = wanted;
+        let Wanted { policy, built_in: built_in_merge, params, locked, canary, on_failure } = wanted;
         let something = policy.is_some() || built_in_merge.is_some();
         if let Some(around) = snapshot.locked_around(scope, &self.tenants).filter(|_| something) {
             return Err(AssignError::Locked(write_scope(&around)));
@@ -110,7 +112,7 @@ impl Library {
             }
         }
         let mut assigned = snapshot.assigned(scope).cloned().unwrap_or_default();
-        let number = assigned.generations.iter().map(|generation| generation.number).max().unwrap_or(0) + 1;
+        let number = assigned.next_number();
         let privacy = policy.as_ref().is_some_and(|policy| policy.policy.privacy());
         let generation = Generation {
             number,
@@ -121,30 +123,76 @@ impl Library {
             locked,
             on_failure: on_failure.unwrap_or_else(|| usual(privacy)),
             breaker: Arc::new(Breaker::default()),
+            counters: Arc::default(),
             since: self.clock.now(),
         };
-        assigned.generations.push(generation.clone());
-        let excess = assigned.generations.len().saturating_sub(KEPT_GENERATIONS);
-        assigned.generations.drain(..excess);
-        let action = if generation.is_empty() { Action::Unassign } else { Action::Assign };
-        let step = Step::new(action).of_generation(write_scope(scope), &generation);
-        self.put(&editing, scope, assigned, (who, step)).await?;
-        Ok(generation)
+        let action = match canary {
+            Some(_) => Action::Canary,
+            None if generation.is_empty() => Action::Unassign,
+            None => Action::Assign,
+        };
+        let step =
+            Step { percent: canary, ..Step::new(action).of_generation(write_scope(scope), &generation) };
+        match canary {
+            Some(percent) => assigned.candidate = Some(Candidate { generation, percent }),
+            None => assigned.push(generation),
+        }
+        self.put(&editing, scope, assigned.clone(), (who, step)).await?;
+        Ok(assigned)
     }
 
-    /// Puts the generation before the present one back in force.
+    /// Puts what is on trial in force; or only for so many of a hundred presentities.
     ///
     /// # Errors
-    /// There is none, or it could not be stored.
-    pub async fn roll_back(&self, who: &str, scope: &Scope) -> Result<Generation, AssignError> {
+    /// Nothing is on trial there, a scope around it is locked, or it could not be stored.
+    pub async fn activate(
+        &self,
+        who: &str,
+        scope: &Scope,
+        percent: Option<u8>,
+    ) -> Result<Assigned, AssignError> {
         let editing = self.editing.lock().await;
         let snapshot = self.snapshot.load_full();
         let mut assigned = snapshot.assigned(scope).cloned().unwrap_or_default();
-        assigned.generations.pop();
-        let generation = assigned.generations.last().cloned().ok_or(AssignError::NoEarlier)?;
-        let step = Step::new(Action::Rollback).of_generation(write_scope(scope), &generation);
-        self.put(&editing, scope, assigned, (who, step)).await?;
-        Ok(generation)
+        let Some(Candidate { mut generation, .. }) = assigned.candidate.take() else {
+            return Err(AssignError::NoCandidate(write_scope(scope)));
+        };
+        if let Some(around) = snapshot.locked_around(scope, &self.tenants) {
+            return Err(AssignError::Locked(write_scope(&around)));
+        }
+        let action = if percent.is_some() { Action::Canary } else { Action::Activate };
+        let step = Step { percent, ..Step::new(action).of_generation(write_scope(scope), &generation) };
+        match percent {
+            Some(percent) => assigned.candidate = Some(Candidate { generation, percent }),
+            None => {
+                generation.since = self.clock.now();
+                assigned.push(generation);
+            }
+        }
+        self.put(&editing, scope, assigned.clone(), (who, step)).await?;
+        Ok(assigned)
+    }
+
+    /// Withdraws what is on trial; where nothing is, puts the generation before the present one back in force.
+    ///
+    /// # Errors
+    /// There is none, or it could not be stored.
+    pub async fn roll_back(&self, who: &str, scope: &Scope) -> Result<Assigned, AssignError> {
+        let editing = self.editing.lock().await;
+        let snapshot = self.snapshot.load_full();
+        let mut assigned = snapshot.assigned(scope).cloned().unwrap_or_default();
+        let step = match assigned.candidate.take() {
+            Some(withdrawn) => {
+                Step::new(Action::Withdraw).of_generation(write_scope(scope), &withdrawn.generation)
+            }
+            None => {
+                assigned.generations.pop();
+                let back = assigned.generations.last().ok_or(AssignError::NoEarlier)?;
+                Step::new(Action::Rollback).of_generation(write_scope(scope), back)
+            }
+        };
+        self.put(&editing, scope, assigned.clone(), (who, step)).await?;
+        Ok(assigned)
     }
 
     /// Stores what is assigned to a scope and puts it in force.
@@ -155,29 +203,39 @@ impl Library {
         assigned: Assigned,
         noted: (&str, Step),
     ) -> Result<(), StoreFailed> {
-        let generations = assigned
-            .generations
-            .iter()
-            .map(|generation| StoredGeneration {
-                number: generation.number,
-                policy: generation
-                    .policy
-                    .as_ref()
-                    .map(|policy| policy.id())
-                    .or(generation.lost)
-                    .map(|id| hex(&id)),
-                built_in: generation.built_in.map(|merge| built_in_name(merge).to_owned()),
-                params: generation.params.to_string(),
-                locked: generation.locked,
-                on_failure: Some(on_failure_name(generation.on_failure).to_owned()),
-                quarantined: generation.breaker.state().0 == BreakerState::Quarantined,
-                since_ms: generation.since.0,
-            })
-            .collect();
-        let value = StoredScope::new(generations).encode();
+        let generations = assigned.generations.iter().map(stored).collect();
+        let candidate = assigned.candidate.as_ref().map(|candidate| StoredCandidate {
+            generation: stored(&candidate.generation),
+            percent: candidate.percent,
+        });
+        let value = StoredScope::new(generations, candidate).encode();
         let key = Bytes::from(write_scope(scope));
         self.commit(editing, vec![Op::Put { table: Table::Assignments, key, value }], noted).await?;
         self.edit(|snapshot| snapshot.assign(scope, assigned));
         Ok(())
+    }
+}
+
+impl Assigned {
+    /// In force from now on; a trial ends with that.
+    fn push(&mut self, generation: Generation) {
+        self.candidate = None;
+        self.generations.push(generation);
+        let excess = self.generations.len().saturating_sub(KEPT_GENERATIONS);
+        self.generations.drain(..excess);
+    }
+}
+
+fn stored(generation: &Generation) -> StoredGeneration {
+    let policy = generation.policy.as_ref().map(|policy| policy.id()).or(generation.lost);
+    StoredGeneration {
+        number: generation.number,
+        policy: policy.map(|id| hex(&id)),
+        built_in: generation.built_in.map(|merge| built_in_name(merge).to_owned()),
+        params: generation.params.to_string(),
+        locked: generation.locked,
+        on_failure: Some(on_failure_name(generation.on_failure).to_owned()),
+        quarantined: generation.breaker.state().0 == BreakerState::Quarantined,
+        since_ms: generation.since.0,
     }
 }

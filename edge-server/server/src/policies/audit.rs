@@ -39,6 +39,12 @@ pub(super) enum Action {
     Remove,
     Assign,
     AssignRefused,
+    /// Something is on trial, or its share was changed.
+    Canary,
+    /// What was on trial is in force.
+    Activate,
+    /// What was on trial is there no more.
+    Withdraw,
     Unassign,
     Rollback,
     /// A breaker opened.
@@ -64,6 +70,8 @@ pub(super) struct Step {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) generation: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) percent: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) params_sha256: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) locked: Option<bool>,
@@ -83,6 +91,7 @@ impl Step {
             name: None,
             signed_by: None,
             generation: None,
+            percent: None,
             params_sha256: None,
             locked: None,
             why: None,

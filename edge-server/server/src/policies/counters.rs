@@ -52,7 +52,7 @@ impl Counters {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub(super) fn called(&self, fuel: u64, log: Vec<String>) {
+    pub(super) fn called(&self, fuel: u64, log: &[String]) {
         self.with(|figures| {
             figures.calls += 1;
             figures.fuel = figures.fuel.saturating_add(fuel);
@@ -60,7 +60,7 @@ impl Counters {
                 if figures.log.len() == KEPT_LINES {
                     figures.log.pop_front();
                 }
-                figures.log.push_back(line);
+                figures.log.push_back(line.clone());
             }
         });
     }

@@ -63,6 +63,7 @@ impl Host {
         let held = |why: &str, message: String, retry_at: Option<Millis>| {
             count(&self.metrics.policy_calls, "outcome", why.to_owned());
             entry.counters.held(why == "throttled");
+            generation.counters.held(why == "throttled");
             // Not all of them at the same moment.
             let retry_at = retry_at.map(|at| Millis(at.0 + spread(&presentity.aor)));
             Some(PolicyFailure { code: PolicyFailure::HELD.to_owned(), message, retry_at })
@@ -100,12 +101,14 @@ impl Host {
         count(&self.metrics.policy_failures, "code", failure.code.clone());
         let Some((generation, entry)) = self.asked(assignment) else { return };
         let now = self.clock.now();
-        entry.counters.failed(Failure {
+        let told = Failure {
             at: now,
             aor: presentity.aor.clone(),
             code: failure.code.clone(),
             message: failure.message.clone(),
-        });
+        };
+        generation.counters.failed(told.clone());
+        entry.counters.failed(told);
         self.poisoned.failed(&entry.id(), input, now);
         match generation.breaker.failed(now) {
             Effect::Counted => {}
@@ -194,7 +197,8 @@ impl PolicyHost for Host {
             tracing::debug!(policy = %entry.name, line, "a policy logged");
         }
         self.metrics.policy_fuel.inc_by(outcome.fuel_used);
-        entry.counters.called(outcome.fuel_used, outcome.log);
+        generation.counters.called(outcome.fuel_used, &[]);
+        entry.counters.called(outcome.fuel_used, &outcome.log);
         outcome.result.map_err(|failure| {
             let at = failure.at.map(|at| format!("{at}: ")).unwrap_or_default();
             let (code, message) = (failure.code.to_owned(), format!("{at}{}", failure.message));
@@ -213,6 +217,7 @@ impl PolicyHost for Host {
         let Some((generation, entry)) = self.asked(assignment) else { return };
         let at = self.clock.now();
         entry.counters.answered(output.is_some());
+        generation.counters.answered(output.is_some());
         generation.breaker.answered(at);
         if assignment.on_failure == OnFailure::LastGood {
             let output = output.map(Bytes::copy_from_slice);

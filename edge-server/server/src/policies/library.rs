@@ -4,11 +4,12 @@ use super::allowance::Allowances;
 use super::audit::{Action, Audit, SERVER, Step};
 use super::load::Loader;
 use super::signatures::Signatures;
-use super::snapshot::{Generation, Snapshot};
+use super::snapshot::{Assigned, Generation, Snapshot};
 use super::{BreakerState, write_scope};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::metrics::Metrics;
+use crate::shards::Shards;
 use crate::store::{Op, Store, StoreError, StoreFailed, Writer};
 use crate::tenants::Tenants;
 use arc_swap::ArcSwap;
@@ -46,6 +47,8 @@ pub struct Library {
     pub(super) tenants: Tenants,
     pub(super) signatures: Signatures,
     audit: Audit,
+    /// Told where the library itself changes what is in force.
+    shards: Option<Shards>,
     allowances: Allowances,
     /// Files that may be kept.
     pub(super) most: usize,
@@ -83,6 +86,7 @@ impl Library {
             tenants: Tenants::new(&config.server),
             signatures,
             audit,
+            shards: None,
             allowances: Allowances::default(),
             most: config.policies.max_files,
         })
@@ -91,6 +95,11 @@ impl Library {
     /// Keeps changes from now on; without a store they end with the process.
     pub fn store_in(&mut self, store: Writer) {
         self.store = Some(store);
+    }
+
+    /// Tells these shards from now on where it changes what is in force by itself.
+    pub fn tell(&mut self, shards: Shards) {
+        self.shards = Some(shards);
     }
 
     /// What the tenants' policies may still use of the processor.
@@ -110,8 +119,22 @@ impl Library {
         let snapshot = self.snapshot.load_full();
         let is_it = |generation: &Generation| Arc::ptr_eq(&generation.breaker, &of.breaker);
         let mut scopes = snapshot.scopes().into_iter();
-        let found = scopes.find(|(_, assigned)| assigned.generations.iter().any(is_it));
+        let found = scopes.find(|(_, assigned)| assigned.all().any(is_it));
         let Some((scope, assigned)) = found else { return Ok(()) };
+        if assigned.candidate.as_ref().is_some_and(|candidate| is_it(&candidate.generation)) {
+            // It was on trial, and this is how that ended.
+            let step = Step::new(Action::Withdraw).of_generation(write_scope(&scope), of);
+            let assigned = Assigned { candidate: None, ..assigned.clone() };
+            let (scope_name, code) = (write_scope(&scope), why);
+            tracing::warn!(scope = scope_name, code, "a policy on trial failed too often, and was withdrawn");
+            self.metrics.policy_trials_withdrawn.inc();
+            self.put(&editing, &scope, assigned, (SERVER, step.because(why))).await?;
+            drop(editing);
+            if let Some(shards) = &self.shards {
+                shards.policy_changed(&scope).await;
+            }
+            return Ok(());
+        }
         let aside = of.breaker.state().0 == BreakerState::Quarantined;
         let action = if aside { Action::Quarantine } else { Action::Open };
         let step = Step::new(action).of_generation(write_scope(&scope), of).because(why);
@@ -188,7 +211,8 @@ mod tests {
         let policy = wat::parse_str(POLICY).unwrap().into();
         let policy = library.upload("ann", Some("p"), Brought::by_operator(policy)).await.unwrap().0;
         let wanted = Wanted { policy: Some(policy.id()), ..Wanted::NOTHING };
-        let generation = library.assign("ann", &scope, wanted).await.unwrap();
+        let assigned = library.assign("ann", &scope, wanted).await.unwrap();
+        let generation = assigned.current().unwrap();
         for failure in 0..1_000 {
             let now = Millis(failure * super::super::breaker::LONGEST_WAIT_MS / 2);
             if generation.breaker.admit(now) == super::super::breaker::Admission::Yes {
@@ -196,7 +220,7 @@ mod tests {
             }
         }
         assert_eq!(state(&library), State::Quarantined);
-        library.breaker_opened(&generation, "E201").await.unwrap();
+        library.breaker_opened(generation, "E201").await.unwrap();
         drop((library, writer));
         thread.join().unwrap();
 

@@ -1,8 +1,8 @@
 //! What is there at the start: the policies that ship, and what is stored.
 
 use super::signatures::Signatures;
-use super::snapshot::{Assigned, Entry, Generation, Snapshot, Source, hex, unhex};
-use super::stored::{PolicyHead, StoredPolicy, StoredScope, built_in};
+use super::snapshot::{Assigned, Candidate, Entry, Generation, Snapshot, Source, hex, unhex};
+use super::stored::{PolicyHead, StoredGeneration, StoredPolicy, StoredScope, built_in};
 use super::{Breaker, on_failure, read_scope, write_scope};
 use crate::metrics::{Metrics, count};
 use crate::store::{Store, StoreError, Table};
@@ -11,7 +11,7 @@ use merge_core::time::Millis;
 use policy_sandbox::{Finding, Made, Owner, Policy, Sandbox};
 use std::path::Path;
 use std::sync::Arc;
-use tributary_engine::OnFailure;
+use tributary_engine::{OnFailure, Scope};
 
 /// Compiles what is there at the start.
 pub(super) struct Loader<'a> {
@@ -89,41 +89,40 @@ impl Loader<'_> {
                 tracing::error!("a stored assignment could not be read; it stays in the store");
                 continue;
             };
-            let generations = record
-                .generations
-                .into_iter()
-                .map(|generation| {
-                    let id = generation.policy.as_deref().and_then(unhex);
-                    let policy = id.and_then(|id| snapshot.policy(&id));
-                    let lost = id.filter(|_| policy.is_none());
-                    if let Some(lost) = lost {
-                        let (id, scope) = (hex(&lost), write_scope(&scope));
-                        tracing::error!(
-                            id,
-                            scope,
-                            "an assigned policy is missing: watchers get the status alone"
-                        );
-                    }
-                    let privacy = policy.as_ref().is_none_or(|policy| policy.policy.privacy());
-                    let on_failure = generation.on_failure.as_deref().and_then(on_failure);
-                    let breaker =
-                        if generation.quarantined { Breaker::quarantined() } else { Breaker::default() };
-                    Generation {
-                        number: generation.number,
-                        policy,
-                        lost,
-                        built_in: generation.built_in.as_deref().and_then(built_in),
-                        params: generation.params.into(),
-                        locked: generation.locked,
-                        on_failure: on_failure.unwrap_or_else(|| usual(privacy)),
-                        breaker: Arc::new(breaker),
-                        since: Millis(generation.since_ms),
-                    }
-                })
-                .collect();
-            snapshot.assign(&scope, Assigned { generations });
+            let read = |generation| loaded(generation, &scope, snapshot);
+            let generations = record.generations.into_iter().map(read).collect();
+            let candidate = record.candidate.map(|candidate| Candidate {
+                generation: loaded(candidate.generation, &scope, snapshot),
+                percent: candidate.percent.min(100),
+            });
+            snapshot.assign(&scope, Assigned { generations, candidate });
         }
         Ok(())
+    }
+}
+
+fn loaded(stored: StoredGeneration, scope: &Scope, snapshot: &Snapshot) -> Generation {
+    let id = stored.policy.as_deref().and_then(unhex);
+    let policy = id.and_then(|id| snapshot.policy(&id));
+    let lost = id.filter(|_| policy.is_none());
+    if let Some(lost) = lost {
+        let (id, scope) = (hex(&lost), write_scope(scope));
+        tracing::error!(id, scope, "an assigned policy is missing: watchers get the status alone");
+    }
+    let privacy = policy.as_ref().is_none_or(|policy| policy.policy.privacy());
+    let on_failure = stored.on_failure.as_deref().and_then(on_failure);
+    let breaker = if stored.quarantined { Breaker::quarantined() } else { Breaker::default() };
+    Generation {
+        number: stored.number,
+        policy,
+        lost,
+        built_in: stored.built_in.as_deref().and_then(built_in),
+        params: stored.params.into(),
+        locked: stored.locked,
+        on_failure: on_failure.unwrap_or_else(|| usual(privacy)),
+        breaker: Arc::new(breaker),
+        counters: Arc::default(),
+        since: Millis(stored.since_ms),
     }
 }
 

@@ -8,6 +8,7 @@
 //!
 //! Scopes lie in each other: the operator's holds the tenants', a tenant's its domains, a domain its users. The
 //! innermost that has an assignment decides, unless one around it is locked: then the outermost locked one does.
+//! Beside what is in force, a scope may have a policy on trial, for some of its presentities.
 //!
 //! A [`Snapshot`] is immutable and put in the place of the one before: whatever begins to merge after that,
 //! on whichever shard, merges by it, and a merge under way ends with what it began with. A policy that fails
@@ -39,7 +40,9 @@ pub use self::library::{Library, LibraryError};
 pub use self::load::shipped;
 pub use self::refusal::{AssignError, NameProblem, RemoveError, UploadError};
 pub(crate) use self::signatures::public_key;
-pub use self::snapshot::{Assigned, Entry, Generation, KEPT_GENERATIONS, Snapshot, Source, hex, unhex};
+pub use self::snapshot::{
+    Assigned, Candidate, Entry, Generation, KEPT_GENERATIONS, Snapshot, Source, hex, unhex,
+};
 pub use self::upload::{Brought, Examined};
 
 use crate::tenants::is_tenant;

@@ -73,6 +73,9 @@ pub enum AssignError {
     /// No domain is of that tenant.
     #[error("no domain is of the tenant {0}")]
     NoTenant(String),
+    /// Nothing is on trial there.
+    #[error("nothing is on trial in {0}")]
+    NoCandidate(String),
     /// There is nothing to roll back to, or nothing assigned.
     #[error("the scope has no earlier generation")]
     NoEarlier,
@@ -99,6 +102,7 @@ impl AssignError {
             Self::Signature(_) => "signature_refused",
             Self::Locked(_) => "locked",
             Self::NoTenant(_) => "unknown_tenant",
+            Self::NoCandidate(_) => "no_candidate",
             Self::NoEarlier => "no_earlier",
             Self::Store(_) => "store",
         }

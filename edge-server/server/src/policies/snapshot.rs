@@ -10,6 +10,7 @@ use merge_core::compose::Composition;
 use merge_core::live::Presentity;
 use merge_core::time::Millis;
 use policy_sandbox::Policy;
+use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use tributary_engine::{OnFailure, Scope};
@@ -90,6 +91,7 @@ pub struct Generation {
     pub on_failure: OnFailure,
     /// Whether the policy is asked, after what it did so far.
     pub breaker: Arc<Breaker>,
+    pub(super) counters: Arc<Counters>,
     /// Since when.
     pub since: Millis,
 }
@@ -99,6 +101,31 @@ impl Generation {
     pub fn is_empty(&self) -> bool {
         self.policy.is_none() && self.lost.is_none() && self.built_in.is_none()
     }
+
+    /// What was counted of its policy in this scope since the server started.
+    pub fn figures(&self) -> Figures {
+        self.counters.figures()
+    }
+}
+
+/// What is assigned to a scope on trial, beside what is in force there.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    /// What would be in force.
+    pub generation: Generation,
+    /// Of a hundred presentities of the scope, so many are its own already. 0 is assigned and not active.
+    pub percent: u8,
+}
+
+impl Candidate {
+    /// Whether a presentity is one of its own: always the same ones of a policy, and more of them as the share
+    /// grows; other ones of another policy.
+    fn takes(&self, aor: &str) -> bool {
+        let id = self.generation.policy.as_ref().map(|policy| policy.id()).unwrap_or_default();
+        let digest = Sha256::new().chain_update(id).chain_update(aor).finalize();
+        let number = digest.iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+        number % 100 < u64::from(self.percent)
+    }
 }
 
 /// The generations of one scope, the last one in force.
@@ -106,12 +133,30 @@ impl Generation {
 pub struct Assigned {
     /// At least one, at most [`KEPT_GENERATIONS`], the last one in force.
     pub generations: Vec<Generation>,
+    /// What is on trial.
+    pub candidate: Option<Candidate>,
 }
 
 impl Assigned {
     /// What is in force.
     pub fn current(&self) -> Option<&Generation> {
         self.generations.last().filter(|generation| !generation.is_empty())
+    }
+
+    /// What a presentity goes by.
+    fn answering(&self, aor: &str) -> Option<&Generation> {
+        let on_trial = self.candidate.as_ref().filter(|candidate| candidate.takes(aor));
+        on_trial.map(|candidate| &candidate.generation).or_else(|| self.current())
+    }
+
+    /// Each generation that is kept, the one on trial last.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Generation> {
+        self.generations.iter().chain(self.candidate.iter().map(|candidate| &candidate.generation))
+    }
+
+    /// The number of the next generation.
+    pub(super) fn next_number(&self) -> u64 {
+        self.all().map(|generation| generation.number).max().unwrap_or(0) + 1
     }
 }
 
@@ -153,9 +198,10 @@ impl Snapshot {
         let levels =
             [self.operator.as_ref(), self.tenants.get(tenant), self.domains.get(domain), self.users.get(aor)];
         let mut found: Option<&Generation> = None;
-        for generation in levels.into_iter().flatten().filter_map(Assigned::current) {
-            found = Some(generation);
-            if generation.locked {
+        for assigned in levels.into_iter().flatten() {
+            found = assigned.answering(aor).or(found);
+            // What is on trial locks nothing before it is in force.
+            if assigned.current().is_some_and(|now| now.locked) {
                 break;
             }
         }
@@ -206,12 +252,12 @@ impl Snapshot {
     }
 
     pub(super) fn uses(&self, id: &[u8; 32]) -> Option<Scope> {
-        let current =
-            |assigned: &Assigned| assigned.current().and_then(|now| now.policy.as_ref()).map(|p| p.id());
-        self.scopes()
-            .into_iter()
-            .find(|(_, assigned)| current(assigned).as_ref() == Some(id))
-            .map(|(scope, _)| scope)
+        let is_it = |generation: &Generation| generation.policy.as_ref().is_some_and(|p| p.id() == *id);
+        let uses = |assigned: &Assigned| {
+            let on_trial = assigned.candidate.as_ref().map(|candidate| &candidate.generation);
+            assigned.current().into_iter().chain(on_trial).any(is_it)
+        };
+        self.scopes().into_iter().find(|(_, assigned)| uses(assigned)).map(|(scope, _)| scope)
     }
 }
 
@@ -230,4 +276,54 @@ pub fn unhex(text: &str) -> Option<[u8; 32]> {
         *place = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
     }
     Some(id)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test ends where something is missing")]
+mod tests {
+    use super::*;
+    use policy_sandbox::{Sandbox, Settings};
+
+    fn candidate(sandbox: &Sandbox, number: u32, percent: u8) -> Candidate {
+        let file = wat::parse_str(format!(
+            r#"(module (memory (export "memory") 1 1) (func (export "presence_policy_abi_1"))
+                (func (export "pp_alloc") (param i32) (result i32) (i32.const {number}))
+                (func (export "pp_merge") (param i32 i32) (result i64) (i64.const 0)))"#
+        ))
+        .unwrap();
+        let policy = sandbox.compile(&file).unwrap();
+        let entry = Entry::new(policy, "p", Source::Uploaded, file.into(), Millis(0));
+        let generation = Generation {
+            number: 1,
+            policy: Some(Arc::new(entry)),
+            lost: None,
+            built_in: None,
+            params: "{}".into(),
+            locked: false,
+            on_failure: OnFailure::Builtin,
+            breaker: Arc::default(),
+            counters: Arc::default(),
+            since: Millis(0),
+        };
+        Candidate { generation, percent }
+    }
+
+    #[test]
+    fn a_trials_share_is_always_the_same_people_grows_by_others_and_is_independent_of_other_policies() {
+        let sandbox = Sandbox::new(Settings::default()).unwrap();
+        let people: Vec<String> = (0..10_000).map(|n| format!("sip:user{n}@example.com")).collect();
+        let taken = |number: u32, percent: u8| -> Vec<bool> {
+            let candidate = candidate(&sandbox, number, percent);
+            people.iter().map(|aor| candidate.takes(aor)).collect()
+        };
+        let count = |taken: &[bool]| taken.iter().filter(|taken| **taken).count();
+        let (ten, thirty, other) = (taken(8, 10), taken(8, 30), taken(16, 10));
+        assert!((800..1_200).contains(&count(&ten)), "{}", count(&ten));
+        assert!((2_700..3_300).contains(&count(&thirty)), "{}", count(&thirty));
+        assert!(ten.iter().zip(&thirty).all(|(small, large)| *large || !small), "a share only grows");
+        assert_eq!(ten, taken(8, 10));
+        let both = ten.iter().zip(&other).filter(|(one, other)| **one && **other).count();
+        assert!((50..160).contains(&both), "a tenth of a tenth, not the same tenth: {both}");
+        assert_eq!((count(&taken(8, 0)), count(&taken(8, 100))), (0, people.len()));
+    }
 }

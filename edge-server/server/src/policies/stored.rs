@@ -70,6 +70,15 @@ impl StoredPolicy {
 pub(super) struct StoredScope {
     pub(super) version: u8,
     pub(super) generations: Vec<StoredGeneration>,
+    #[serde(default)]
+    pub(super) candidate: Option<StoredCandidate>,
+}
+
+/// What is on trial.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct StoredCandidate {
+    pub(super) generation: StoredGeneration,
+    pub(super) percent: u8,
 }
 
 /// One generation.
@@ -90,8 +99,8 @@ pub(super) struct StoredGeneration {
 }
 
 impl StoredScope {
-    pub(super) fn new(generations: Vec<StoredGeneration>) -> Self {
-        Self { version: VERSION, generations }
+    pub(super) fn new(generations: Vec<StoredGeneration>, candidate: Option<StoredCandidate>) -> Self {
+        Self { version: VERSION, generations, candidate }
     }
 
     pub(super) fn encode(&self) -> Bytes {
@@ -151,7 +160,8 @@ mod tests {
             quarantined: true,
             since_ms: 5,
         };
-        let scope = StoredScope::new(vec![generation]);
+        let candidate = StoredCandidate { generation: generation.clone(), percent: 10 };
+        let scope = StoredScope::new(vec![generation], Some(candidate));
         assert_eq!(StoredScope::decode(&scope.encode()), Some(scope));
         assert_eq!(StoredScope::decode(b"{}"), None);
     }

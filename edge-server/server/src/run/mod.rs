@@ -165,6 +165,7 @@ pub async fn start(config: Config, surroundings: Surroundings) -> Result<Running
         }
         None => (None, None),
     };
+    library.tell(shards.clone());
     let directory = Arc::new(directory);
     let library = Arc::new(library);
     let wall = Wall::new(&config.server, Arc::clone(&directory));

@@ -23,6 +23,7 @@ mod openapi;
 mod otlp;
 mod policies;
 mod policy_audit;
+mod policy_canary;
 mod policy_command;
 mod policy_signatures;
 mod policy_tutorial;

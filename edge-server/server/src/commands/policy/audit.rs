@@ -139,6 +139,7 @@ fn shown(line: &Value, paint: Paint) -> String {
         (" of ", "/tenant"),
         (" for ", "/scope"),
         (", generation ", "/generation"),
+        (", percent ", "/percent"),
         (", signed by ", "/signed_by"),
         (": ", "/why"),
     ] {

@@ -53,7 +53,7 @@ pub(super) fn act(action: PolicyAction) -> Done {
             PolicyAction::Push { policy, name, tenant, server } => {
                 push(&policy, name.as_deref(), tenant.as_deref(), &server).await
             }
-            PolicyAction::Assign { policy, built_in, to, lock, params, server } => {
+            PolicyAction::Assign { policy, built_in, to, canary, lock, params, server } => {
                 let remote = open(&server).await?;
                 let mut assignment = match (policy, built_in) {
                     (Some(policy), _) => {
@@ -67,8 +67,16 @@ pub(super) fn act(action: PolicyAction) -> Done {
                 if lock {
                     assignment["locked"] = Value::Bool(true);
                 }
+                if let Some(percent) = canary {
+                    assignment["canary"] = percent.into();
+                }
                 let path = format!("/assignments/{}", encoded(&to));
                 told(remote.call(Method::PUT, &path, Sent::Json(&assignment)).await, in_force)
+            }
+            PolicyAction::Activate { scope, canary, server } => {
+                let path = format!("/assignments/{}/activate", encoded(&scope));
+                let wanted = json!({"canary": canary});
+                told(open(&server).await?.call(Method::POST, &path, Sent::Json(&wanted)).await, in_force)
             }
             PolicyAction::Rollback { scope, server } => {
                 let path = format!("/assignments/{}/rollback", encoded(&scope));
@@ -283,8 +291,23 @@ fn generation(of: &Value) -> String {
 }
 
 fn in_force(body: &Value, paint: Paint) -> String {
-    let generation = body.get("in_force").map(generation).unwrap_or_default();
-    format!("{}: {} is in force\n", word(body, "/scope"), paint.good(&generation))
+    let scope = word(body, "/scope");
+    let now = body.get("in_force").filter(|now| now.is_object());
+    let now = now.map_or_else(|| "nothing of its own".to_owned(), generation);
+    let mut out = format!("{scope}: {} is in force\n", paint.good(&now));
+    if let Some(candidate) = body.get("candidate").filter(|candidate| candidate.is_object()) {
+        let (percent, on_trial) = (word(candidate, "/percent"), candidate.get("generation"));
+        let on_trial = on_trial.map(generation).unwrap_or_default();
+        out.push_str(&format!("  on trial for {percent} %: {}\n", paint.warn(&on_trial)));
+        out.push_str(&paint.dim(&format!("  tributary policy activate {scope} puts it in force\n")));
+    }
+    out
+}
+
+/// What was counted of a generation.
+fn figures(of: &Value) -> String {
+    let figure = |name: &str| word(of, &format!("/figures/{name}"));
+    format!("{} calls, {} answers, {} failures", figure("calls"), figure("outputs"), figure("failures"))
 }
 
 /// Of whom, and signed by whom.
@@ -323,8 +346,19 @@ fn status(body: &Value, paint: Paint) -> String {
         }
     }
     for assigned in list(body, "/assignments") {
-        let generation = assigned.get("in_force").map_or("nothing".to_owned(), generation);
-        out.push_str(&format!("{}: {generation}\n", word(assigned, "/scope")));
+        let now = assigned.get("in_force").filter(|now| now.is_object());
+        let candidate = assigned.get("candidate").filter(|candidate| candidate.is_object());
+        let on_trial = candidate.and_then(|candidate| candidate.get("generation"));
+        let with_figures = |of: &Value| match on_trial {
+            Some(_) => format!("{}: {}", generation(of), figures(of)),
+            None => generation(of),
+        };
+        let now = now.map_or("nothing".to_owned(), with_figures);
+        out.push_str(&format!("{}: {now}\n", word(assigned, "/scope")));
+        if let (Some(candidate), Some(on_trial)) = (candidate, on_trial) {
+            let percent = word(candidate, "/percent");
+            out.push_str(&format!("  on trial for {percent} %: {}\n", with_figures(on_trial)));
+        }
     }
     if list(body, "/assignments").is_empty() {
         out.push_str("nothing is assigned: the built-in merge is in force everywhere\n");
