@@ -8,9 +8,10 @@ const [policy, ...inputs] = process.argv.slice(2);
 const module = await compilePolicy(readFileSync(policy));
 for (const file of inputs) {
   const input = readFileSync(file);
+  const hook = JSON.parse(input).watcher ? "pp_view" : "pp_merge";
   const beside = (ending, bytes) => writeFileSync(file.replace(/\.json$/, ending), bytes);
-  const { output, fuel } = runHook(module, "pp_merge", input);
-  beside(".in", neededInput(module, input));
+  const { output, fuel } = runHook(module, hook, input);
+  beside(".in", hook === "pp_merge" ? neededInput(module, input) : input);
   beside(".out", output ?? new Uint8Array());
   beside(".fuel", String(fuel.used));
 }

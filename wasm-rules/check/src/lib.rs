@@ -43,7 +43,7 @@ pub use codes::{CODES, Code, Phase, find as find_code};
 pub use features::FEATURES;
 pub use manifest::{Manifest, SECTION as MANIFEST_SECTION};
 pub use patch::merge_patch;
-pub use recorded::RecordedInput;
+pub use recorded::{Hook, RecordedInput};
 pub use report::{FINDING_CHARS, Finding, Findings, Hooks, NAMED_PER_KIND, Report};
 pub use schema::judge_params;
 pub use text::plain_text;
@@ -104,14 +104,6 @@ pub fn check_as(bytes: &[u8], owner: Owner) -> Report {
     (report.abi, report.hooks) = abi::check(&facts, &mut errors);
     report.manifest = manifest::read(&facts.manifests, report.hooks, &mut errors, &mut report.warnings);
     report.errors = errors.finish();
-    if report.hooks.view {
-        report.warnings.push(Finding::new(
-            "W302",
-            "export pp_view",
-            "this version recognises pp_view and does not call it yet",
-            "nothing has to be done",
-        ));
-    }
     report
 }
 

@@ -1,7 +1,7 @@
 //! The manifest: what a policy says about itself, in a custom section of its own.
 
 use merge_core::json::{self, Value, Writer};
-use merge_core::policy::{INPUT_MEMBERS, INPUT_MINOR, Needs, limits};
+use merge_core::policy::{INPUT_MEMBERS, INPUT_MINOR, Needs, ViewKey, limits};
 
 use crate::report::{Finding, Findings, Hooks};
 use crate::schema::{check_schema, judge_params};
@@ -45,6 +45,16 @@ impl Manifest {
         // What is not a member of the input was refused with the manifest.
         let named = self.needs.as_ref().and_then(|names| Needs::of(names.iter().map(String::as_str)));
         named.unwrap_or(Needs::ALL)
+    }
+
+    /// Whom `pp_view` tells apart.
+    #[must_use]
+    pub fn view_key(&self) -> ViewKey {
+        // What is neither of the two words was refused with the manifest.
+        match self.view_key.as_deref() {
+            Some("identity") => ViewKey::Identity,
+            _ => ViewKey::Class,
+        }
     }
 
     /// What in these parameters is not as the schema has it; nothing where there is no schema.

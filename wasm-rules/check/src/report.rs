@@ -108,7 +108,7 @@ impl fmt::Display for Finding {
 pub struct Hooks {
     /// `pp_merge`: decides the merged state.
     pub merge: bool,
-    /// `pp_view`: coarsens what a class of watchers sees. Recognised in this version, not called yet.
+    /// `pp_view`: takes away from what a class of watchers sees.
     pub view: bool,
     /// `pp_params`: checks the operator's parameters.
     pub params: bool,

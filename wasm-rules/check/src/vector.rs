@@ -4,10 +4,10 @@ use std::fmt;
 use std::path::Path;
 
 use merge_core::json::{self, Member, Value, Writer};
-use merge_core::policy::{limits, read_output_for};
+use merge_core::policy::limits;
 
 use crate::patch::{merge_patch, set};
-use crate::recorded::RecordedInput;
+use crate::recorded::{Hook, RecordedInput};
 use crate::text::plain_text;
 
 /// A vector that was read, its input put together.
@@ -15,9 +15,9 @@ use crate::text::plain_text;
 pub struct Vector {
     /// What the vector shows, in words.
     pub name: String,
-    /// The hook: `pp_merge` or `pp_params`.
-    pub hook: String,
-    /// The input of `pp_merge`: the base with the patch, and the parameters in their place.
+    /// The hook.
+    pub hook: Hook,
+    /// The input: the base with the patch, and the parameters in their place.
     pub input: Vec<u8>,
     /// The parameters, as JSON.
     pub params: String,
@@ -61,8 +61,8 @@ impl VectorError {
 const MEMBERS: &[&str] = &["name", "hook", "base", "patch", "params", "expect", "match", "max_fuel"];
 
 impl Vector {
-    /// Reads a vector file and the base that it names. A file with `publications` of its own is a
-    /// captured input and asks for nothing but a usable answer.
+    /// Reads a vector file and the base that it names. A captured input, of `pp_merge` or `pp_view`, asks for
+    /// nothing but a usable answer.
     ///
     /// # Errors
     /// A file cannot be read or is not a vector.
@@ -86,11 +86,11 @@ impl Vector {
     ) -> Result<Self, VectorError> {
         let fail = |message: String| VectorError::of(file, message);
         let value = json::read(bytes).map_err(|error| fail(error.to_string()))?;
-        if value.get("publications").is_some() {
+        if let Some(hook) = Hook::of_input(&value) {
             let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
             return Ok(Self {
                 name,
-                hook: "pp_merge".into(),
+                hook,
                 params: written(value.get("params").unwrap_or(&Value::Object(Vec::new()))),
                 input: written(&value).into_bytes(),
                 expect: Expect::Subset("{}".into()),
@@ -115,7 +115,13 @@ impl Vector {
         let name = text("name").ok_or_else(|| fail("`name` is missing".into()))?;
         Ok(Self {
             name: name.to_owned(),
-            hook: text("hook").unwrap_or("pp_merge").to_owned(),
+            hook: match text("hook") {
+                None => Hook::Merge,
+                Some(name) => Hook::of(name).ok_or_else(|| {
+                    let known = Hook::ALL.map(Hook::as_str).join(", ");
+                    fail(format!("`hook` is {name:?}; known are {known}"))
+                })?,
+            },
             params: written(input.get("params").unwrap_or(&Value::Object(Vec::new()))),
             input: written(&input).into_bytes(),
             expect: expectation(&value).map_err(fail)?,
@@ -131,10 +137,17 @@ impl Vector {
         if self.input.len() > limits::INPUT_BYTES {
             return Err(Mismatch::Unusable(format!("the input has {} bytes", self.input.len())));
         }
-        RecordedInput::read(&self.input).map_err(|error| Mismatch::Unusable(format!("input: {error}")))
+        let known = RecordedInput::read(&self.input)
+            .map_err(|error| Mismatch::Unusable(format!("input: {error}")))?;
+        match self.hook {
+            Hook::View if known.hook() != Hook::View => {
+                Err(Mismatch::Unusable("an input of pp_view has `watcher` and `merged`".to_owned()))
+            }
+            _ => Ok(known),
+        }
     }
 
-    /// What differs from what `pp_merge` is expected to answer. `answer`: the bytes, none for no opinion, or
+    /// What differs from what `pp_merge` or `pp_view` is expected to answer. `answer`: the bytes, none for no opinion, or
     /// the code of the failure and what happened.
     #[must_use]
     pub fn judge(
@@ -142,14 +155,13 @@ impl Vector {
         known: &RecordedInput,
         answer: Result<Option<&[u8]>, (&'static str, String)>,
     ) -> Option<Mismatch> {
-        let answer =
-            answer.and_then(|bytes| match bytes.map(|bytes| (bytes, read_output_for(bytes, known))) {
-                None => Ok(None),
-                Some((bytes, Ok(_))) => Ok(Some(String::from_utf8_lossy(bytes).into_owned())),
-                Some((_, Err(error))) => {
-                    Err((if error.code == "error" { "E209" } else { error.code }, error.to_string()))
-                }
-            });
+        let answer = answer.and_then(|bytes| match bytes.map(|bytes| (bytes, known.read_output(bytes))) {
+            None => Ok(None),
+            Some((bytes, Ok(_))) => Ok(Some(String::from_utf8_lossy(bytes).into_owned())),
+            Some((_, Err(error))) => {
+                Err((if error.code == "error" { "E209" } else { error.code }, error.to_string()))
+            }
+        });
         match answer {
             Err(failure) => self.mismatch(Some(failure), None),
             Ok(output) => self.mismatch(None, output.as_deref()),

@@ -1,7 +1,7 @@
 //! The dry run: a policy is tried on samples before anybody's state depends on it.
 
 use merge_core::json::{self, Writer};
-use merge_core::policy::{check_output_for, limits};
+use merge_core::policy::{WatcherClass, limits};
 use policy_check::{Finding, Findings};
 
 use crate::outcome::{CallFailure, Outcome};
@@ -33,6 +33,46 @@ pub fn builtin_samples() -> Vec<Sample> {
         .filter_map(|(name, text)| Some(Sample { name: name.into(), input: compact(text.as_bytes())? }))
         .collect();
     samples.push(Sample { name: "forty-devices".into(), input: crowd() });
+    samples
+}
+
+/// The samples that `pp_view` is tried on: documents as merges leave them, each seen by every class of watchers,
+/// in groups and in none, with the watcher's address as for a view by identity.
+#[must_use]
+pub fn view_samples() -> Vec<Sample> {
+    let texts = [
+        ("closed", include_str!("../../policies/inputs/merged/closed.json")),
+        ("in-a-meeting", include_str!("../../policies/inputs/merged/in-a-meeting.json")),
+        ("odd-text", include_str!("../../policies/inputs/merged/odd-text.json")),
+    ];
+    let mut samples = Vec::new();
+    for (name, text) in texts {
+        let Ok(merged) = json::read(text.as_bytes()) else { continue };
+        for class in WatcherClass::ALL {
+            for groups in [&[][..], &["board", "secretaries"]] {
+                let mut out = Writer::with_capacity(text.len());
+                out.begin_object();
+                out.key("abi").int(1);
+                out.key("now_ms").int(1_795_225_680_000);
+                out.key("watcher").begin_object();
+                out.key("class").string(class.as_str());
+                out.key("groups").begin_array();
+                groups.iter().for_each(|group| out.string(group));
+                out.end_array();
+                if class != WatcherClass::Anonymous {
+                    out.key("aor").string("sip:bob@example.com");
+                }
+                out.end_object();
+                out.key("merged").value(&merged);
+                out.key("params").begin_object();
+                out.end_object();
+                out.end_object();
+                let grouped = if groups.is_empty() { "" } else { " in groups" };
+                let name = format!("{name} as {}{grouped}", class.as_str());
+                samples.push(Sample { name, input: out.into_bytes() });
+            }
+        }
+    }
     samples
 }
 
@@ -129,21 +169,37 @@ fn crowd() -> Vec<u8> {
     out.into_bytes()
 }
 
-/// Runs every sample twice and looks at what comes out. No findings: the policy may be stored.
+/// Runs every sample twice and looks at what comes out, and a policy with `pp_view` on [`view_samples`] as well. No
+/// findings: the policy may be stored.
 ///
 /// Unknown output members (E206) are findings here, although a running host passes over them: they
 /// are misspellings more often than not.
 #[must_use]
 pub fn dry_run(policy: &Policy, samples: &[Sample]) -> Vec<Finding> {
     let mut findings = Findings::new();
-    for sample in samples {
-        let runs = [policy.merge_whole(&sample.input), policy.merge_whole(&sample.input)];
-        judge(sample, runs).into_iter().for_each(|finding| findings.push(finding));
+    let views = if policy.view_key().is_some() { view_samples() } else { Vec::new() };
+    for sample in samples.iter().chain(&views) {
+        try_sample(policy, sample).into_iter().for_each(|finding| findings.push(finding));
     }
     if let Some(finding) = dry_params(policy) {
         findings.push(finding);
     }
     findings.finish()
+}
+
+/// Runs one sample twice and looks at what comes out. Its members say whether it is for `pp_merge` or `pp_view`.
+#[must_use]
+pub fn try_sample(policy: &Policy, sample: &Sample) -> Vec<Finding> {
+    match RecordedInput::read(&sample.input) {
+        Ok(known) => {
+            let run = || policy.call_whole(known.hook(), &sample.input);
+            judge(sample, &known, [run(), run()])
+        }
+        Err(error) => {
+            let place = format!("sample {}", sample.name);
+            vec![Finding::new("E200", place, format!("the sample is not JSON: {error}"), "mend it")]
+        }
+    }
 }
 
 /// `pp_params` with no parameters: it may refuse them, in its own words and each time.
@@ -158,7 +214,7 @@ fn dry_params(policy: &Policy) -> Option<Finding> {
 }
 
 /// What two runs of one sample come to.
-fn judge(sample: &Sample, [first, second]: [Outcome; 2]) -> Vec<Finding> {
+fn judge(sample: &Sample, known: &RecordedInput, [first, second]: [Outcome; 2]) -> Vec<Finding> {
     let place = format!("sample {}", sample.name);
     if first != second {
         let at = difference(&first, &second);
@@ -174,13 +230,8 @@ fn judge(sample: &Sample, [first, second]: [Outcome; 2]) -> Vec<Finding> {
         Ok(Some(output)) => output,
         Err(failure) => return vec![failed(&place, &failure)],
     };
-    let known = match RecordedInput::read(&sample.input) {
-        Ok(known) => known,
-        Err(error) => {
-            return vec![Finding::new("E200", place, format!("the sample is not JSON: {error}"), "mend it")];
-        }
-    };
-    check_output_for(&output, &known)
+    known
+        .check_output(&output)
         .into_iter()
         .map(|finding| {
             let own = finding.code == "error";
@@ -235,15 +286,16 @@ mod tests {
         Ok(Some(text.as_bytes().to_vec()))
     }
 
-    fn sample() -> Sample {
-        builtin_samples().remove(0)
+    fn judged(runs: [Outcome; 2]) -> Vec<Finding> {
+        let sample = builtin_samples().remove(0);
+        judge(&sample, &RecordedInput::read(&sample.input).unwrap(), runs)
     }
 
     #[test]
     fn two_runs_of_one_input_that_differ_in_anything_are_e205() {
         let good = || run(says(r#"{"abi":1}"#), 9, &[]);
         let check = |second: Outcome, words: &str| {
-            let findings = judge(&sample(), [good(), second]);
+            let findings = judged([good(), second]);
             assert_eq!((findings.len(), findings[0].code), (1, "E205"), "{findings:?}");
             assert!(findings[0].message.contains(words), "{}", findings[0]);
         };
@@ -252,7 +304,21 @@ mod tests {
         check(run(Err(CallFailure::policy("E201", "pp_merge", "a trap")), 9, &[]), "ended in two ways");
         check(run(says(r#"{"abi":1}"#), 10, &[]), "different amounts of fuel");
         check(run(says(r#"{"abi":1}"#), 9, &["a line"]), "different log lines");
-        assert_eq!(judge(&sample(), [good(), good()]), []);
+        assert_eq!(judged([good(), good()]), []);
+    }
+
+    #[test]
+    fn views_are_tried_on_documents_as_merges_leave_them_by_every_class() {
+        let samples = view_samples();
+        assert_eq!(samples.len(), 3 * 2 * WatcherClass::ALL.len());
+        for sample in samples {
+            let known = RecordedInput::read(&sample.input).unwrap();
+            assert_eq!(known.hook(), policy_check::Hook::View, "{}", sample.name);
+            assert_eq!(known.check_output(br#"{"abi":1,"drop":["geo"],"level":"busy_free"}"#), []);
+            let of_merge = run(says(r#"{"abi":1,"base":"empty"}"#), 9, &[]);
+            let findings = judge(&sample, &known, [of_merge.clone(), of_merge]);
+            assert_eq!(findings.first().map(|finding| finding.code), Some("E206"));
+        }
     }
 
     #[test]
@@ -260,7 +326,7 @@ mod tests {
         let members: String = (0..1000).map(|n| format!(r#","m{n}":0"#)).collect();
         let output = run(says(&format!(r#"{{"abi":1{members}}}"#)), 9, &[]);
         let mut findings = Findings::new();
-        judge(&sample(), [output.clone(), output]).into_iter().for_each(|finding| findings.push(finding));
+        judged([output.clone(), output]).into_iter().for_each(|finding| findings.push(finding));
         let findings = findings.finish();
         assert_eq!(findings.len(), NAMED_PER_KIND + 1);
         assert!(findings[NAMED_PER_KIND].message.starts_with("990 more"), "{}", findings[NAMED_PER_KIND]);

@@ -5,6 +5,7 @@
 //! break what is glued together carelessly, times at the edges. One seed gives one sequence everywhere.
 
 use merge_core::json::Writer;
+use merge_core::policy::WatcherClass;
 
 /// Texts that are harder than they look.
 const TEXTS: [&str; 12] = [
@@ -50,7 +51,7 @@ const YEAR_MS: i64 = 365 * 24 * 60 * 60 * 1000;
 /// The most publications of one input; a few inputs have that many, most have up to four.
 const CROWD: u64 = 40;
 
-/// Makes inputs of `pp_merge`.
+/// Makes inputs of `pp_merge` and `pp_view`.
 #[derive(Clone, Debug)]
 pub struct Generator {
     state: u64,
@@ -93,6 +94,45 @@ impl Generator {
             self.local_time(&mut out);
         }
         self.builtin(&mut out, &devices);
+        self.some_params(&mut out);
+        out.end_object();
+        out.into_bytes()
+    }
+
+    /// The next input of `pp_view`.
+    pub fn next_view_input(&mut self) -> Vec<u8> {
+        let now = NOW + self.between(-YEAR_MS, YEAR_MS);
+        let classes = WatcherClass::ALL.map(WatcherClass::as_str);
+        let mut out = Writer::with_capacity(4096);
+        out.begin_object();
+        out.key("abi").int(1);
+        out.key("now_ms").int(now);
+        out.key("watcher").begin_object();
+        out.key("class").string(self.one(&classes));
+        self.groups(&mut out);
+        out.string_member("aor", self.chance(3).then_some("sip:bob@example.com"));
+        out.end_object();
+        out.key("merged").begin_object();
+        out.key("entity").string("sip:alice@example.com");
+        out.key("tuples").begin_array();
+        for tuple in 0..self.below(5) {
+            self.tuple(&mut out, &format!("t{tuple}"), now);
+        }
+        out.end_array();
+        if !self.chance(4) {
+            self.person(&mut out, now);
+        }
+        out.key("devices").begin_array();
+        out.end_array();
+        self.notes(&mut out);
+        out.key("unknown_xml").int(self.between(0, 3));
+        out.end_object();
+        self.some_params(&mut out);
+        out.end_object();
+        out.into_bytes()
+    }
+
+    fn some_params(&mut self, out: &mut Writer) {
         let at = self.below(self.params.len() as u64) as usize;
         let params = self.params.get(at).map_or("{}", String::as_str);
         out.key("params");
@@ -103,8 +143,6 @@ impl Generator {
                 out.end_object();
             }
         }
-        out.end_object();
-        out.into_bytes()
     }
 
     /// SplitMix64: small, and the same everywhere.
@@ -157,6 +195,12 @@ impl Generator {
         out.key("aor").string("sip:alice@example.com");
         out.key("domain").string("example.com");
         out.key("tenant").string("acme");
+        self.groups(out);
+        out.string_member("locale", self.chance(2).then_some("nl"));
+        out.end_object();
+    }
+
+    fn groups(&mut self, out: &mut Writer) {
         out.key("groups").begin_array();
         for group in ["sales", "night shift", "\"quoted\""] {
             if self.chance(3) {
@@ -164,8 +208,6 @@ impl Generator {
             }
         }
         out.end_array();
-        out.string_member("locale", self.chance(2).then_some("nl"));
-        out.end_object();
     }
 
     fn publication(&mut self, out: &mut Writer, device: &Device, now: i64) {

@@ -34,13 +34,13 @@ mod sandbox;
 mod vector;
 
 pub use child::{Compile, CompileLimits, compile_child};
-pub use dry_run::{Sample, builtin_samples, dry_run};
+pub use dry_run::{Sample, builtin_samples, dry_run, try_sample, view_samples};
 pub use generate::Generator;
 pub use outcome::{CallFailure, Fault, Outcome};
 pub use policy::{Made, Policy};
 pub use policy_check::{
-    Expect, Finding, Manifest, Mismatch, Owner, RecordedInput, Report, Vector, VectorError, merge_patch,
-    plain_text,
+    Expect, Finding, Hook, Manifest, Mismatch, Owner, RecordedInput, Report, Vector, VectorError,
+    merge_patch, plain_text,
 };
 pub use sandbox::{CacheSettings, Sandbox, SandboxError, Settings};
 pub use vector::Verdict;

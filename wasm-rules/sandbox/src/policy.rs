@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use merge_core::json::{self, Value, Writer};
-use merge_core::policy::{Needs, limits};
-use policy_check::{Finding, Manifest, Report};
+use merge_core::policy::{Needs, ViewKey, limits};
+use policy_check::{Finding, Hook, Manifest, Report};
 use wasmtime::{InstancePre, Module, ModuleExport, Store, Trap, WasmBacktrace};
 
 use crate::imports::{Aborted, Host};
@@ -37,6 +37,7 @@ struct Inner {
     memory: ModuleExport,
     alloc: ModuleExport,
     merge: ModuleExport,
+    view: Option<ModuleExport>,
     params: Option<ModuleExport>,
     initialize: Option<ModuleExport>,
 }
@@ -60,6 +61,7 @@ impl Policy {
             memory: required("memory")?,
             alloc: required("pp_alloc")?,
             merge: required("pp_merge")?,
+            view: optional("pp_view"),
             params: optional("pp_params"),
             initialize: optional("_initialize"),
             sha256,
@@ -116,7 +118,7 @@ impl Policy {
     /// the policy's [`needs`](Self::needs).
     #[must_use]
     pub fn merge(&self, input: &[u8]) -> Outcome {
-        self.call("pp_merge", &self.inner.merge, input)
+        self.call(Hook::Merge.as_str(), &self.inner.merge, input)
     }
 
     /// As [`merge`](Self::merge), with an input that holds everything, such as one that was recorded:
@@ -129,6 +131,33 @@ impl Policy {
         match self.needs().cut(input) {
             Ok(needed) => self.merge(&needed),
             Err(error) => Outcome::not_called(format!("the input is not JSON: {error}")),
+        }
+    }
+
+    /// Whom `pp_view` tells apart; none where the policy has no `pp_view`.
+    #[must_use]
+    pub fn view_key(&self) -> Option<ViewKey> {
+        let manifest = self.inner.report.manifest.as_ref();
+        self.inner.view.as_ref().map(|_| manifest.map(Manifest::view_key).unwrap_or_default())
+    }
+
+    /// Runs `pp_view` in a fresh instance. `input` is what `merge_core::policy::write_view_input` wrote.
+    #[must_use]
+    pub fn view(&self, input: &[u8]) -> Outcome {
+        match &self.inner.view {
+            Some(view) => self.call(Hook::View.as_str(), view, input),
+            None => Outcome::not_called("the policy has no pp_view".to_owned()),
+        }
+    }
+
+    /// Runs a hook with an input that holds everything; `pp_params` is asked by
+    /// [`check_params`](Self::check_params).
+    #[must_use]
+    pub fn call_whole(&self, hook: Hook, input: &[u8]) -> Outcome {
+        match hook {
+            Hook::Merge => self.merge_whole(input),
+            Hook::View => self.view(input),
+            Hook::Params => Outcome::not_called("pp_params has no input of its own".to_owned()),
         }
     }
 
@@ -170,7 +199,7 @@ impl Policy {
         input.key("abi").int(i64::from(policy_check::ABI));
         input.key("params").value(&value);
         input.end_object();
-        match self.call("pp_params", hook, &input.into_bytes()).result? {
+        match self.call(Hook::Params.as_str(), hook, &input.into_bytes()).result? {
             None => Ok(()),
             Some(output) => Err(params_answer(&output)),
         }

@@ -1,6 +1,6 @@
 //! Running test vectors; what they are, and how an answer is judged, is policy-check's, so that a page says the same.
 
-use policy_check::{Mismatch, Vector};
+use policy_check::{Hook, Mismatch, Vector};
 
 use crate::policy::Policy;
 
@@ -27,24 +27,21 @@ impl Policy {
     /// Runs a vector.
     #[must_use]
     pub fn try_vector(&self, vector: &Vector) -> Verdict {
-        match vector.hook.as_str() {
-            "pp_merge" => self.try_merge(vector),
-            // What an assignment would say: by the manifest's schema first, then by the policy.
-            "pp_params" => {
-                let finding = self.judge_params(&vector.params).into_iter().next();
-                let answer = finding.map_or(Ok(()), |finding| Err((finding.code, finding.to_string())));
-                Verdict { mismatch: vector.judge_params(answer), ..Verdict::default() }
-            }
-            other => Verdict::wrong(Mismatch::Unusable(format!("this version does not call {other}"))),
+        if vector.hook != Hook::Params {
+            return self.try_call(vector);
         }
+        // What an assignment would say: by the manifest's schema first, then by the policy.
+        let finding = self.judge_params(&vector.params).into_iter().next();
+        let answer = finding.map_or(Ok(()), |finding| Err((finding.code, finding.to_string())));
+        Verdict { mismatch: vector.judge_params(answer), ..Verdict::default() }
     }
 
-    fn try_merge(&self, vector: &Vector) -> Verdict {
+    fn try_call(&self, vector: &Vector) -> Verdict {
         let known = match vector.known() {
             Ok(known) => known,
             Err(mismatch) => return Verdict::wrong(mismatch),
         };
-        let outcome = self.merge_whole(&vector.input);
+        let outcome = self.call_whole(vector.hook, &vector.input);
         let answer = match &outcome.result {
             Ok(bytes) => Ok(bytes.as_deref()),
             Err(failure) => Err((failure.code, failure.to_string())),

@@ -6,7 +6,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use policy_sandbox::{Generator, Policy, Sample, Sandbox, Settings, Vector, builtin_samples, dry_run};
+use policy_sandbox::{
+    Generator, Hook, Policy, RecordedInput, Sample, Sandbox, Settings, Vector, builtin_samples, dry_run,
+    view_samples,
+};
 
 const IN_RUST: [&str; 7] = [
     "most-recent-device",
@@ -97,6 +100,7 @@ fn each_shipped_policy_keeps_the_contract_and_its_vectors_and_gives_the_same_byt
         let vectors = vectors(name);
         assert!(vectors.len() >= 4, "{name}: {} vectors", vectors.len());
         let mut inputs = builtin_samples();
+        inputs.extend(if policy.view_key().is_some() { view_samples() } else { Vec::new() });
         inputs.extend(made_up(&policy, &vectors));
         for (file, vector) in vectors {
             let verdict = policy.try_vector(&vector);
@@ -104,7 +108,7 @@ fn each_shipped_policy_keeps_the_contract_and_its_vectors_and_gives_the_same_byt
                 panic!("{}: {mismatch}", file.display());
             }
             println!("{name}: {} ({} fuel)", vector.name, verdict.fuel_used);
-            if vector.hook == "pp_merge" {
+            if vector.hook != Hook::Params {
                 inputs.push(Sample { name: file.display().to_string(), input: vector.input });
             }
         }
@@ -120,7 +124,12 @@ fn made_up(policy: &Policy, vectors: &[(PathBuf, Vector)]) -> Vec<Sample> {
     let params = vectors.iter().map(|(_, vector)| vector.params.clone());
     let mut generator =
         Generator::new(1).with_params(params.filter(|params| policy.judge_params(params).is_empty()));
-    (0..MADE_UP).map(|at| Sample { name: format!("made up {at}"), input: generator.next_input() }).collect()
+    let views = policy.view_key().is_some();
+    let mut next = |at: usize| match views && at % 2 == 1 {
+        true => generator.next_view_input(),
+        false => generator.next_input(),
+    };
+    (0..MADE_UP).map(|at| Sample { name: format!("made up {at}"), input: next(at) }).collect()
 }
 
 fn same_bytes_and_fuel_in_node(runs: &[(String, Vec<u8>, Vec<Sample>, Policy)]) {
@@ -140,13 +149,15 @@ fn same_bytes_and_fuel_in_node(runs: &[(String, Vec<u8>, Vec<Sample>, Policy)]) 
         run(&mut node, "Node 20 is needed to compare the outputs of two engines");
         for (file, sample) in files.iter().zip(inputs) {
             let sent = fs::read(file.with_extension("in")).unwrap();
-            assert!(sent == policy.needs().cut(&sample.input).unwrap(), "{name}, {}", sample.name);
+            let hook = RecordedInput::read(&sample.input).unwrap().hook();
+            let whole = hook == Hook::View || sent == policy.needs().cut(&sample.input).unwrap();
+            assert!(whole, "{name}, {}", sample.name);
             let theirs = fs::read(file.with_extension("out")).unwrap();
             let their_fuel = fs::read_to_string(file.with_extension("fuel")).unwrap();
-            let outcome = policy.merge_whole(&sample.input);
+            let outcome = policy.call_whole(hook, &sample.input);
             assert_eq!(
                 outcome,
-                policy.merge_whole(&sample.input),
+                policy.call_whole(hook, &sample.input),
                 "{name}, {}: fuel and log too",
                 sample.name
             );

@@ -8,13 +8,15 @@ use merge_core::compose::compose;
 use merge_core::json::Writer;
 use merge_core::live::Snapshot;
 use merge_core::policy::{Call, Output, Reason, apply, read_output, write_needed};
-use policy_sandbox::{Policy, Vector, builtin_samples};
+use policy_sandbox::{Hook, Policy, Sample, Vector, builtin_samples, view_samples};
 
 use crate::answer::{Answer, Paint, Problem};
 use crate::test::{vector_files, vectors_if_any};
 
 /// Three devices that disagree, as the server's store holds them: what the ratio is measured on.
 const LIVE: &str = include_str!("../../policies/inputs/three-devices.live.json");
+/// The samples of views that are measured: one document, seen by every class.
+const SEEN: &str = "in-a-meeting as ";
 /// Runs before anything is counted.
 const WARM_UP: u32 = 50;
 /// Runs that are timed at least, however long one takes, and at most.
@@ -61,23 +63,27 @@ pub fn bench(
     time: Duration,
 ) -> Result<Measured, Problem> {
     let files = if paths.is_empty() { vectors_if_any(project) } else { vector_files(paths)? };
-    let mut inputs: Vec<(String, Vec<u8>)> =
-        builtin_samples().into_iter().map(|sample| (sample.name, sample.input)).collect();
+    let named = |samples: Vec<Sample>, hook| samples.into_iter().map(move |one| (one.name, hook, one.input));
+    let mut inputs: Vec<(String, Hook, Vec<u8>)> = named(builtin_samples(), Hook::Merge).collect();
+    if policy.view_key().is_some() {
+        inputs.extend(named(view_samples(), Hook::View).filter(|(name, ..)| name.starts_with(SEEN)));
+    }
     for file in files {
         let vector = Vector::load(&file)
             .map_err(|error| Problem::usage(error.to_string(), "mend the vector, or leave it out"))?;
-        if vector.hook == "pp_merge" {
-            inputs.push((vector.name, vector.input));
+        if vector.hook != Hook::Params {
+            inputs.push((vector.name, vector.hook, vector.input));
         }
     }
     // Two of the shares go to the ratio.
     let share = time / (inputs.len() as u32 + 2);
     let mut calls = Vec::new();
-    for (name, input) in inputs {
+    for (name, hook, input) in inputs {
         let cannot = |error| Problem::usage(format!("{name}: not JSON: {error}"), "mend the vector");
-        let needed = policy.needs().cut(&input).map_err(cannot)?;
-        let fuel = policy.merge(&needed).fuel_used;
-        let (median, p99) = timed(share, || drop(black_box(policy.merge(black_box(&needed)))));
+        let needed = if hook == Hook::Merge { policy.needs().cut(&input).map_err(cannot)? } else { input };
+        let call = |input: &[u8]| if hook == Hook::View { policy.view(input) } else { policy.merge(input) };
+        let fuel = call(&needed).fuel_used;
+        let (median, p99) = timed(share, || drop(black_box(call(black_box(&needed)))));
         let allowed = merge_core::policy::limits::fuel(needed.len());
         calls.push(Effort { name, bytes: needed.len(), fuel, allowed, median, p99 });
     }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use merge_core::json::{self, Writer};
-use policy_sandbox::{Finding, Generator, Policy, Sample, dry_run};
+use policy_sandbox::{Finding, Generator, Hook, Policy, Sample, try_sample};
 
 use crate::answer::{Answer, Paint};
 use crate::check::finding_text;
@@ -68,6 +68,7 @@ pub fn fuzz(policy: &Policy, project: &Path, how: Fuzz) -> Fuzzed {
     let params: Vec<String> =
         params.into_iter().filter(|params| policy.judge_params(params).is_empty()).collect();
     let mut generator = Generator::new(how.seed).with_params(params);
+    let views = policy.view_key().is_some();
     let mut fuzzed = Fuzzed { seed: how.seed, runs: 0, most_fuel: 0, finds: Vec::new() };
     let began = Instant::now();
     let goes_on = |fuzzed: &Fuzzed| {
@@ -76,9 +77,14 @@ pub fn fuzz(policy: &Policy, project: &Path, how: Fuzz) -> Fuzzed {
             && fuzzed.finds.len() < MOST_FINDS
     };
     while goes_on(&fuzzed) {
-        let input = generator.next_input();
+        // Every other one a view's, where there are views.
+        let hook = if views && fuzzed.runs % 2 == 1 { Hook::View } else { Hook::Merge };
+        let input = match hook {
+            Hook::View => generator.next_view_input(),
+            _ => generator.next_input(),
+        };
         fuzzed.runs += 1;
-        fuzzed.most_fuel = fuzzed.most_fuel.max(policy.merge_whole(&input).fuel_used);
+        fuzzed.most_fuel = fuzzed.most_fuel.max(policy.call_whole(hook, &input).fuel_used);
         for finding in tried(policy, &input) {
             if fuzzed.finds.iter().all(|known| kind(&known.finding) != kind(&finding)) {
                 let input = smallest(policy, &input, &finding);
@@ -91,7 +97,7 @@ pub fn fuzz(policy: &Policy, project: &Path, how: Fuzz) -> Fuzzed {
 
 /// Twice, and what comes out is looked at.
 fn tried(policy: &Policy, input: &[u8]) -> Vec<Finding> {
-    dry_run(policy, &[Sample { name: "made up".to_owned(), input: input.to_vec() }])
+    try_sample(policy, &Sample { name: "made up".to_owned(), input: input.to_vec() })
 }
 
 /// Failures with one code at one place are one kind.

@@ -5,8 +5,8 @@ use std::path::Path;
 use merge_core::compose::compose;
 use merge_core::json::{self, Member, Value, Writer};
 use merge_core::live::Snapshot;
-use merge_core::policy::{Call, Output, Reason, apply, check_output_for, limits, read_output, write_input};
-use policy_sandbox::{Finding, Outcome, Policy, RecordedInput, Vector, merge_patch};
+use merge_core::policy::{Call, Output, Reason, apply, limits, read_output, write_input};
+use policy_sandbox::{Finding, Hook, Outcome, Policy, RecordedInput, Vector, merge_patch};
 
 use crate::answer::{Answer, Paint, Problem};
 use crate::load::{not_json, read, written};
@@ -16,7 +16,7 @@ use crate::{check, pretty};
 /// What is to be run.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Asked<'a> {
-    /// A file with an input of `pp_merge`, with a vector, or with a live set.
+    /// A file with an input of `pp_merge` or `pp_view`, with a vector, or with a live set.
     pub input: Option<&'a Path>,
     /// The parameters, in the place of the input's own.
     pub params: Option<&'a str>,
@@ -24,9 +24,11 @@ pub struct Asked<'a> {
     pub patch: Option<&'a str>,
 }
 
-/// One call of `pp_merge`.
+/// One call.
 #[derive(Clone, Debug)]
 pub struct Ran {
+    /// The hook that was called.
+    pub hook: Hook,
     /// The input, all of it, as JSON.
     pub input: String,
     /// What came of the call.
@@ -39,7 +41,7 @@ pub struct Ran {
     pub documents: Option<(String, String)>,
 }
 
-/// Runs `pp_merge` once.
+/// Runs `pp_merge` once, or `pp_view` where the input is one of it.
 ///
 /// # Errors
 /// The input is none.
@@ -60,7 +62,7 @@ fn called(policy: &Policy, asked: Asked<'_>) -> Result<Ran, Problem> {
     if value.get("aor").is_some() {
         return run_live(policy, &bytes, &place, asked);
     }
-    let whole = if value.get("publications").is_some() {
+    let whole = if Hook::of_input(&value).is_some() {
         bytes
     } else if let (Some(file), true) = (asked.input, value.get("name").is_some()) {
         let vector = Vector::load(file)
@@ -68,21 +70,29 @@ fn called(policy: &Policy, asked: Asked<'_>) -> Result<Ran, Problem> {
         vector.input
     } else {
         return Err(Problem::usage(
-            format!("{place} is neither an input of pp_merge, nor a vector, nor a live set"),
-            "give a file with `publications`, a vector, or the JSON of /api/v1/presentities/AOR/live",
+            format!("{place} is neither an input, nor a vector, nor a live set"),
+            "give a file with `publications`, or with `watcher` and `merged`, a vector, or the JSON of \
+             /api/v1/presentities/AOR/live",
         ));
     };
     let input = changed(&whole, asked)?;
     let known =
         RecordedInput::read(input.as_bytes()).map_err(|error| not_json(&place, &error.to_string()))?;
-    let outcome = policy.merge_whole(input.as_bytes());
+    let hook = known.hook();
+    if hook == Hook::View && policy.view_key().is_none() {
+        return Err(Problem::usage(
+            format!("{place} is an input of pp_view, which the policy does not have"),
+            "export it, or give an input of pp_merge",
+        ));
+    }
+    let outcome = policy.call_whole(hook, input.as_bytes());
     let findings = match &outcome.result {
         Ok(Some(output)) => {
-            check_output_for(output, &known).into_iter().map(|found| answer_finding(&found)).collect()
+            known.check_output(output).into_iter().map(|found| answer_finding(&found)).collect()
         }
         _ => Vec::new(),
     };
-    Ok(Ran { allowed: allowed(policy, &input), input, outcome, findings, documents: None })
+    Ok(Ran { hook, allowed: allowed(policy, hook, &input), input, outcome, findings, documents: None })
 }
 
 /// A live set is composed by the built-in merge, and what the policy says is applied to that: the whole way
@@ -119,7 +129,8 @@ fn run_live(policy: &Policy, bytes: &[u8], place: &str, asked: Asked<'_>) -> Res
         _ => apply(&call, &builtin, &Output::no_opinion()),
     };
     let documents = (builtin.write_json(), merged.write_json());
-    Ok(Ran { allowed: allowed(policy, &input), input, outcome, findings, documents: Some(documents) })
+    let (hook, allowed) = (Hook::Merge, allowed(policy, Hook::Merge, &input));
+    Ok(Ran { hook, allowed, input, outcome, findings, documents: Some(documents) })
 }
 
 fn default_input() -> Vec<u8> {
@@ -151,7 +162,10 @@ fn changed(whole: &[u8], asked: Asked<'_>) -> Result<String, Problem> {
     Ok(written(&value))
 }
 
-fn allowed(policy: &Policy, input: &str) -> u64 {
+fn allowed(policy: &Policy, hook: Hook, input: &str) -> u64 {
+    if hook == Hook::View {
+        return limits::fuel(input.len());
+    }
     policy.needs().cut(input.as_bytes()).map_or(0, |needed| limits::fuel(needed.len()))
 }
 
@@ -168,7 +182,7 @@ impl Ran {
         let output = self.outcome.result.as_ref().ok()?;
         let value = json::read(self.input.as_bytes()).ok()?;
         let output = output.as_ref().map(|bytes| String::from_utf8_lossy(bytes).into_owned());
-        self.is_good().then(|| vector_text(name, &value, output.as_deref()))
+        self.is_good().then(|| vector_text(name, self.hook, &value, output.as_deref()))
     }
 
     fn fuel_text(&self) -> String {
@@ -186,6 +200,7 @@ impl Answer for Ran {
     fn text(&self, paint: Paint) -> String {
         let mut out = match &self.outcome.result {
             Err(failure) => format!("{}\n", paint.bad(&failure.to_string())),
+            Ok(None) if self.hook == Hook::View => "no opinion: nothing is hidden\n".to_owned(),
             Ok(None) => "no opinion: the built-in merge stands\n".to_owned(),
             Ok(Some(bytes)) => match json::read(bytes) {
                 Ok(value) => pretty::text(&value),

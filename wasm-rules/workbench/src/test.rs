@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use merge_core::json::{self, Member, Value, Writer};
-use policy_sandbox::{Expect, Mismatch, Policy, Vector, Verdict};
+use policy_sandbox::{Expect, Hook, Mismatch, Policy, Vector, Verdict};
 
 use crate::answer::{Answer, Paint, Problem};
 use crate::diff::diff;
@@ -172,11 +172,11 @@ fn like<'v>(expected: &Value<'v>, got: &Value<'v>, subset: bool) -> Value<'v> {
 }
 
 /// A vector of this input that expects this answer, as a file holds it.
-pub(crate) fn vector_text(name: &str, input: &Value<'_>, output: Option<&str>) -> String {
+pub(crate) fn vector_text(name: &str, hook: Hook, input: &Value<'_>, output: Option<&str>) -> String {
     let mut out = Writer::new();
     out.begin_object();
     out.key("name").string(name);
-    out.key("hook").string("pp_merge");
+    out.key("hook").string(hook.as_str());
     // Without a base the patch is the input.
     out.key("patch").value(input);
     match output {

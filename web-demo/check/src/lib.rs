@@ -45,7 +45,7 @@ pub fn read_vector(file: &str, bytes: &[u8], base: Option<Box<[u8]>>) -> String 
     match vector(file, bytes, base) {
         Ok(vector) => {
             out.key("name").string(&vector.name);
-            out.key("hook").string(&vector.hook);
+            out.key("hook").string(vector.hook.as_str());
             out.key("input").string(&String::from_utf8_lossy(&vector.input));
         }
         Err(error) => out.key("error").string(&error.to_string()),
