@@ -6,6 +6,7 @@ use crate::lockout::Lockout;
 use crate::rate::Rate;
 use crate::reach::Reach;
 use crate::tokens::Tokens;
+use crate::watcher::{Contacts, NoContacts};
 use merge_core::compose::Composition;
 use merge_core::live::Switches;
 use std::fmt;
@@ -27,6 +28,10 @@ pub struct Config {
     pub auth: Auth,
     /// Who exists.
     pub users: Arc<dyn Users>,
+    /// Whom users know.
+    pub contacts: Arc<dyn Contacts>,
+    /// The operator's programs that watch users, canonical addresses.
+    pub services: Vec<String>,
     /// Whether there is presence here: PUBLISH, and SUBSCRIBE to `presence`.
     pub presence_enabled: bool,
     /// What is shown of a user who has published nothing.
@@ -64,6 +69,8 @@ impl Config {
             egress: Egress::default(),
             auth: Auth::Open,
             users: Arc::new(Everybody),
+            contacts: Arc::new(NoContacts),
+            services: Vec::new(),
             presence_enabled: true,
             switches: Switches {
                 presence_uses_registration_state: true,

@@ -2,7 +2,7 @@
 
 use crate::config::Config;
 use crate::effect::{Effects, Event};
-use crate::policy::{Assignment, GoodAnswer, OnFailure, PolicyFailure, PolicyHost};
+use crate::policy::{Assignment, GoodAnswer, Hook, OnFailure, PolicyFailure, PolicyHost};
 use crate::presentity::{Change, PresentityId, View, empty_set};
 use crate::shard::{Shard, Timer};
 use crate::subscription::Package;
@@ -10,7 +10,7 @@ use crate::wheel::TimerId;
 use bytes::Bytes;
 use merge_core::compose::{Composed, Composition, compose};
 use merge_core::live::LiveSet;
-use merge_core::policy::{Base, Call, Output, Set, apply, limits, read_output, write_needed};
+use merge_core::policy::{Base, Call, Output, Reason, Set, apply, limits, read_output, write_needed};
 use merge_core::time::Millis;
 
 /// A merge, and which policy had its say.
@@ -72,13 +72,13 @@ fn opinion<'a>(
             format!("the input has {} bytes, policies are given {}", input.len(), limits::INPUT_BYTES);
         return Err(PolicyFailure { code: "E200".to_owned(), message, retry_at: None });
     }
-    let Some(output) = host.run(presentity, assignment, &input)? else {
-        host.accepted(presentity, assignment, None);
+    let Some(output) = host.run(presentity, assignment, Hook::Merge, &input)? else {
+        host.accepted(presentity, assignment, Hook::Merge, None);
         return Ok(None);
     };
     match read_output(&output, call) {
         Ok(read) => {
-            host.accepted(presentity, assignment, Some(&output));
+            host.accepted(presentity, assignment, Hook::Merge, Some(&output));
             Ok(Some(apply(call, builtin, &read)))
         }
         Err(error) => {
@@ -156,25 +156,34 @@ impl Shard {
             let retry_at = failure.as_ref().and_then(|failure| failure.retry_at);
             (body, composed.reevaluate_at().or(retry_at), assignment, failure)
         });
-        let nothing = || Box::new(View { body: Bytes::new(), version: 0, reevaluate: TimerId::NONE });
-        let view = presentity.view.get_or_insert_with(nothing);
+        let view = presentity.view.get_or_insert_with(|| Box::new(View::unwritten()));
         let changed = view.version == 0 || *view.body != *body;
         if changed {
-            view.version = view.version.checked_add(1).unwrap_or(1);
+            view.version = view.next_version();
             view.body = Bytes::from(body);
         }
         self.wheel.cancel(std::mem::replace(&mut view.reevaluate, TimerId::NONE));
         if let Some(at) = reevaluate_at {
             view.reevaluate = self.wheel.set(at, Timer::Reevaluate(id));
         }
+        let (told_apart, had_views) =
+            (assignment.as_ref().and_then(|assignment| assignment.view), view.views.is_some());
         let aor = presentity.aor.clone();
         let publications = presentity.publications.len() as u32;
         let policy = assignment.is_some() && failure.is_none();
-        if let (Some(assignment), Some(PolicyFailure { code, message, .. })) = (assignment, failure) {
-            fx.event(Event::PolicyFailed { aor: aor.clone(), policy: assignment.name, code, message });
+        if let (Some(assignment), Some(PolicyFailure { code, message, .. })) = (&assignment, failure) {
+            let policy = assignment.name.clone();
+            fx.event(Event::PolicyFailed { aor: aor.clone(), policy, code, message });
         }
         fx.event(Event::Merged { aor, publications, changed, policy });
-        if changed {
+        let viewed = match (told_apart, assignment) {
+            (Some(key), Some(assignment)) => {
+                self.look_anew(id, (&assignment, key), change.reason == Reason::Timer, host, fx)
+            }
+            _ if had_views => self.show_all(id),
+            _ => false,
+        };
+        if changed || viewed {
             self.fan_out(id, Package::Presence, fx);
         }
     }

@@ -99,6 +99,11 @@ pub enum Input {
         /// For whom.
         scope: Scope,
     },
+    /// A user knows others than before: who watches that user may be something else to them now.
+    ContactsChanged {
+        /// `sip:alice@example.com`, canonical.
+        aor: String,
+    },
     /// A question of the HTTP API.
     Query {
         /// Comes back in [`Effect::Answer`](crate::Effect::Answer).

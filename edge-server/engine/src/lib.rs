@@ -22,6 +22,9 @@
 //! body. A watcher that has not answered its last NOTIFY is passed over and gets the newest state
 //! when it does.
 //!
+//! Where that policy tells watchers apart, each class of them gets a view of the result: written once as well, and
+//! sent to those whose own view has changed.
+//!
 //! What is for a user's devices is forwarded to them by that user's shard: to all at the same time, or as
 //! the caller wishes, each over its own connection, with one answer back.
 //!
@@ -68,6 +71,8 @@ mod subscription;
 mod sweep;
 pub mod tokens;
 mod transaction;
+mod view;
+mod watcher;
 
 pub use config::{
     Account, Auth, Config, Everybody, Forking, Lifetime, Profile, Registrar, SaysForking, Timing, Users,
@@ -78,7 +83,7 @@ pub use fired::Fired;
 pub use input::{Flow, FlowDevice, Input, Notice, Scope, Standing};
 pub use limits::Limits;
 pub use lockout::Lockout;
-pub use policy::{Assignment, GoodAnswer, NoPolicies, OnFailure, PolicyFailure, PolicyHost};
+pub use policy::{Assignment, GoodAnswer, Hook, NoPolicies, OnFailure, PolicyFailure, PolicyHost};
 pub use query::{Answer, Counts, Query};
 pub use rate::Rate;
 pub use reach::Reach;
@@ -88,3 +93,4 @@ pub use route::Router;
 pub use shard::Shard;
 pub use tributary_sip::proxy::ForkPolicy;
 pub use tributary_sip::transaction::{FlowId, Hop, Packet, TransactionId, Transport};
+pub use watcher::{Contact, Contacts, NoContacts};

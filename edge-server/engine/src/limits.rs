@@ -75,6 +75,8 @@ limits! {
     publications_per_presentity = 32 "publications" => "403 to the PUBLISH; the others live on";
     /// Live publications that came over one connection.
     publications_per_flow = 64 "publications" => "403 to the PUBLISH";
+    /// Views of one presentity: groups of watchers that a policy's `pp_view` tells apart.
+    views_per_presentity = 64 "views" => "the watchers of one more are shown open or closed, and nothing else";
     /// Length of a published document.
     body_bytes = 65536 "bytes" => "413";
     /// Live subscriptions to one presentity.

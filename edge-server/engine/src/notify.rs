@@ -33,7 +33,8 @@ impl Shard {
         let Some(presentity) = self.presentities.get(subscription.presentity) else {
             return Sent::Nothing;
         };
-        if subscription.ending.is_none() && subscription.sent == presentity.version(subscription.package) {
+        let version = presentity.version(subscription);
+        if subscription.ending.is_none() && (subscription.sent == version || version == 0) {
             return Sent::Nothing;
         }
         let Some(hop) = subscription.hop() else {
@@ -47,11 +48,10 @@ impl Shard {
             return Sent::Later;
         }
         let (package, ending) = (subscription.package, subscription.ending);
-        let version = presentity.version(package);
         let (before, body) = match (package, &presentity.view, &presentity.reg_view) {
             // Who is no user any more has nothing to see.
             _ if ending == Some(SubscriptionEnd::Rejected) => Default::default(),
-            (Package::Presence, Some(view), _) => (Bytes::new(), view.body.clone()),
+            (Package::Presence, Some(view), _) => (Bytes::new(), view.seen(subscription.sees).1.clone()),
             (Package::Reg, _, Some(view)) => {
                 let sent = if ending.is_some() { 0 } else { subscription.sent };
                 let RegDocument { before, after } = view.since(sent);

@@ -3,7 +3,7 @@
 
 use merge_core::compose::Composition;
 use merge_core::live::Presentity;
-use merge_core::policy::{LocalTime, Needs};
+use merge_core::policy::{LocalTime, Needs, ViewKey};
 use merge_core::time::Millis;
 use std::sync::Arc;
 
@@ -18,6 +18,8 @@ pub struct Assignment {
     pub params: Arc<str>,
     /// The members of the input that it is sent, as its manifest says.
     pub needs: Needs,
+    /// Whom its `pp_view` tells apart; none where it has no `pp_view`.
+    pub view: Option<ViewKey>,
     /// What watchers get where it gives no usable answer.
     pub on_failure: OnFailure,
     /// Whether it hides things, as its manifest says: what it would have hidden is not shown in its place.
@@ -35,6 +37,15 @@ pub enum OnFailure {
     LastGood,
     /// Open or closed, and nothing else.
     Minimal,
+}
+
+/// What a policy is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hook {
+    /// `pp_merge`: what becomes of what devices published.
+    Merge,
+    /// `pp_view`: what of that some watchers see.
+    View,
 }
 
 /// A good answer of a policy, some time ago.
@@ -67,7 +78,7 @@ pub trait PolicyHost {
     /// The policy in force for a presentity, if any; also one that is not to be asked for now.
     fn assignment(&mut self, presentity: &Presentity) -> Option<Assignment>;
 
-    /// Runs `pp_merge`: `Ok(None)` is "no opinion".
+    /// Asks a policy: `Ok(None)` is "no opinion".
     ///
     /// # Errors
     /// Trap, out of fuel, a limit: the host has counted it already. Also that it is not to be asked for now.
@@ -75,15 +86,22 @@ pub trait PolicyHost {
         &mut self,
         presentity: &Presentity,
         assignment: &Assignment,
+        hook: Hook,
         input: &[u8],
     ) -> Result<Option<Vec<u8>>, PolicyFailure>;
 
     /// What [`run`](Self::run) gave was good, and is applied.
-    fn accepted(&mut self, presentity: &Presentity, assignment: &Assignment, output: Option<&[u8]>) {
-        let _ = (presentity, assignment, output);
+    fn accepted(
+        &mut self,
+        presentity: &Presentity,
+        assignment: &Assignment,
+        hook: Hook,
+        output: Option<&[u8]>,
+    ) {
+        let _ = (presentity, assignment, hook, output);
     }
 
-    /// What was accepted last, where the assignment wants that for the time of a failure.
+    /// What `pp_merge` answered last that was accepted, where the assignment wants that for the time of a failure.
     fn last_good(&mut self, presentity: &Presentity, assignment: &Assignment) -> Option<GoodAnswer> {
         let _ = (presentity, assignment);
         None
@@ -124,6 +142,7 @@ impl PolicyHost for NoPolicies {
         &mut self,
         _presentity: &Presentity,
         _assignment: &Assignment,
+        _hook: Hook,
         _input: &[u8],
     ) -> Result<Option<Vec<u8>>, PolicyFailure> {
         Ok(None)

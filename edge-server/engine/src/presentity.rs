@@ -5,7 +5,8 @@ use crate::hashing::{Keyed, Table};
 use crate::record::Datagrams;
 use crate::registrar::RegView;
 use crate::slab::Slab;
-use crate::subscription::{Package, SubscriptionId};
+use crate::subscription::{Package, Subscription, SubscriptionId};
+use crate::view::Views;
 use crate::wheel::TimerId;
 use bytes::Bytes;
 use merge_core::live::{LiveSet, Presentity as Identity, Publication, Registration, Switches};
@@ -51,10 +52,26 @@ pub(crate) struct Live {
 /// The written state.
 pub(crate) struct View {
     pub(crate) body: Bytes,
-    /// Counts the states since somebody began to watch, from 1.
+    /// The number of this body: no other body of this presentity has it.
     pub(crate) version: u32,
+    /// The last number that was given, to this or to a view. Counts from 1 since somebody began to watch.
+    pub(crate) last: u32,
+    /// What classes of watchers see of it, where the policy tells them apart.
+    pub(crate) views: Option<Box<Views>>,
     /// The time at which a policy wants to be asked again.
     pub(crate) reevaluate: TimerId,
+}
+
+impl View {
+    pub(crate) const fn unwritten() -> Self {
+        Self { body: Bytes::new(), version: 0, last: 0, views: None, reevaluate: TimerId::NONE }
+    }
+
+    /// The number of the next body.
+    pub(crate) fn next_version(&mut self) -> u32 {
+        self.last = self.last.checked_add(1).unwrap_or(1);
+        self.last
+    }
 }
 
 /// Why a presentity is to be merged at the end of the call.
@@ -169,9 +186,9 @@ impl Presentity {
     }
 
     /// The version of the state to send; 0 for none yet.
-    pub(crate) fn version(&self, package: Package) -> u32 {
-        match package {
-            Package::Presence => self.view.as_ref().map_or(0, |view| view.version),
+    pub(crate) fn version(&self, of: &Subscription) -> u32 {
+        match of.package {
+            Package::Presence => self.view.as_ref().map_or(0, |view| view.seen(of.sees).0),
             Package::Reg => self.reg_view.as_ref().map_or(0, |view| view.version),
         }
     }

@@ -63,6 +63,8 @@ pub struct Shard {
     pub(crate) reg_due: Vec<PresentityId>,
     /// Those that wait to be merged anew after a change of policy.
     pub(crate) sweep: Sweep,
+    /// Presentities with watchers whose view is not made yet.
+    pub(crate) unseen: Vec<PresentityId>,
     /// Subscriptions to be looked at at the end of the call.
     pub(crate) due: Vec<SubscriptionId>,
     pub(crate) serial: u32,
@@ -135,6 +137,7 @@ impl Shard {
             changed: Vec::new(),
             reg_due: Vec::new(),
             sweep: Sweep::default(),
+            unseen: Vec::new(),
             due: Vec::new(),
             serial: 0,
             tally: Tally::default(),
@@ -194,6 +197,7 @@ impl Shard {
             Input::Restored => self.restored(),
             Input::Notice(notice) => self.notice(&notice, fx),
             Input::PolicyChanged { scope } => self.policy_changed(&scope, fx),
+            Input::ContactsChanged { aor } => self.contacts_changed(&aor, fx),
             Input::Query { id, query } => {
                 self.settle(host, fx);
                 let answer = Box::new(self.query(query, host));
@@ -377,6 +381,9 @@ impl Shard {
         // Sending can end a subscription and leave a presentity idle, but changes no live set.
         while let Some(id) = self.changed.pop() {
             self.evaluate(id, host, fx);
+        }
+        while let Some(id) = self.unseen.pop() {
+            self.show_unseen(id, host, fx);
         }
         while let Some(id) = self.reg_due.pop() {
             self.tell_registrations(id, fx);

@@ -379,7 +379,7 @@ impl<'a> Composed<'a> {
     /// The JSON form of the presence document.
     #[must_use]
     pub fn write_json(&self) -> String {
-        match Document::read(&self.write_pidf()) {
+        match Document::read_written(&self.write_pidf()) {
             Ok(document) => presence_json::write(&document),
             // Not reachable: what is written can be read, which a property test holds.
             Err(_) => String::from("{}"),

@@ -32,6 +32,15 @@ impl Document {
         Document::read_with(bytes, &Limits::DEFAULT)
     }
 
+    /// Reads a document that a merge or a view has written: of many devices, it may be larger than what one may
+    /// publish.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn read_written(bytes: &[u8]) -> Result<Document, ReadError> {
+        Document::read_with(bytes, &Limits::WRITTEN)
+    }
+
     /// Reads and checks a PIDF document under limits of the caller's own.
     ///
     /// Refused is what cannot be repaired without guessing: XML that is none, another root, an entity that is no URI, a `basic`

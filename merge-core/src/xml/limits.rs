@@ -24,6 +24,17 @@ impl Limits {
     pub const DEFAULT: Limits =
         Limits { bytes: 64 * 1024, depth: 64, nodes: 8192, attributes: 64, namespaces: 64, name: 256 };
 
+    /// As much as the arena can address: for what this crate wrote itself, of many documents within
+    /// [`DEFAULT`](Self::DEFAULT).
+    pub const WRITTEN: Limits = Limits {
+        bytes: usize::MAX,
+        depth: usize::MAX,
+        nodes: usize::MAX,
+        attributes: usize::MAX,
+        namespaces: usize::MAX,
+        name: usize::MAX,
+    };
+
     /// The same limits, none above what the arena can address.
     pub(crate) fn capped(self) -> Limits {
         Limits {

@@ -6,6 +6,7 @@ use crate::input::{Flow, FlowDevice};
 use crate::presentity::{NOBODY, PresentityId};
 use crate::record::{self, Datagrams, Last, Record, SubscriptionRecord, Table};
 use crate::shard::{Shard, Timer};
+use crate::view::Sees;
 use crate::wheel::{TICK_MS, TimerId};
 use merge_core::time::Millis;
 use std::sync::Arc;
@@ -48,6 +49,7 @@ impl Shard {
         } else {
             self.store_subscription(id, fx);
         }
+        self.classify(id, fx);
         self.arm(id);
         self.due.push(id);
     }
@@ -302,6 +304,9 @@ impl Shard {
         let Some(presentity) = self.presentities.get_mut(gone.presentity) else {
             return;
         };
+        if let Some(views) = presentity.view.as_mut().and_then(|view| view.views.as_mut()) {
+            views.leave(gone.sees);
+        }
         let place = gone.place as usize;
         if presentity.subscriptions.get(place) == Some(&id) {
             presentity.subscriptions.swap_remove(place);
@@ -322,6 +327,9 @@ impl Shard {
                 Package::Presence => {
                     if let Some(view) = presentity.view.take() {
                         self.wheel.cancel(view.reevaluate);
+                        if let Some(views) = view.views {
+                            self.wheel.cancel(views.timer());
+                        }
                     }
                 }
             }
@@ -380,6 +388,7 @@ impl Shard {
         let id = self.subscriptions.insert(Subscription {
             presentity,
             package,
+            sees: Sees::ALL,
             place,
             flow: datagrams.map(|datagrams| datagrams.flow),
             transport: record::transport(record.transport),

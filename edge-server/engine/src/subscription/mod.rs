@@ -12,6 +12,7 @@ use crate::input::FlowDevice;
 use crate::presentity::PresentityId;
 use crate::respond;
 use crate::slab::Slab;
+use crate::view::Sees;
 use crate::wheel::TimerId;
 use merge_core::time::Millis;
 use std::net::SocketAddr;
@@ -65,6 +66,8 @@ pub(crate) const CSEQ_BLOCK: u32 = 256;
 pub(crate) struct Subscription {
     pub(crate) presentity: PresentityId,
     pub(crate) package: Package,
+    /// What of the state it is shown.
+    pub(crate) sees: Sees,
     /// Where it stands in the presentity's list.
     pub(crate) place: u32,
     pub(crate) flow: Option<FlowId>,

@@ -9,6 +9,7 @@ use crate::registrar::granted;
 use crate::respond::{self, Reply};
 use crate::route::{self, contact_user};
 use crate::shard::Shard;
+use crate::view::Sees;
 use crate::wheel::TimerId;
 use merge_core::policy::Reason;
 use merge_core::time::Millis;
@@ -91,6 +92,7 @@ impl Shard {
         let subscription = Subscription {
             presentity: id,
             package,
+            sees: Sees::ALL,
             place: 0,
             flow: Some(flow.id()),
             transport: flow.hop.transport,
@@ -282,7 +284,7 @@ impl Shard {
                 Package::Presence if presentity.view.is_none() => {
                     self.mark(presentity_id, Reason::Publish, None, false);
                 }
-                Package::Presence => {}
+                Package::Presence => self.classify(id, fx),
                 Package::Reg => self.reg_watched(presentity_id),
             }
         }

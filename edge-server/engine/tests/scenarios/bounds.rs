@@ -3,6 +3,7 @@
 use crate::auth::{log_in, with_password};
 use crate::calls::{BOB, invite, request_text, stage_with};
 use crate::scene::*;
+use merge_core::policy::ViewKey;
 use tributary_engine::limits::{Limit, TABLE};
 use tributary_engine::{Event, Input, Limits, Rate, Scope};
 
@@ -17,6 +18,7 @@ fn tight() -> Scene {
         subscriptions_per_presentity: 2,
         subscriptions_per_watcher: 3,
         subscriptions_per_flow: 2,
+        views_per_presentity: 1,
         presentities_per_shard: 3,
         transactions_per_shard: 4,
         requests_per_shard: 4,
@@ -43,6 +45,7 @@ type Case = (&'static str, fn() -> Scene);
 
 const CASES: &[Case] = &[
     ("bindings_per_aor", bindings_per_aor),
+    ("views_per_presentity", views_per_presentity),
     ("bindings_per_instance", bindings_per_instance),
     ("publications_per_presentity", publications_per_presentity),
     ("publications_per_flow", publications_per_flow),
@@ -76,6 +79,20 @@ fn every_bound_of_the_table_is_counted_by_its_name_when_it_is_met() {
         let (_, case) = case.unwrap_or_else(|| panic!("nothing here meets {limit}"));
         assert!(case().events.contains(&Event::LimitReached { limit }), "{limit} is not counted");
     }
+}
+
+fn views_per_presentity() -> Scene {
+    let mut scene = tight();
+    scene.host.assigned = Some(crate::views::assignment(ViewKey::Identity));
+    let alice = Client::new(&mut scene, "alice", None);
+    alice.publish(&mut scene, &crate::views::telling("with the board"), "");
+    let (bob, carol) = (Client::new(&mut scene, "bob", None), Client::new(&mut scene, "carol", None));
+    assert!(body(&bob.watch(&mut scene, "alice").1).contains("with the board"));
+    // Nobody says what to hide from carol, so all is.
+    let (_, notify) = carol.watch(&mut scene, "alice");
+    let shown = body(&notify);
+    assert!(shown.contains("<basic>open</basic>") && !shown.contains("with the board"), "{shown}");
+    scene
 }
 
 fn bindings_per_aor() -> Scene {

@@ -27,3 +27,4 @@ mod shutdown;
 mod simulation;
 mod subscribe;
 mod tokens;
+mod views;

@@ -22,6 +22,7 @@ fn assignment() -> Assignment {
         id: [1; 32],
         params: "{\"a\":1}".into(),
         needs: Needs::ALL,
+        view: None,
         on_failure: OnFailure::Builtin,
         privacy: false,
     }

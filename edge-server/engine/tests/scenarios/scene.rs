@@ -6,8 +6,8 @@ use merge_core::time::Millis;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use tributary_engine::{
-    Answer, Assignment, Config, Effect, Effects, Event, Flow, FlowDevice, FlowId, GoodAnswer, Hop, Input,
-    Notice, Peer, PolicyFailure, PolicyHost, Query, Record, Router, Shard, Standing, StoreOp, Table,
+    Answer, Assignment, Config, Effect, Effects, Event, Flow, FlowDevice, FlowId, GoodAnswer, Hook, Hop,
+    Input, Notice, Peer, PolicyFailure, PolicyHost, Query, Record, Router, Shard, Standing, StoreOp, Table,
     TransactionId, Transport,
 };
 use tributary_sip::locate::NextHop;
@@ -27,6 +27,10 @@ pub(crate) struct Host {
     pub(crate) assigned: Option<Assignment>,
     pub(crate) answers: VecDeque<Result<Option<Vec<u8>>, PolicyFailure>>,
     pub(crate) inputs: Vec<String>,
+    /// What `pp_view` answers to inputs that hold these words.
+    pub(crate) views: Vec<(String, Result<Option<Vec<u8>>, PolicyFailure>)>,
+    /// Inputs of `pp_view`.
+    pub(crate) seen: Vec<String>,
     pub(crate) refused: Vec<PolicyFailure>,
     pub(crate) accepted: usize,
     pub(crate) last_good: Option<GoodAnswer>,
@@ -41,9 +45,20 @@ impl PolicyHost for Host {
         &mut self,
         _presentity: &Presentity,
         _assignment: &Assignment,
+        hook: Hook,
         input: &[u8],
     ) -> Result<Option<Vec<u8>>, PolicyFailure> {
-        self.inputs.push(String::from_utf8(input.to_vec()).unwrap());
+        let input = String::from_utf8(input.to_vec()).unwrap();
+        if hook == Hook::View {
+            let answer = self
+                .views
+                .iter()
+                .find(|(watcher, _)| input.contains(watcher))
+                .map(|(_, answer)| answer.clone());
+            self.seen.push(input);
+            return answer.unwrap_or(Ok(None));
+        }
+        self.inputs.push(input);
         self.answers.pop_front().unwrap_or(Ok(None))
     }
 
@@ -57,8 +72,14 @@ impl PolicyHost for Host {
         self.refused.push(failure.clone());
     }
 
-    fn accepted(&mut self, _presentity: &Presentity, _assignment: &Assignment, _output: Option<&[u8]>) {
-        self.accepted += 1;
+    fn accepted(
+        &mut self,
+        _presentity: &Presentity,
+        _assignment: &Assignment,
+        hook: Hook,
+        _output: Option<&[u8]>,
+    ) {
+        self.accepted += usize::from(hook == Hook::Merge);
     }
 
     fn last_good(&mut self, _presentity: &Presentity, _assignment: &Assignment) -> Option<GoodAnswer> {

@@ -21,7 +21,7 @@ use policy_sandbox::Fault;
 use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
 use std::sync::Arc;
 use std::time::Duration;
-use tributary_engine::{Assignment, GoodAnswer, OnFailure, PolicyFailure, PolicyHost};
+use tributary_engine::{Assignment, GoodAnswer, Hook, OnFailure, PolicyFailure, PolicyHost};
 
 /// Over how many milliseconds the presentities are spread that may ask a policy again at one moment.
 const SPREAD_MS: u64 = 10_000;
@@ -163,12 +163,21 @@ impl PolicyHost for Host {
                 id: policy.id(),
                 params,
                 needs: policy.policy.needs(),
+                view: policy.policy.view_key(),
                 on_failure,
                 privacy: policy.policy.privacy(),
             }),
             (None, Some(id)) => {
                 let (name, on_failure) = ("missing".into(), OnFailure::Minimal);
-                Some(Assignment { name, id, params, needs: Needs::ALL, on_failure, privacy: true })
+                Some(Assignment {
+                    name,
+                    id,
+                    params,
+                    needs: Needs::ALL,
+                    view: None,
+                    on_failure,
+                    privacy: true,
+                })
             }
             (None, None) => None,
         }
@@ -178,6 +187,7 @@ impl PolicyHost for Host {
         &mut self,
         presentity: &Presentity,
         assignment: &Assignment,
+        hook: Hook,
         input: &[u8],
     ) -> Result<Option<Vec<u8>>, PolicyFailure> {
         let Some((generation, entry)) = self.asked(assignment) else {
@@ -190,7 +200,10 @@ impl PolicyHost for Host {
             return Err(held);
         }
         let began = processor_time();
-        let outcome = entry.policy.merge(input);
+        let outcome = match hook {
+            Hook::Merge => entry.policy.merge(input),
+            Hook::View => entry.policy.view(input),
+        };
         let time = processor_time().saturating_sub(began);
         self.library.allowances().took(&presentity.tenant, now, time);
         for line in &outcome.log {
@@ -211,7 +224,13 @@ impl PolicyHost for Host {
         })
     }
 
-    fn accepted(&mut self, presentity: &Presentity, assignment: &Assignment, output: Option<&[u8]>) {
+    fn accepted(
+        &mut self,
+        presentity: &Presentity,
+        assignment: &Assignment,
+        hook: Hook,
+        output: Option<&[u8]>,
+    ) {
         let name = if output.is_some() { "output" } else { "no_opinion" };
         count(&self.metrics.policy_calls, "outcome", name);
         let Some((generation, entry)) = self.asked(assignment) else { return };
@@ -219,7 +238,8 @@ impl PolicyHost for Host {
         entry.counters.answered(output.is_some());
         generation.counters.answered(output.is_some());
         generation.breaker.answered(at);
-        if assignment.on_failure == OnFailure::LastGood {
+        // The engine keeps those of views, each beside the view.
+        if assignment.on_failure == OnFailure::LastGood && hook == Hook::Merge {
             let output = output.map(Bytes::copy_from_slice);
             self.last_good.keep(&presentity.aor, Good { policy: assignment.id, output, at });
         }

@@ -2,7 +2,7 @@
 //! assignment wants them. Both are bounded, and forget their oldest.
 
 use bytes::Bytes;
-use merge_core::policy::Needs;
+use merge_core::json::{self, Writer};
 use merge_core::time::Millis;
 use sha2::{Digest as _, Sha256};
 use std::collections::{HashMap, VecDeque};
@@ -14,8 +14,8 @@ const POISONED: usize = 1_024;
 /// Bytes of the answers that are remembered.
 const GOOD_BYTES: usize = 16 * 1024 * 1024;
 
-/// What tells one state of a presentity from another: all that a policy is shown but the moment and the reason.
-const STATE: [&str; 6] = ["presentity", "publications", "registrations", "dialogs", "builtin", "params"];
+/// What a policy is shown that does not tell one state from another.
+const PASSING: [&str; 4] = ["now_ms", "reason", "changed_etag", "local_time"];
 
 /// Inputs that have just failed, as digests of policy and state.
 #[derive(Debug, Default)]
@@ -55,8 +55,14 @@ impl Poisoned {
 }
 
 fn digest(policy: &[u8; 32], input: &[u8]) -> Option<[u8; 32]> {
-    let state = Needs::of(STATE)?.cut(input).ok()?;
-    Some(Sha256::new().chain_update(policy).chain_update(state).finalize().into())
+    let value = json::read(input).ok()?;
+    let mut state = Writer::with_capacity(input.len());
+    state.begin_object();
+    for member in value.members().iter().filter(|member| !PASSING.contains(&&*member.name)) {
+        state.key(&member.name).value(&member.value);
+    }
+    state.end_object();
+    Some(Sha256::new().chain_update(policy).chain_update(state.into_bytes()).finalize().into())
 }
 
 /// A good answer: what the policy wrote, `None` for no opinion, and when.

@@ -65,6 +65,8 @@ pub(super) fn engine_config(
         egress,
         auth,
         users,
+        contacts: Arc::new(tributary_engine::NoContacts),
+        services: Vec::new(),
         presence_enabled: presence.enabled,
         switches: merge_core::live::Switches {
             presence_uses_registration_state: presence.use_registrations,

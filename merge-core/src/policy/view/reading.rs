@@ -63,6 +63,18 @@ impl Seen {
     }
 }
 
+impl View {
+    /// Whether it could have been said of a document with these names: one that was read for another may not.
+    #[must_use]
+    pub fn fits(&self, seen: &Seen) -> bool {
+        let there = |drop: &ViewDrop| match drop {
+            ViewDrop::Tuple(id) => seen.tuples.contains(id),
+            _ => true,
+        };
+        self.drop.iter().all(there) && self.activities.iter().flatten().all(|token| seen.allows(token))
+    }
+}
+
 /// Reads an output as a policy that runs is read: unknown members are passed over.
 ///
 /// # Errors
