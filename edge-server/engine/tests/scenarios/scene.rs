@@ -21,14 +21,17 @@ pub(crate) fn config() -> Config {
     Config { shards: SHARDS, ..Config::of_trial("example.com") }
 }
 
+/// What a policy says when it is asked.
+type Said = Result<Option<Vec<u8>>, PolicyFailure>;
+
 /// A policy host that answers what a test put into it.
 #[derive(Default)]
 pub(crate) struct Host {
     pub(crate) assigned: Option<Assignment>,
-    pub(crate) answers: VecDeque<Result<Option<Vec<u8>>, PolicyFailure>>,
+    pub(crate) answers: VecDeque<Said>,
     pub(crate) inputs: Vec<String>,
     /// What `pp_view` answers to inputs that hold these words.
-    pub(crate) views: Vec<(String, Result<Option<Vec<u8>>, PolicyFailure>)>,
+    pub(crate) views: Vec<(String, Said)>,
     /// Inputs of `pp_view`.
     pub(crate) seen: Vec<String>,
     pub(crate) refused: Vec<PolicyFailure>,
