@@ -16,6 +16,7 @@ mod clients;
 mod demo;
 mod fuzz;
 mod instructions;
+mod javascript;
 mod load;
 mod node;
 mod paths;
@@ -51,7 +52,7 @@ enum Command {
     Test(suites::Options),
     /// Measure the server under watchers and publishers
     Load(load::Options),
-    /// Build the policies that ship, and their index, into target/policies
+    /// Build the policies that ship, their index and the engine for scripts, into target/policies
     Policies,
     /// Build the page into web-demo/site/dist
     Site,

@@ -1,4 +1,5 @@
-//! `cargo xtask policies`: the policies that ship, built, with an index, into `target/policies`.
+//! `cargo xtask policies`: the policies that ship, built, with an index, into `target/policies`; and the engine for
+//! those that are scripts.
 //!
 //! `wasm-rules/policies` is a workspace of its own with its own linker flags; a policy there is a
 //! folder with a `Cargo.toml`, or with a `package.json` for one in AssemblyScript.
@@ -8,10 +9,11 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use crate::process::{Result, Run, under_ci};
-use crate::{node, paths, stamp, step, wasm};
+use crate::{javascript, node, paths, stamp, step, wasm};
 
 /// Builds what changed, and the index.
 pub(crate) fn run() -> Result<()> {
+    step("engine for scripts", javascript::run)?;
     step("policies", || {
         let inputs = ["policies", "sdk"].map(|part| paths::root().join("wasm-rules").join(part));
         let inputs = [&inputs[..], &[paths::root().join("merge-core/src")]].concat();

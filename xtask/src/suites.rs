@@ -101,6 +101,7 @@ fn no_std(counts: &mut Counts) -> Result<()> {
 /// Unit, property and integration tests of all crates, crash and containment among them.
 fn rust(counts: &mut Counts) -> Result<()> {
     zig::ensure()?;
+    policies::run()?;
     let server = paths::program("debug", "tributary");
     // The tests of `tributary-tests` start the server's binary: it must be there first.
     Run::cargo().args(["build", "--workspace", "--bins"]).run()?;

@@ -11,6 +11,8 @@ pub const PAGE_BYTES: usize = 64 * 1024;
 pub const MODULE_BYTES: usize = 256 * 1024;
 /// The module file of the operator, who answers for the whole server.
 pub const MODULE_BYTES_OPERATOR: usize = 2 * 1024 * 1024;
+/// The file of a policy that is a script.
+pub const SCRIPT_BYTES: usize = 64 * 1024;
 /// Linear memory, in pages; a module must declare a maximum, and at most this one.
 pub const MEMORY_PAGES: u64 = 64;
 /// Fuel of one hook call, before what the input's length adds.
@@ -19,6 +21,8 @@ pub const FUEL_BASE: u64 = 2_000_000;
 pub const FUEL_PER_INPUT_BYTE: u64 = 128;
 /// Fuel of the start function and `_initialize` together.
 pub const FUEL_START: u64 = 2_000_000;
+/// Fuel for reading a script and running it up to where its functions are defined; once, when it comes.
+pub const FUEL_SCRIPT: u64 = 100_000_000;
 /// The WebAssembly stack of a call.
 pub const STACK_BYTES: usize = 256 * 1024;
 /// The JSON a hook is given. A larger input goes to the built-in merge and is not the policy's failure.
@@ -112,10 +116,12 @@ const fn limit(name: &'static str, value: u64, unit: &'static str, code: &'stati
 pub const TABLE: &[Limit] = &[
     limit("module", MODULE_BYTES as u64, "bytes", "E103"),
     limit("module-operator", MODULE_BYTES_OPERATOR as u64, "bytes", "E103"),
+    limit("script", SCRIPT_BYTES as u64, "bytes", "E103"),
     limit("memory", MEMORY_PAGES, "pages", "E149"),
     limit("fuel", FUEL_BASE, "fuel", "E204"),
     limit("fuel-per-input-byte", FUEL_PER_INPUT_BYTE, "fuel", "E204"),
     limit("fuel-start", FUEL_START, "fuel", "E204"),
+    limit("fuel-script", FUEL_SCRIPT, "fuel", "E204"),
     limit("stack", STACK_BYTES as u64, "bytes", "E201"),
     limit("input", INPUT_BYTES as u64, "bytes", "E200"),
     limit("output", OUTPUT_BYTES as u64, "bytes", "E208"),

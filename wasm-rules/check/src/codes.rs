@@ -66,6 +66,7 @@ pub const CODES: &[Code] = &[
     code("E160", Phase::Static, "the manifest cannot be used"),
     code("E170", Phase::Upload, "a signature is asked for, and there is none"),
     code("E171", Phase::Upload, "the signature is not one of this file by a key that is trusted"),
+    code("E180", Phase::Compile, "the script cannot be used"),
     code("E200", Phase::Run, "the input is larger than a policy is given (not the policy's fault)"),
     code("E201", Phase::Run, "the policy trapped or aborted"),
     code("E202", Phase::Run, "the output is not JSON"),

@@ -11,6 +11,8 @@
 //! worst, one outside takes minutes. No engine is involved, so the page runs the very same checks
 //! as the server (the crate builds for wasm32-unknown-unknown).
 //!
+//! A policy may also be a script in JavaScript ([`is_script`]), which an engine of ours makes a module of ([`Script`]).
+//!
 //! Test vectors are here too ([`Vector`]): how an answer is judged must not depend on where it came from.
 //!
 //! The codes are listed in [`CODES`], the limits in [`merge_core::policy::limits`], what instructions cost in
@@ -34,6 +36,7 @@ pub mod prices;
 mod recorded;
 mod report;
 mod schema;
+mod script;
 mod text;
 mod vector;
 mod walk;
@@ -46,6 +49,7 @@ pub use patch::merge_patch;
 pub use recorded::{Hook, RecordedInput};
 pub use report::{FINDING_CHARS, Finding, Findings, Hooks, NAMED_PER_KIND, Report};
 pub use schema::judge_params;
+pub use script::{Script, is_script};
 pub use text::plain_text;
 pub use vector::{Expect, Mismatch, Vector, VectorError};
 
@@ -129,7 +133,7 @@ fn header(bytes: &[u8]) -> Option<Finding> {
             "E101",
             "file, offset 0x0",
             "the file does not begin with the bytes of WebAssembly (00 61 73 6d)",
-            "upload the .wasm file, not its source or text form",
+            "upload the .wasm file, not its source or text form; a script in JavaScript begins a policy with `export function merge(input)`",
         )),
     }
 }

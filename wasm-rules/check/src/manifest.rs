@@ -72,7 +72,7 @@ pub(crate) fn read(
     errors: &mut Findings,
     warnings: &mut Vec<Finding>,
 ) -> Option<Manifest> {
-    let (bytes, offset) = match sections {
+    match sections {
         [] => {
             warnings.push(Finding::new(
                 "W301",
@@ -80,9 +80,9 @@ pub(crate) fn read(
                 format!("no manifest (custom section `{SECTION}`)"),
                 "say at least what the policy is called: `policy!{ name: \"...\", summary: \"...\" }`",
             ));
-            return None;
+            None
         }
-        [(bytes, offset)] => (*bytes, *offset),
+        [(bytes, offset)] => read_one(bytes, format!("section {SECTION}, offset {offset:#x}"), hooks, errors),
         [_, (_, second), ..] => {
             errors.push(Finding::new(
                 "E160",
@@ -90,10 +90,14 @@ pub(crate) fn read(
                 format!("{} manifests, allowed is one", sections.len()),
                 "link the manifest once",
             ));
-            return None;
+            None
         }
-    };
-    let mut reader = Reader { errors, offset };
+    }
+}
+
+/// Reads the one manifest there is; findings name its place so.
+pub(crate) fn read_one(bytes: &[u8], place: String, hooks: Hooks, errors: &mut Findings) -> Option<Manifest> {
+    let mut reader = Reader { errors, place };
     let manifest = reader.manifest(bytes)?;
     reader.cross_check(&manifest, hooks);
     Some(manifest)
@@ -101,13 +105,12 @@ pub(crate) fn read(
 
 struct Reader<'e> {
     errors: &'e mut Findings,
-    offset: u64,
+    place: String,
 }
 
 impl Reader<'_> {
     fn refuse(&mut self, message: String, fix: &str) {
-        let place = format!("section {SECTION}, offset {:#x}", self.offset);
-        self.errors.push(Finding::new("E160", place, message, fix));
+        self.errors.push(Finding::new("E160", self.place.clone(), message, fix));
     }
 
     fn manifest(&mut self, bytes: &[u8]) -> Option<Manifest> {
@@ -170,7 +173,7 @@ impl Reader<'_> {
         if manifest.input_minor > INPUT_MINOR {
             self.errors.push(Finding::new(
                 "E212",
-                format!("section {SECTION}, offset {:#x}", self.offset),
+                self.place.clone(),
                 format!(
                     "the policy needs input minor {}, this host writes {INPUT_MINOR}",
                     manifest.input_minor

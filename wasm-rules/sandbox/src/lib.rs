@@ -9,6 +9,9 @@
 //!                      Outcome { bytes | no opinion | failure, fuel, log } ──▼
 //! ```
 //!
+//! A file that is a script in JavaScript becomes a module first, by an engine that is a module itself
+//! ([`ScriptEngine`]).
+//!
 //! A policy is a pure function of its input, and this crate is what makes that true: no clock, no
 //! randomness, no memory of earlier calls, the same fuel for the same work everywhere. Whatever a
 //! policy does comes back as a value with a code and a place; nothing it does can panic, block or
@@ -31,6 +34,7 @@ mod imports;
 mod outcome;
 mod policy;
 mod sandbox;
+mod script;
 mod vector;
 
 pub use child::{Compile, CompileLimits, compile_child};
@@ -39,8 +43,9 @@ pub use generate::Generator;
 pub use outcome::{CallFailure, Fault, Outcome};
 pub use policy::{Made, Policy};
 pub use policy_check::{
-    Expect, Finding, Hook, Manifest, Mismatch, Owner, RecordedInput, Report, Vector, VectorError,
+    Expect, Finding, Hook, Manifest, Mismatch, Owner, RecordedInput, Report, Vector, VectorError, is_script,
     merge_patch, plain_text,
 };
 pub use sandbox::{CacheSettings, Sandbox, SandboxError, Settings};
+pub use script::ScriptEngine;
 pub use vector::Verdict;

@@ -205,6 +205,29 @@ impl Policy {
         }
     }
 
+    /// Runs an export that is none of the contract's on this input with this fuel: its answer, and the memory as it
+    /// is after that.
+    pub(crate) fn settle(
+        &self,
+        name: &'static str,
+        input: &[u8],
+        fuel: u64,
+    ) -> Result<(Vec<u8>, Vec<u8>), CallFailure> {
+        let module = self.inner.start.module();
+        let export = module
+            .get_export_index(name)
+            .ok_or_else(|| CallFailure::host(format!("the engine has no {name}")))?;
+        let mut store = Store::new(module.engine(), Host::default());
+        let mut call = Call { inner: &self.inner, store: &mut store };
+        let instance = call.start()?;
+        let said = call.hook(&instance, name, &export, input, fuel)?.unwrap_or_default();
+        let memory = instance
+            .get_module_export(&mut store, &self.inner.memory)
+            .and_then(wasmtime::Extern::into_memory)
+            .ok_or_else(|| CallFailure::host("the engine has no memory"))?;
+        Ok((said, memory.data(&store).to_vec()))
+    }
+
     fn call(&self, hook: &'static str, export: &ModuleExport, input: &[u8]) -> Outcome {
         if input.len() > limits::INPUT_BYTES {
             let message =

@@ -1,5 +1,6 @@
 //! The sandbox: an engine, its settings, and the way from bytes to a policy.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -8,7 +9,7 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use merge_core::policy::limits;
 use policy_cache::Cache;
 use policy_check::prices::COST_VERSION;
-use policy_check::{Finding, Owner, Report, check_as};
+use policy_check::{Finding, Owner, Report, check_as, is_script};
 use sha2::{Digest, Sha256};
 use wasmtime::{Engine, Linker, Module};
 
@@ -17,6 +18,7 @@ use crate::dry_run::{Sample, dry_run};
 use crate::engine;
 use crate::imports::{Host, linker};
 use crate::policy::{Made, Policy};
+use crate::script::{ScriptEngine, Scripts};
 
 /// How the sandbox is set up.
 #[derive(Clone, Debug)]
@@ -28,11 +30,13 @@ pub struct Settings {
     pub compile: Compile,
     /// Where compiled code is kept between two starts, if anywhere.
     pub cache: Option<CacheSettings>,
+    /// What runs policies that are scripts. Without it there are none: a script is refused as any text is.
+    pub scripts: Option<ScriptEngine>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { instances: 64, compile: Compile::InProcess, cache: None }
+        Self { instances: 64, compile: Compile::InProcess, cache: None, scripts: None }
     }
 }
 
@@ -64,6 +68,15 @@ pub struct Sandbox {
     compile: Compile,
     compiling: Gate,
     cache: Option<Cache>,
+    scripts: Option<Scripts>,
+}
+
+/// A file that may be compiled.
+struct Checked<'a> {
+    module: Cow<'a, [u8]>,
+    report: Report,
+    /// Whether somebody else wrote its code, so that compiling it has to be tried first.
+    foreign: bool,
 }
 
 impl Sandbox {
@@ -82,7 +95,8 @@ impl Sandbox {
                 .map_err(|error| SandboxError(format!("{shown}: {error}")))
         };
         let cache = settings.cache.map(open).transpose()?;
-        Ok(Self { engine, linker, compile: settings.compile, compiling: Gate::new(), cache })
+        let scripts = settings.scripts.map(Scripts::new);
+        Ok(Self { engine, linker, compile: settings.compile, compiling: Gate::new(), cache, scripts })
     }
 
     /// Checks and compiles a tenant's or a user's file. Blocks for as long as that takes, which may
@@ -99,11 +113,15 @@ impl Sandbox {
     /// # Errors
     /// All findings of the static check, or what the compiler said (E150).
     pub fn compile_as(&self, bytes: &[u8], owner: Owner) -> Result<Policy, Vec<Finding>> {
-        let report = check_as(bytes, owner);
-        if !report.is_ok() {
-            return Err(report.errors);
-        }
-        self.build(bytes, report).map_err(|finding| vec![finding])
+        let checked = self.check(bytes, owner).map_err(|report| report.errors)?;
+        self.build(bytes, checked).map_err(|finding| vec![finding])
+    }
+
+    /// Everything that can be told from a file before it is compiled. Of a script, that is what its engine says of
+    /// it: blocks.
+    #[must_use]
+    pub fn report(&self, bytes: &[u8], owner: Owner) -> Report {
+        self.check(bytes, owner).map_or_else(|report| *report, |checked| checked.report)
     }
 
     /// Checks, compiles and tries out a file: everything that can be known before it is used. Blocks.
@@ -111,24 +129,39 @@ impl Sandbox {
     /// # Errors
     /// The report, with all findings of the first of these steps that found any.
     pub fn examine(&self, bytes: &[u8], owner: Owner, samples: &[Sample]) -> Result<Policy, Box<Report>> {
-        let report = check_as(bytes, owner);
-        if !report.is_ok() {
-            return Err(Box::new(report));
-        }
+        let checked = self.check(bytes, owner)?;
+        let report = checked.report.clone();
         let refused = |errors| Box::new(Report { errors, ..report.clone() });
-        let policy = self.build(bytes, report.clone()).map_err(|finding| refused(vec![finding]))?;
+        let policy = self.build(bytes, checked).map_err(|finding| refused(vec![finding]))?;
         let findings = dry_run(&policy, samples);
         if findings.is_empty() { Ok(policy) } else { Err(refused(findings)) }
     }
 
+    /// Everything that can be told from a file without compiling it; of a script, once it has become a module.
+    fn check<'a>(&self, file: &'a [u8], owner: Owner) -> Result<Checked<'a>, Box<Report>> {
+        let Some(scripts) = self.scripts.as_ref().filter(|_| is_script(file)) else {
+            let report = check_as(file, owner);
+            let checked = |report| Checked { module: Cow::Borrowed(file), report, foreign: true };
+            return if report.is_ok() { Ok(checked(report)) } else { Err(Box::new(report)) };
+        };
+        let script = scripts.make(file, |engine| {
+            let checked = Checked { module: engine.into(), report: Report::default(), foreign: false };
+            self.build(engine, checked)
+        })?;
+        Ok(Checked { module: script.module.into(), report: script.report, foreign: false })
+    }
+
     /// From a file that was checked to a policy: from the cache, or compiled and kept there.
-    fn build(&self, bytes: &[u8], report: Report) -> Result<Policy, Finding> {
-        let sha256 = Sha256::digest(bytes).into();
-        let (module, made) = match self.cache.as_ref().and_then(|cache| cache.load(&self.engine, &sha256)) {
+    fn build(&self, file: &[u8], checked: Checked<'_>) -> Result<Policy, Finding> {
+        let Checked { module: bytes, report, foreign } = checked;
+        let sha256 = Sha256::digest(file).into();
+        // Of a script, another release makes another module: code is kept under what it was compiled from.
+        let code = Sha256::digest(&bytes).into();
+        let (module, made) = match self.cache.as_ref().and_then(|cache| cache.load(&self.engine, &code)) {
             Some(module) => (module, Made::FromCache),
             None => {
-                let module = self.compile_module(bytes)?;
-                let kept = self.cache.as_ref().map_or(Ok(()), |cache| cache.keep(&sha256, &module));
+                let module = self.compile_module(&bytes, foreign)?;
+                let kept = self.cache.as_ref().map_or(Ok(()), |cache| cache.keep(&code, &module));
                 (module, kept.map_or_else(|error| Made::NotKept(error.to_string()), |()| Made::Compiled))
             }
         };
@@ -137,9 +170,11 @@ impl Sandbox {
         Policy::new(sha256, report, &module, start, made)
     }
 
-    fn compile_module(&self, bytes: &[u8]) -> Result<Module, Finding> {
+    fn compile_module(&self, bytes: &[u8], foreign: bool) -> Result<Module, Finding> {
         let _turn = self.compiling.enter();
-        child::trial(&self.compile, bytes)?;
+        if foreign {
+            child::trial(&self.compile, bytes)?;
+        }
         // A compiler is a large program; should it ever panic on a file, the file is refused.
         catch_unwind(AssertUnwindSafe(|| Module::from_binary(&self.engine, bytes)))
             .map_err(|_| child::refused("the compiler failed on this file".into()))?

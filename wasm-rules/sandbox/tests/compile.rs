@@ -99,7 +99,7 @@ fn a_start_takes_compiled_code_from_the_cache_and_compiles_anew_what_was_touched
     let [good, never] = [env!("CARGO_BIN_EXE_policy-compile"), "/bin/false"].map(|program| {
         let compile = Compile::Child { program: PathBuf::from(program), args: Vec::new() };
         let cache = Some(CacheSettings { folder: folder.path().join("compiled"), secret: [7; 32] });
-        Sandbox::new(Settings { instances: 1, compile, cache }).unwrap()
+        Sandbox::new(Settings { instances: 1, compile, cache, ..Settings::default() }).unwrap()
     });
     let file = wat::parse_str(POLICY).unwrap();
     let first = good.compile(&file).unwrap();

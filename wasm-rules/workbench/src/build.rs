@@ -29,6 +29,9 @@ const CLANG_FEATURES: [&str; 5] =
 /// There is no project, or its compiler is missing or failed; what that said went to standard error.
 pub fn build(workbench: &Workbench, folder: &Path) -> Result<Checked, Problem> {
     let project = Project::open(folder)?;
+    if project.language == Language::JavaScript {
+        return check(workbench, &folder.join(Language::JavaScript.source()), Owner::Tenant);
+    }
     let out = folder.join("build");
     std::fs::create_dir_all(&out)
         .map_err(|error| Problem::usage(format!("{}: {error}", out.display()), "see who may write there"))?;
@@ -50,7 +53,9 @@ pub fn build(workbench: &Workbench, folder: &Path) -> Result<Checked, Problem> {
             match language {
                 Language::C => c(&project, &built)?,
                 Language::Zig => zig(&project, &built)?,
-                Language::AssemblyScript | Language::Rust => assembly_script(&project, &built)?,
+                Language::AssemblyScript | Language::Rust | Language::JavaScript => {
+                    assembly_script(&project, &built)?;
+                }
             }
             (built, name.clone())
         }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use merge_core::json::Writer;
-use policy_check::{Owner, Report, check_as};
+use policy_check::{Owner, Report};
 use policy_sandbox::{Finding, builtin_samples, dry_run};
 
 use crate::answer::{Answer, Paint, Problem};
@@ -26,7 +26,7 @@ pub struct Checked {
 /// There is no module.
 pub fn check(workbench: &Workbench, path: &Path, owner: Owner) -> Result<Checked, Problem> {
     let (file, bytes) = module_bytes(path)?;
-    let mut report = check_as(&bytes, owner);
+    let mut report = workbench.report(&bytes, owner);
     if report.is_ok() {
         report.errors = match workbench.compile(&bytes) {
             Ok(policy) => dry_run(&policy, &builtin_samples()),

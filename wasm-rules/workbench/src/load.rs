@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use merge_core::json::{self, Value, Writer};
 use merge_core::policy::limits;
-use policy_sandbox::{Compile, Finding, Owner, Policy, Sandbox, Settings};
+use policy_sandbox::{Compile, Finding, Owner, Policy, Report, Sandbox, ScriptEngine, Settings};
 
 use crate::answer::Problem;
+use crate::project::Language;
 
 /// The largest file that is read of what is not a module: a recorded live set may hold many documents.
 const FILE_BYTES: u64 = 4 << 20;
@@ -18,14 +19,20 @@ pub struct Workbench {
 }
 
 impl Workbench {
-    /// A workbench that compiles in this way.
+    /// A workbench that compiles in this way, and runs scripts in this engine, where there is one.
     ///
     /// # Errors
     /// The platform is one that the engine does not know.
-    pub fn new(compile: Compile) -> Result<Self, Problem> {
-        let sandbox = Sandbox::new(Settings { instances: 4, compile, cache: None })
+    pub fn new(compile: Compile, scripts: Option<ScriptEngine>) -> Result<Self, Problem> {
+        let sandbox = Sandbox::new(Settings { instances: 4, compile, cache: None, scripts })
             .map_err(|error| Problem::tool(error.to_string(), "try on a 64-bit x86 or ARM machine"))?;
         Ok(Self { sandbox })
+    }
+
+    /// Everything that can be told from a file before it is compiled; of a script, what its engine says of it.
+    #[must_use]
+    pub fn report(&self, bytes: &[u8], owner: Owner) -> Report {
+        self.sandbox.report(bytes, owner)
     }
 
     /// Compiles a file.
@@ -52,10 +59,14 @@ impl Workbench {
     }
 }
 
-/// The module that `path` means: itself, or what a project was built to.
+/// The file that `path` means: itself, what a project was built to, or its script.
 fn module_at(path: &Path) -> Result<PathBuf, Problem> {
     if !path.is_dir() {
         return Ok(path.to_owned());
+    }
+    let script = path.join(Language::JavaScript.source());
+    if script.is_file() {
+        return Ok(script);
     }
     let folder = path.join("build");
     let mut found: Vec<PathBuf> = std::fs::read_dir(&folder)

@@ -17,11 +17,13 @@ pub enum Language {
     C,
     /// Zig, without a library.
     Zig,
+    /// JavaScript: the policy is the script, and nothing is built.
+    JavaScript,
 }
 
 impl Language {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Rust, Self::AssemblyScript, Self::C, Self::Zig];
+    pub const ALL: [Self; 5] = [Self::Rust, Self::AssemblyScript, Self::C, Self::Zig, Self::JavaScript];
 
     /// The name on the command line.
     #[must_use]
@@ -31,6 +33,7 @@ impl Language {
             Self::AssemblyScript => "assemblyscript",
             Self::C => "c",
             Self::Zig => "zig",
+            Self::JavaScript => "js",
         }
     }
 
@@ -42,6 +45,7 @@ impl Language {
             Self::AssemblyScript => "assembly/policy.ts",
             Self::C => "policy.c",
             Self::Zig => "policy.zig",
+            Self::JavaScript => "policy.js",
         }
     }
 }

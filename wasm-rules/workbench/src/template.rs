@@ -60,6 +60,7 @@ const ZIG: &[File] = &[
     ("policy.zig", include_str!("../templates/zig/policy.zig")),
     ("presence.zig", include_str!("../templates/zig/presence.zig")),
 ];
+const JAVA_SCRIPT: &[File] = &[("policy.js", include_str!("../templates/javascript/policy.js"))];
 const VECTORS: &[File] = &[
     ("inputs/in-a-call.json", include_str!("../../policies/inputs/in-a-call.json")),
     ("vectors/call-is-up.json", include_str!("../templates/vectors/call-is-up.json")),
@@ -76,6 +77,7 @@ impl Language {
             Self::AssemblyScript => ASSEMBLY_SCRIPT.to_vec(),
             Self::C => C.to_vec(),
             Self::Zig => ZIG.to_vec(),
+            Self::JavaScript => JAVA_SCRIPT.to_vec(),
         }
     }
 
@@ -86,6 +88,7 @@ impl Language {
             Self::AssemblyScript => "Node 20 or later with npm",
             Self::C => "clang with wasm-ld, or Zig (`pip install ziglang`)",
             Self::Zig => "Zig (`pip install ziglang`, or your system's package)",
+            Self::JavaScript => "nothing else",
         }
     }
 }
@@ -121,8 +124,8 @@ pub fn new(folder: &Path, name: &str, language: Language) -> Result<Made, Proble
     let mut files: Vec<(&str, &str)> = [language.files(), VECTORS.to_vec()].concat();
     files.push(("README.md", &readme));
     files.push((".gitignore", IGNORED));
-    // The SDK's macro lays the manifest in.
-    if language != Language::Rust {
+    // The SDK's macro lays the manifest in; a script exports it.
+    if !matches!(language, Language::Rust | Language::JavaScript) {
         files.push((MANIFEST, &manifest));
     }
     for (place, text) in files {

@@ -7,11 +7,19 @@
 
 use std::path::Path;
 
-use policy_sandbox::{Compile, Generator, Policy};
+use policy_sandbox::{Compile, Generator, Policy, ScriptEngine};
 use policy_workbench::{Answer as _, Fuzz, Language, Paint, Workbench, build, fuzz, new, test};
 
 /// The note of the template's parameter, with what is easily glued together wrongly.
 const PARAMS: &str = r#"{"note":"In a call: \"urgent\" by text, \\ please \u2026"}"#;
+
+/// What `cargo xtask policies` has built.
+fn scripts() -> Option<ScriptEngine> {
+    let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/policies");
+    let folder = std::env::var_os("TEST_POLICIES").map_or(target, Into::into);
+    let file = std::fs::read(folder.join("javascript.engine"));
+    Some(ScriptEngine::new(&file.expect("build the engine for scripts first: cargo xtask policies")))
+}
 
 fn built(workbench: &Workbench, folder: &Path, language: Language) -> Policy {
     let name = "on-the-phone";
@@ -40,7 +48,7 @@ fn built(workbench: &Workbench, folder: &Path, language: Language) -> Policy {
 
 #[test]
 fn each_template_is_a_policy_that_works_and_they_answer_alike() {
-    let workbench = Workbench::new(Compile::InProcess).unwrap();
+    let workbench = Workbench::new(Compile::InProcess, scripts()).unwrap();
     let scratch = tempfile::tempdir().unwrap();
     let policies = Language::ALL
         .map(|language| (language, built(&workbench, &scratch.path().join(language.as_str()), language)));

@@ -41,7 +41,7 @@ struct Scratch {
 impl Scratch {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        Self { folder, workbench: Workbench::new(Compile::InProcess).unwrap() }
+        Self { folder, workbench: Workbench::new(Compile::InProcess, None).unwrap() }
     }
 
     fn file(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {

@@ -13,7 +13,7 @@ use axum::extract::{Path, Query, State};
 use axum::response::IntoResponse as _;
 use axum::{Extension, Json};
 use http::{HeaderMap, StatusCode, header};
-use policy_sandbox::{Finding, Report};
+use policy_sandbox::{Finding, Report, is_script};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use tributary_engine::{OnFailure, Scope};
@@ -159,7 +159,8 @@ pub(super) async fn remove(
 
 pub(super) async fn file(State(api): State<Arc<Api>>, Path(id): Path<String>) -> Answered {
     let entry = known(&api, &id)?;
-    Ok(([(header::CONTENT_TYPE, "application/wasm")], entry.file.clone()).into_response())
+    let kind = if is_script(&entry.file) { "text/javascript; charset=utf-8" } else { "application/wasm" };
+    Ok(([(header::CONTENT_TYPE, kind)], entry.file.clone()).into_response())
 }
 
 pub(super) async fn assignments(State(api): State<Arc<Api>>) -> Answered {

@@ -57,6 +57,7 @@ pub enum PolicyAction {
     /// Build a project into build/NAME.wasm with its language's compiler, and check the module.
     #[command(
         after_help = "The language is told by the source: src/lib.rs, assembly/policy.ts, policy.c or policy.zig. \
+Of policy.js nothing has to be built: the script is the policy, and is checked. \
 The manifest in policy.json is laid into the module; in Rust the SDK does that.
 
 Examples:
@@ -365,4 +366,7 @@ pub enum Language {
     C,
     /// Zig, without a library.
     Zig,
+    /// JavaScript: the script is the policy, nothing is built.
+    #[value(alias = "javascript")]
+    Js,
 }

@@ -8,7 +8,7 @@ use crate::metrics::{Metrics, count};
 use crate::store::{Store, StoreError, Table};
 use bytes::Bytes;
 use merge_core::time::Millis;
-use policy_sandbox::{Finding, Made, Owner, Policy, Sandbox};
+use policy_sandbox::{Finding, Made, Owner, Policy, Sandbox, ScriptEngine};
 use std::path::Path;
 use std::sync::Arc;
 use tributary_engine::{OnFailure, Scope};
@@ -124,6 +124,14 @@ fn loaded(stored: StoredGeneration, scope: &Scope, snapshot: &Snapshot) -> Gener
         counters: Arc::default(),
         since: Millis(stored.since_ms),
     }
+}
+
+/// The file with the engine for policies that are scripts, beside the policies that ship.
+pub const SCRIPT_ENGINE: &str = "javascript.engine";
+
+/// The engine for policies that are scripts, in a folder of policies that ship.
+pub fn script_engine(folder: &Path) -> Option<ScriptEngine> {
+    std::fs::read(folder.join(SCRIPT_ENGINE)).ok().map(|file| ScriptEngine::new(&file))
 }
 
 /// The `*.wasm` files of a folder, under their file names.

@@ -37,7 +37,7 @@ pub use self::breaker::{Breaker, State as BreakerState};
 pub use self::counters::{Failure, Figures};
 pub use self::host::Host;
 pub use self::library::{Library, LibraryError};
-pub use self::load::shipped;
+pub use self::load::{SCRIPT_ENGINE, script_engine, shipped};
 pub use self::refusal::{AssignError, NameProblem, RemoveError, UploadError};
 pub(crate) use self::signatures::public_key;
 pub use self::snapshot::{

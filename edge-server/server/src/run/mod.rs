@@ -38,7 +38,7 @@ use crate::transport::{
     StreamSettings, WebSocketSettings,
 };
 use crate::users::Directory;
-use policy_sandbox::{CacheSettings, Compile, Sandbox, Settings as SandboxSettings};
+use policy_sandbox::{CacheSettings, Compile, Sandbox, ScriptEngine, Settings as SandboxSettings};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -142,12 +142,15 @@ pub async fn start(config: Config, surroundings: Surroundings) -> Result<Running
     let (shards, inboxes) = Shards::new(router);
     let restored = restored(opened.as_deref(), &shards)?;
     let site = Site::new(config.server.site.as_deref());
-    let sandbox = sandbox(&config, &surroundings, &secret)?;
-    let shipped = match &config.policies.shipped {
-        Some(folder) => crate::policies::shipped(Path::new(folder))
-            .map_err(|source| StartError::System { what: folder.clone(), source })?,
-        None => site.policies(),
+    let (shipped, scripts) = match config.policies.shipped.as_deref().map(Path::new) {
+        Some(folder) => (
+            crate::policies::shipped(folder)
+                .map_err(|source| StartError::System { what: folder.display().to_string(), source })?,
+            crate::policies::script_engine(folder),
+        ),
+        None => (site.policies(), site.script_engine()),
     };
+    let sandbox = sandbox(&config, &surroundings, &secret, scripts)?;
 
     let (stop, stopping) = watch::channel(false);
     let ready = Arc::new(AtomicBool::new(false));
@@ -290,7 +293,12 @@ fn open_store(config: &Config) -> Result<Option<Box<dyn Store>>, StoreError> {
     Ok(Some(Box::new(store)))
 }
 
-fn sandbox(config: &Config, surroundings: &Surroundings, secret: &[u8; 32]) -> Result<Sandbox, LibraryError> {
+fn sandbox(
+    config: &Config,
+    surroundings: &Surroundings,
+    secret: &[u8; 32],
+    scripts: Option<ScriptEngine>,
+) -> Result<Sandbox, LibraryError> {
     let compile = match &surroundings.compiler {
         Some(program) => Compile::Child { program: program.clone(), args: vec!["compile-policy".into()] },
         None => Compile::InProcess,
@@ -299,7 +307,7 @@ fn sandbox(config: &Config, surroundings: &Surroundings, secret: &[u8; 32]) -> R
         folder: Path::new(folder).join("compiled-policies"),
         secret: compiled_code_key(secret),
     });
-    Ok(Sandbox::new(SandboxSettings { compile, cache, ..SandboxSettings::default() })?)
+    Ok(Sandbox::new(SandboxSettings { compile, cache, scripts, ..SandboxSettings::default() })?)
 }
 
 /// Starts the store's thread. When a commit fails the whole server stops: what it promises could

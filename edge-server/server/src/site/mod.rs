@@ -3,10 +3,12 @@
 mod media;
 
 use crate::api::Api;
+use crate::policies::SCRIPT_ENGINE;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use policy_sandbox::ScriptEngine;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -63,6 +65,11 @@ impl Site {
                 .collect(),
             Self::Folder(folder) => crate::policies::shipped(&folder.join("policies")).unwrap_or_default(),
         }
+    }
+
+    /// The engine for policies that are scripts, where the page was built with it.
+    pub fn script_engine(&self) -> Option<ScriptEngine> {
+        self.find(&format!("policies/{SCRIPT_ENGINE}")).map(|(bytes, _)| ScriptEngine::new(&bytes))
     }
 
     /// A file and its tag.

@@ -25,6 +25,7 @@ mod policies;
 mod policy_audit;
 mod policy_canary;
 mod policy_command;
+mod policy_script;
 mod policy_signatures;
 mod policy_tutorial;
 mod program;

@@ -35,7 +35,7 @@ impl Done {
     }
 }
 
-fn policy_in(folder: &Path, args: &[&str], environment: &[(&str, &str)]) -> Done {
+pub(crate) fn policy_in(folder: &Path, args: &[&str], environment: &[(&str, &str)]) -> Done {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tributary"));
     command.arg("policy").args(args).current_dir(folder).env_clear().envs(environment.iter().copied());
     let Output { status, stdout, stderr } = command.output().unwrap();

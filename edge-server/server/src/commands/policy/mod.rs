@@ -6,8 +6,9 @@ mod sign;
 
 pub(crate) use self::audit::Noted;
 use crate::cli::{Language, Policy, PolicyAction};
+use crate::site::Site;
 use merge_core::json::Writer;
-use policy_sandbox::{Compile, Owner};
+use policy_sandbox::{Compile, Owner, ScriptEngine};
 use policy_workbench::{Answer, Asked, Exit, Fuzz, Paint, Problem, Workbench, params_of};
 use std::ffi::OsString;
 use std::io::{IsTerminal as _, Write as _};
@@ -64,6 +65,7 @@ fn act(action: PolicyAction) -> Done {
                 Language::Assemblyscript => policy_workbench::Language::AssemblyScript,
                 Language::C => policy_workbench::Language::C,
                 Language::Zig => policy_workbench::Language::Zig,
+                Language::Js => policy_workbench::Language::JavaScript,
             };
             let folder = folder.unwrap_or_else(|| name.clone().into());
             boxed(policy_workbench::new(&folder, &name, lang))
@@ -127,7 +129,17 @@ fn workbench() -> Result<Workbench, Problem> {
         Ok(program) => Compile::Child { program, args: vec![OsString::from("compile-policy")] },
         Err(_) => Compile::InProcess,
     };
-    Workbench::new(compile)
+    Workbench::new(compile, engine_for_scripts())
+}
+
+/// The engine of the policies that ship with this build, or of those in the folder that the server's own setting
+/// names, for whoever works on them.
+fn engine_for_scripts() -> Option<ScriptEngine> {
+    let site = Site::new(None);
+    match std::env::var("TRIBUTARY_POLICIES_SHIPPED") {
+        Ok(folder) => crate::policies::script_engine(Path::new(&folder)),
+        Err(_) => site.script_engine(),
+    }
 }
 
 /// Writes a file and the folders above it.

@@ -1,0 +1,239 @@
+//! Policies that are scripts: what they may do, how they fail, and what is told of it.
+//!
+//! `cargo xtask policies` builds the engine that they run in.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where something is missing")]
+
+use std::path::Path;
+use std::sync::LazyLock;
+
+use merge_core::policy::limits;
+use policy_sandbox::{Finding, Owner, Policy, Sandbox, ScriptEngine, Settings, builtin_samples, dry_run};
+
+fn engine() -> Vec<u8> {
+    let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/policies");
+    let folder = std::env::var_os("TEST_POLICIES").map_or(target, Into::into);
+    std::fs::read(folder.join("javascript.engine"))
+        .unwrap_or_else(|error| panic!("{error}: build the engine for scripts first: cargo xtask policies"))
+}
+
+static SANDBOX: LazyLock<Sandbox> = LazyLock::new(|| {
+    let scripts = Some(ScriptEngine::new(&engine()));
+    Sandbox::new(Settings { instances: 4, scripts, ..Settings::default() }).unwrap()
+});
+
+fn compiled(script: &str) -> Policy {
+    SANDBOX.compile(script.as_bytes()).unwrap_or_else(|findings| panic!("{script}: {findings:#?}"))
+}
+
+fn refused(script: &str) -> Finding {
+    SANDBOX.compile(script.as_bytes()).map(|_| panic!("{script}: accepted")).unwrap_err().remove(0)
+}
+
+/// What bodies of `merge` answer: the answer, `none`, or the failure. They share one script, which chooses by the
+/// moment, since each script is a module to compile.
+fn check(rows: &[(&str, &str)]) {
+    let mut script = "export function merge(input) { switch (input.now_ms) {".to_owned();
+    for (at, (body, _)) in rows.iter().enumerate() {
+        script.push_str(&format!("\ncase {at}: {{ {body} }}"));
+    }
+    let policy = compiled(&(script + "\n} }"));
+    for (at, (body, expect)) in rows.iter().enumerate() {
+        let input =
+            format!(r#"{{"abi":1,"minor":0,"now_ms":{at},"publications":[{{"etag":"e\u0022 \u00e9"}}]}}"#);
+        let said = match policy.merge(input.as_bytes()).result {
+            Ok(None) => "none".to_owned(),
+            Ok(Some(answer)) => String::from_utf8(answer).unwrap(),
+            Err(failure) => failure.to_string(),
+        };
+        let error = said.strip_prefix(r#"{"abi":1,"error":{"code":"exception","message":""#);
+        let said = error.and_then(|error| error.split('"').next()).unwrap_or(&said);
+        assert_eq!(said, *expect, "{body}");
+    }
+}
+
+#[test]
+fn the_javascript_of_today_is_understood() {
+    check(&[
+        ("return { set: { basic: 'open' } };", r#"{"abi":1,"set":{"basic":"open"}}"#),
+        ("return { abi: 1 };", r#"{"abi":1}"#),
+        ("return {};", r#"{"abi":1}"#),
+        ("return null;", "none"),
+        ("return;", "none"),
+        (
+            "const [{ etag, ...rest }] = input.publications; return { x: `${etag}|${Object.keys(rest).length}` };",
+            r#"{"abi":1,"x":"e\" é|0"}"#,
+        ),
+        (
+            "return { x: [...new Set([3, 1, 3])].map((n) => n ** 2), y: input.none?.at(0) ?? 'no' };",
+            r#"{"abi":1,"x":[9,1],"y":"no"}"#,
+        ),
+        (
+            "return { x: /b(?<n>\\d+)/u.exec('ab12').groups.n, y: 'é'.toUpperCase() };",
+            r#"{"abi":1,"x":"12","y":"É"}"#,
+        ),
+        ("class A { #n = 2; get n() { return this.#n; } } return { x: new A().n };", r#"{"abi":1,"x":2}"#),
+        (
+            "return { x: new Date(1795225680000).toISOString(), y: new Date(0).getHours() };",
+            r#"{"abi":1,"x":"2026-11-21T01:48:00.000Z","y":0}"#,
+        ),
+        (
+            "return { x: JSON.parse('{\"a\":[1.5e3]}').a[0], y: Number('12.5') };",
+            r#"{"abi":1,"x":1500,"y":12.5}"#,
+        ),
+    ]);
+}
+
+#[test]
+fn what_a_script_throws_is_told_with_line_and_column() {
+    // The bodies stand in lines 2, 3 and so on.
+    check(&[
+        (
+            "return input.none.etag;",
+            "TypeError: cannot read property 'etag' of undefined (line 2, column 18)",
+        ),
+        ("throw new Error('no device is left');", "Error: no device is left (line 3, column 21)"),
+        ("throw 'a text';", "a text"),
+        ("return nothing;", "ReferenceError: nothing is not defined (line 5, column 18)"),
+        (
+            "return Math.random();",
+            "Error: policies have no randomness: the same input gives the same answer (line 6, column 23)",
+        ),
+        (
+            "return new Date();",
+            "Error: policies have no clock: use input.now_ms, and input.local_time for the time of day (line 7, column 22)",
+        ),
+        (
+            "return Date.now();",
+            "Error: policies have no clock: use input.now_ms, and input.local_time for the time of day (line 8, column 23)",
+        ),
+        (
+            "const f = (n) => f(n + 1); return f(0);",
+            "RangeError: Maximum call stack size exceeded (line 9, column 34)",
+        ),
+        ("return { x: 'a'.padEnd(5e6) };", "InternalError: out of memory (line 10, column 27)"),
+        ("return (async () => ({}))();", "an async function answers too late: return the answer itself"),
+        ("return [1];", "the answer is no object: return { set: ... }, or null for the built-in merge"),
+        ("return 'busy';", "the answer is no object: return { set: ... }, or null for the built-in merge"),
+        ("const x = {}; x.x = x; return x;", "TypeError: circular reference"),
+    ]);
+}
+
+#[test]
+fn what_a_script_logs_is_kept_for_whoever_traces_it() {
+    let policy = compiled(
+        "console.log('as it is read'); export function merge(input) { console.log('now', input.now_ms, { a: [1] }, null); }",
+    );
+    let outcome = policy.merge(br#"{"abi":1,"now_ms":7}"#);
+    assert_eq!((outcome.result, outcome.log), (Ok(None), vec![r#"now 7 {"a":[1]} null"#.to_owned()]));
+}
+
+#[test]
+fn nothing_survives_a_call_and_each_takes_the_same_fuel() {
+    let policy = compiled(
+        "let calls = 0; export function merge() { calls += 1; globalThis.x ??= 0; x += 1; return { explain: [`${calls} ${x}`] }; }",
+    );
+    let calls: Vec<_> = (0..3).map(|_| policy.merge(br#"{"abi":1}"#)).collect();
+    assert_eq!(calls[0].result, Ok(Some(br#"{"abi":1,"explain":["1 1"]}"#.to_vec())));
+    assert!(calls.iter().all(|call| *call == calls[0]), "{calls:?}");
+}
+
+#[test]
+fn parameters_are_judged_by_the_schema_and_by_the_script() {
+    let policy = compiled(
+        "export const manifest = { name: 'p', summary: 's', params_schema: { type: 'object', properties: { a: { type: 'integer' } } } };
+        export function merge() {}
+        export function params({ a }) { if (a > 5) return 'a is too much'; if (a < 0) throw new RangeError('a is too little'); }",
+    );
+    let check = |params: &str, expect: &str| {
+        let findings = policy.judge_params(params);
+        let told = findings.first().map(|finding| format!("{} {}", finding.code, finding.message));
+        assert_eq!(told.unwrap_or_default(), expect, "{params}");
+    };
+    check(r#"{"a":5}"#, "");
+    check(r#"{"a":6}"#, "E209 a is too much");
+    check(r#"{"a":-1}"#, "E209 RangeError: a is too little (line 3, column 97)");
+    assert!(policy.judge_params(r#"{"a":"x"}"#)[0].code == "E207");
+    assert_eq!(policy.name(), Some("p"));
+    assert_eq!(dry_run(&policy, &builtin_samples()), []);
+}
+
+#[test]
+fn without_the_engine_a_script_is_refused_as_any_text_is() {
+    let sandbox = Sandbox::new(Settings { instances: 1, ..Settings::default() }).unwrap();
+    let report = sandbox.report(b"export function merge() {}", Owner::Tenant);
+    assert_eq!(report.errors[0].code, "E101");
+}
+
+#[test]
+fn a_script_that_cannot_be_used_is_refused_with_the_place_and_what_to_do() {
+    let check = |script: &str, code: &str, place: &str, message: &str| {
+        let finding = refused(script);
+        assert_eq!((finding.code, finding.place.as_str()), (code, place), "{finding}");
+        assert!(finding.message.contains(message), "{finding}");
+    };
+    check(
+        "export function merge(input) {\n  return {;\n}",
+        "E180",
+        "script, line 2, column 11",
+        "SyntaxError",
+    );
+    check("export const merge = 5;", "E180", "script", "functions");
+    check("export const other = 5;", "E180", "script", "`merge`");
+    check("import fs from 'fs'; export function merge() {}", "E180", "script", "'fs' cannot be imported");
+    check("null.x; export function merge() {}", "E180", "script, line 1, column 1", "TypeError");
+    check(
+        "export const a = Math.random(); export function merge() {}",
+        "E180",
+        "script, line 1, column 22",
+        "no randomness",
+    );
+    check("await new Promise(() => {}); export function merge() {}", "E180", "script", "await");
+    check("for (;;) {} export function merge() {}", "E204", "script", "fuel");
+    check(
+        "export const manifest = { name: 'No' }; export function merge() {}",
+        "E160",
+        "export manifest",
+        "name",
+    );
+    check(
+        "export const manifest = { x: 0.5 }; export function merge() {}",
+        "E160",
+        "export manifest",
+        "JSON",
+    );
+    let long = format!("export function merge() {{}} /*{}*/", "x".repeat(limits::SCRIPT_BYTES));
+    check(&long, "E103", "file", "65536");
+    let deep = format!(
+        "export const a = {}1{}; export function merge() {{}}",
+        "[".repeat(20_000),
+        "]".repeat(20_000)
+    );
+    check(&deep, "E180", "script", "stack");
+}
+
+#[test]
+fn the_script_of_the_documentation_works() {
+    let page = include_str!("../../../docs/policies/javascript.md");
+    let script = page.split("```js\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let policy = compiled(script);
+    assert_eq!((policy.name(), policy.report().warnings.len()), (Some("after-six"), 0));
+    assert_eq!(dry_run(&policy, &builtin_samples()), []);
+    let said = |minutes: i64, weekday: i64, params: &str| {
+        let input = format!(
+            r#"{{"abi":1,"minor":0,"now_ms":0,"local_time":{{"minutes":{minutes},"weekday":{weekday}}},"builtin":{{"basic":"open"}},"params":{params}}}"#
+        );
+        let outcome = policy.merge(input.as_bytes());
+        assert!(outcome.fuel_used < limits::FUEL_BASE / 10, "{}", outcome.fuel_used);
+        String::from_utf8(outcome.result.unwrap().unwrap()).unwrap()
+    };
+    assert_eq!(said(17 * 60, 5, "{}"), r#"{"abi":1,"reevaluate_at_ms":3600000}"#);
+    let away = |from: i64, hours: i64| {
+        format!(
+            r#"{{"abi":1,"set":{{"activities":["away"],"note":[{{"lang":"en","text":"Back at {from}:00"}}]}},"reevaluate_at_ms":{},"explain":["outside working hours"]}}"#,
+            hours * 3_600_000
+        )
+    };
+    assert_eq!(said(17 * 60, 5, r#"{"to":17}"#), away(9, 16));
+    assert_eq!(said(60, 1, r#"{"from":7}"#), away(7, 6));
+    assert_eq!(said(12 * 60, 7, "{}"), away(9, 6));
+}
