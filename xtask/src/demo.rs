@@ -17,9 +17,13 @@ pub(crate) struct Options {
 
 /// Builds what is missing and runs the server until it is interrupted.
 pub(crate) fn run(options: &Options) -> Result<()> {
+    println!(
+        "Builds the policies that ship and the page's engines (WebAssembly), the page, and the server (optimised).\n\
+         The first time that takes ten to twenty minutes on two cores, afterwards seconds."
+    );
     step("node and npm", node::check)?;
     site::run()?;
-    step("server (release build; minutes the first time)", || {
+    step("server (release build: most of the time)", || {
         Run::cargo().args(["build", "--release", "-p", "tributary"]).run()
     })?;
     let data = options.data.clone().unwrap_or_else(|| paths::target().join("demo-data"));

@@ -4,6 +4,7 @@
 //! the answer promises is stored.
 
 use crate::input::{FlowDevice, Notice, Standing};
+use crate::labelled;
 use crate::lockout::Locked;
 use crate::query::Answer;
 use crate::record::{Record, Table};
@@ -200,8 +201,8 @@ pub enum Event {
     BindingEnded {
         /// Whose.
         aor: Arc<str>,
-        /// `expired`, `flow_closed`, `not_back` or `user_removed`.
-        why: &'static str,
+        /// How.
+        why: BindingEnd,
     },
     /// A bound was reached: counted under its name.
     LimitReached {
@@ -210,9 +211,8 @@ pub enum Event {
     },
     /// Credentials were refused.
     AuthenticationFailed {
-        /// `missing`, `stale`, `repeated`, `realm`, `malformed`, `password`, `no_such_user`, `domain` (which is not
-        /// served), `locked_out`, `token`, `token_expired` or `token_scope`.
-        why: &'static str,
+        /// Why.
+        why: AuthFailure,
     },
     /// Somebody has guessed passwords too often.
     LockedOut {
@@ -246,64 +246,85 @@ pub enum Event {
     },
 }
 
-/// How a subscription ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum SubscriptionEnd {
-    /// The watcher asked for it.
-    Unsubscribed,
-    /// It asked for one state only.
-    Polled,
-    /// It was not refreshed.
-    Expired,
-    /// A NOTIFY was answered with a status that says so.
-    Refused,
-    /// A NOTIFY was not answered.
-    Unanswered,
-    /// The connection died and the watcher did not come back in time.
-    NotBack,
-    /// The user who was watched is no longer known.
-    NoResource,
-    /// The user who watched is no longer known.
-    Rejected,
-}
-
-impl SubscriptionEnd {
-    /// The label of the metric.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Unsubscribed => "unsubscribed",
-            Self::Polled => "polled",
-            Self::Expired => "expired",
-            Self::Refused => "refused",
-            Self::Unanswered => "unanswered",
-            Self::NotBack => "not_back",
-            Self::NoResource => "no_resource",
-            Self::Rejected => "rejected",
-        }
+labelled! {
+    /// How a subscription ended.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub enum SubscriptionEnd {
+        /// The watcher asked for it.
+        Unsubscribed => "unsubscribed",
+        /// It asked for one state only.
+        Polled => "polled",
+        /// It was not refreshed.
+        Expired => "expired",
+        /// A NOTIFY was answered with a status that says so.
+        Refused => "refused",
+        /// A NOTIFY was not answered.
+        Unanswered => "unanswered",
+        /// The connection died and the watcher did not come back in time.
+        NotBack => "not_back",
+        /// The user who was watched is no longer known.
+        NoResource => "no_resource",
+        /// The user who watched is no longer known.
+        Rejected => "rejected",
     }
 }
 
-/// How a publication ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum PublicationEnd {
-    /// It was not refreshed.
-    Expired,
-    /// Its connection died and its device did not come back in time.
-    NotBack,
-    /// There is no such user any more.
-    UserRemoved,
+labelled! {
+    /// How a publication ended.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub enum PublicationEnd {
+        /// It was not refreshed.
+        Expired => "expired",
+        /// Its connection died and its device did not come back in time.
+        NotBack => "not_back",
+        /// There is no such user any more.
+        UserRemoved => "user_removed",
+    }
 }
 
-impl PublicationEnd {
-    /// The label of the metric.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Expired => "expired",
-            Self::NotBack => "not_back",
-            Self::UserRemoved => "user_removed",
-        }
+labelled! {
+    /// How a binding ended.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub enum BindingEnd {
+        /// It was not refreshed.
+        Expired => "expired",
+        /// Its connection has ended.
+        FlowClosed => "flow_closed",
+        /// After a restart its device did not come back in time.
+        NotBack => "not_back",
+        /// There is no such user any more.
+        UserRemoved => "user_removed",
+    }
+}
+
+labelled! {
+    /// Why credentials were refused.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub enum AuthFailure {
+        /// There were none: the first half of every login, and no fault.
+        Missing => "missing",
+        /// They cannot be read, or are of a kind that was not offered.
+        Malformed => "malformed",
+        /// They are for another realm.
+        Realm => "realm",
+        /// The password is wrong.
+        Password => "password",
+        /// No user has this name.
+        NoSuchUser => "no_such_user",
+        /// No domain of this server is meant.
+        Domain => "domain",
+        /// The password is right, the nonce is not good any more; the client says it again.
+        Stale => "stale",
+        /// The password is right, this nonce was used with this count before; the client says it again.
+        Repeated => "repeated",
+        /// The account is locked, see `[lockout]`.
+        LockedOut => "locked_out",
+        /// The token is not signed by whom we trust, or not for us.
+        Token => "token",
+        /// The token's time is over.
+        TokenExpired => "token_expired",
+        /// The token does not allow what is asked for.
+        TokenScope => "token_scope",
     }
 }
 

@@ -39,6 +39,7 @@
 pub mod config;
 pub mod effect;
 pub mod input;
+mod labelled;
 pub mod limits;
 pub mod lockout;
 pub mod policy;
@@ -77,7 +78,7 @@ mod watcher;
 pub use config::{
     Account, Auth, Config, Everybody, Forking, Lifetime, Profile, Registrar, SaysForking, Timing, Users,
 };
-pub use effect::{Effect, Effects, Event, PublicationEnd, StoreOp, SubscriptionEnd};
+pub use effect::{AuthFailure, BindingEnd, Effect, Effects, Event, PublicationEnd, StoreOp, SubscriptionEnd};
 pub use egress::{Egress, Peer};
 pub use fired::Fired;
 pub use input::{Flow, FlowDevice, Input, Notice, Scope, Standing};

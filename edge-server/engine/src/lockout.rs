@@ -15,6 +15,7 @@
 use crate::hashing::Keyed;
 use crate::rate::network;
 use merge_core::time::Millis;
+use std::collections::VecDeque;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -49,18 +50,42 @@ pub enum Locked {
     Everywhere,
 }
 
+/// What came of a password that was shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Noted {
+    /// What a wrong one has locked.
+    pub locked: Option<Locked>,
+    /// Whether there was no room, and something was forgotten before its time.
+    pub forgot: bool,
+}
+
 /// The failures of all accounts.
 pub struct Lockout {
     rules: Rules,
     state: Mutex<State>,
 }
 
+/// A lock that is in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lock {
+    /// Whose: the address of record, or what clients call a user whom nobody knows.
+    pub account: Box<str>,
+    /// For whom it is locked: this address, of IPv6 its network; `None` is everywhere but where it is known.
+    pub address: Option<IpAddr>,
+    /// Until when.
+    pub until: Millis,
+}
+
+/// Locks whose names are kept, so that somebody can be shown them and lift them. Beyond, the oldest holds on
+/// without being shown.
+pub const LISTED: usize = 1_024;
+
 struct State {
     keyed: Keyed,
     failures: Memory,
     known: Memory,
-    /// Whether something had to be forgotten that was not over.
-    forgot: bool,
+    /// The oldest first.
+    locks: VecDeque<Lock>,
 }
 
 impl Lockout {
@@ -72,7 +97,7 @@ impl Lockout {
             keyed: Keyed::new(seed[0], seed[1]),
             failures: memory(rules.lock_ms),
             known: memory(rules.known_ms),
-            forgot: false,
+            locks: VecDeque::new(),
         };
         Self { rules, state: Mutex::new(state) }
     }
@@ -92,32 +117,57 @@ impl Lockout {
         lock(here, self.rules.per_address).max(lock(everywhere, self.rules.per_account))
     }
 
-    /// Somebody at `address` did not know the password of `account`. Says what that has locked.
-    pub fn failed(&self, account: &str, address: IpAddr, now: Millis) -> Option<Locked> {
+    /// Somebody at `address` did not know the password of `account`.
+    pub fn failed(&self, account: &str, address: IpAddr, now: Millis) -> Noted {
         let mut state = self.state();
         let (here, everywhere) = state.names(account, address);
         let known = state.known.find(here, now).is_some();
         let (locked_here, first) = state.failures.count(here, self.rules.per_address, now);
         let (locked, second) = state.failures.count(everywhere, self.rules.per_account, now);
-        state.forgot |= first || second;
-        match (locked, locked_here && !known) {
+        let locked_here = locked_here && !known;
+        let until = Millis(now.0.saturating_add(self.rules.lock_ms));
+        for address in locked_here.then_some(Some(address)).into_iter().chain(locked.then_some(None)) {
+            state.list(Lock { account: account.into(), address, until }, now);
+        }
+        let locked = match (locked, locked_here) {
             (true, _) => Some(Locked::Everywhere),
             (false, true) => Some(Locked::Here),
             (false, false) => None,
-        }
+        };
+        Noted { locked, forgot: first || second }
     }
 
     /// The owner of `account` has shown the password at `address`.
-    pub fn succeeded(&self, account: &str, address: IpAddr, now: Millis) {
+    pub fn succeeded(&self, account: &str, address: IpAddr, now: Millis) -> Noted {
         let mut state = self.state();
         let (here, _) = state.names(account, address);
         state.failures.forget(here);
-        state.forgot |= state.known.put(Entry { name: here, count: 1, at: now }, now);
+        let forgot = state.known.put(Entry { name: here, count: 1, at: now }, now);
+        Noted { locked: None, forgot }
     }
 
-    /// Whether there was no room lately, and something was forgotten before its time.
-    pub fn has_forgotten(&self) -> bool {
-        std::mem::take(&mut self.state().forgot)
+    /// The locks that are in force, the oldest first; at most [`LISTED`].
+    pub fn locks(&self, now: Millis) -> Vec<Lock> {
+        let mut state = self.state();
+        state.locks.retain(|lock| lock.until > now);
+        state.locks.iter().cloned().collect()
+    }
+
+    /// Lifts the locks of `account`: its failures count from the beginning where it was locked. Says how many
+    /// there were.
+    pub fn lift(&self, account: &str, now: Millis) -> usize {
+        let mut state = self.state();
+        let in_force = std::mem::take(&mut state.locks).into_iter().filter(|lock| lock.until > now);
+        let (lifted, left): (VecDeque<Lock>, _) = in_force.partition(|lock| *lock.account == *account);
+        state.locks = left;
+        for lock in &lifted {
+            let name = match lock.address {
+                Some(address) => state.names(account, address).0,
+                None => state.keyed.of(&[account.as_bytes()]),
+            };
+            state.failures.forget(name);
+        }
+        lifted.len()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -133,6 +183,16 @@ impl fmt::Debug for Lockout {
 }
 
 impl State {
+    /// Puts a lock down, in place of one that is over.
+    fn list(&mut self, lock: Lock, now: Millis) {
+        self.locks
+            .retain(|old| old.until > now && (&old.account, old.address) != (&lock.account, lock.address));
+        if self.locks.len() >= LISTED {
+            self.locks.pop_front();
+        }
+        self.locks.push_back(lock);
+    }
+
     /// The names of an account at an address, and of it everywhere.
     fn names(&self, account: &str, address: IpAddr) -> (u64, u64) {
         let account = account.as_bytes();
@@ -237,7 +297,7 @@ mod tests {
 
     /// Fails so many times at one address, and gives what came of each.
     fn fail(lockout: &Lockout, at: u8, times: usize, now: i64) -> Vec<Option<Locked>> {
-        (0..times).map(|_| lockout.failed("alice", address(at), Millis(now))).collect()
+        (0..times).map(|_| lockout.failed("alice", address(at), Millis(now)).locked).collect()
     }
 
     #[test]
@@ -306,13 +366,49 @@ mod tests {
     fn a_flood_of_names_takes_no_more_room_and_does_not_undo_a_lock() {
         let lockout = lockout();
         fail(&lockout, 1, 3, 0);
-        for name in 0..10_000 {
-            lockout.failed(&name.to_string(), address(2), Millis(1));
-        }
+        let flood = (0..10_000).map(|name: u32| lockout.failed(&name.to_string(), address(2), Millis(1)));
+        assert!(flood.filter(|noted| noted.forgot).count() > 0);
         assert!(lockout.locked("alice", address(1), Millis(2)).is_some());
         assert_eq!(lockout.state().failures.entries.len(), 64);
-        assert!(lockout.has_forgotten(), "somebody");
-        assert!(!lockout.has_forgotten(), "and nobody since");
+    }
+
+    #[test]
+    fn locks_are_shown_while_they_hold_and_can_be_lifted() {
+        let lockout = lockout();
+        fail(&lockout, 1, 3, 0);
+        fail(&lockout, 2, 3, 10);
+        for _ in 0..3 {
+            lockout.failed("bob", address(1), Millis(20));
+        }
+        let lock =
+            |account: &str, address, until| Lock { account: account.into(), address, until: Millis(until) };
+        let (one, two) = (lock("alice", Some(address(1)), 100), lock("alice", Some(address(2)), 110));
+        let (all, bobs) = (lock("alice", None, 110), lock("bob", Some(address(1)), 120));
+        assert_eq!(lockout.locks(Millis(20)), [one, two.clone(), all.clone(), bobs.clone()]);
+        assert_eq!(lockout.locks(Millis(100)), [two, all, bobs.clone()], "one is over");
+        assert_eq!(lockout.lift("alice", Millis(100)), 2);
+        for at in [1, 2, 7] {
+            assert_eq!(lockout.locked("alice", address(at), Millis(100)), None, "{at}");
+        }
+        assert_eq!(lockout.locks(Millis(100)), [bobs]);
+        assert_eq!(lockout.lift("alice", Millis(100)), 0);
+        assert_eq!(
+            fail(&lockout, 7, 3, 100),
+            [None, None, Some(Locked::Here)],
+            "it counts from the beginning"
+        );
+        assert_eq!(lockout.lift("alice", Millis(100)), 1);
+        assert_eq!(lockout.locked("alice", address(7), Millis(100)), None);
+    }
+
+    #[test]
+    fn a_flood_of_locks_takes_no_more_room() {
+        let lockout = Lockout::new(Rules { per_address: 1, ..RULES }, [1, 2]);
+        for name in 0..2 * LISTED {
+            lockout.failed(&name.to_string(), address(1), Millis(0));
+        }
+        let locks = lockout.locks(Millis(0));
+        assert_eq!((locks.len(), &*locks[0].account), (LISTED, LISTED.to_string().as_str()));
     }
 
     #[test]

@@ -87,6 +87,13 @@ impl Config {
         self.domains.iter().any(|domain| domain.eq_ignore_ascii_case(host))
     }
 
+    /// Whether the registrar that a REGISTER is for is this one. By an address a phone has found us, through
+    /// whatever translation: nobody else's domain is called so.
+    pub(crate) fn is_registrar(&self, host: &str) -> bool {
+        let is_address = || host.parse::<HostPort>().is_ok_and(|host| host.ip().is_some());
+        self.serves(host) || self.reach.is_named(host) || is_address()
+    }
+
     /// Whether a host and port are ours.
     pub(crate) fn is_us(&self, host: &str, port: Option<u16>) -> bool {
         (self.serves(host) || self.reach.is_named(host)) && port.is_none_or(|port| self.reach.has_port(port))

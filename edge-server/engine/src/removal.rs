@@ -1,6 +1,6 @@
 //! A user who is no more: everything of it ends, and everybody concerned is told.
 
-use crate::effect::{Effects, Event, PublicationEnd, SubscriptionEnd};
+use crate::effect::{BindingEnd, Effects, Event, PublicationEnd, SubscriptionEnd};
 use crate::presentity::PresentityId;
 use crate::registrar::ContactEvent;
 use crate::shard::Shard;
@@ -47,7 +47,7 @@ impl Shard {
         while let Some(presentity) = self.presentities.get(id)
             && !presentity.bindings.is_empty()
         {
-            fx.event(Event::BindingEnded { aor: presentity.aor.clone(), why: "user_removed" });
+            fx.event(Event::BindingEnded { aor: presentity.aor.clone(), why: BindingEnd::UserRemoved });
             self.unbind(id, 0, ContactEvent::Rejected, fx);
         }
     }

@@ -1,6 +1,7 @@
 //! Bearer tokens (RFC 8898), as the shards see them: something that somebody else has signed, which says
 //! whose it is and until when.
 
+use crate::effect::AuthFailure;
 use merge_core::time::Millis;
 use std::fmt;
 use std::sync::Arc;
@@ -38,13 +39,13 @@ pub enum TokenFault {
 }
 
 impl TokenFault {
-    /// The label of the metric.
+    /// What it is to whoever counts refusals.
     #[must_use]
-    pub const fn name(self) -> &'static str {
+    pub const fn failure(self) -> AuthFailure {
         match self {
-            Self::Invalid => "token",
-            Self::Expired => "token_expired",
-            Self::Scope => "token_scope",
+            Self::Invalid => AuthFailure::Token,
+            Self::Expired => AuthFailure::TokenExpired,
+            Self::Scope => AuthFailure::TokenScope,
         }
     }
 

@@ -58,7 +58,7 @@ pub enum Command {
   tributary serve --domain example.com --open
 
 Every key of the file can be replaced by a variable TRIBUTARY_SECTION_KEY, such as
-TRIBUTARY_SERVER_LISTEN=127.0.0.1:9000. All keys are in docs/configuration.md.")]
+TRIBUTARY_SERVER_LISTEN=127.0.0.1:9000 or TRIBUTARY_SERVER_DIGEST='[\"MD5\"]'. All keys are in docs/configuration.md.")]
 pub struct Serve {
     /// The configuration file (TOML).
     #[arg(long, value_name = "FILE")]
@@ -78,6 +78,10 @@ pub struct Serve {
     /// A domain to serve; replaces server.domains; may be given several times.
     #[arg(long, value_name = "NAME")]
     pub domain: Vec<String>,
+    /// A digest algorithm to offer: SHA-512-256, SHA-256 or MD5; replaces server.digest; may be given
+    /// several times, and is then offered in that order.
+    #[arg(long, value_name = "NAME")]
+    pub digest: Vec<String>,
     /// A user of the first domain; may be given several times. Others on this machine can see it in
     /// the list of processes: for trials only.
     #[arg(long, value_name = "NAME:SECRET", value_parser = user)]
@@ -150,6 +154,7 @@ pub struct Merge {
 #[command(after_help = "Examples, for a server that does not run, and for one that does:
   tributary user add alice@example.com --data /var/lib/tributary < alice.secret
   tributary user list --url https://sip.example.com --token-file /var/lib/tributary/api-token
+  tributary user unlock alice@example.com --url https://sip.example.com --token-file api-token
 
 A password is never an argument: it is the first line of standard input or of --password-file.")]
 pub struct User {
@@ -186,6 +191,22 @@ pub enum UserAction {
         #[arg(value_name = "ADDRESS")]
         address: String,
         /// Where users are kept.
+        #[command(flatten)]
+        place: UserPlace,
+    },
+    /// Write a line for each account that a running server has locked because somebody guessed passwords:
+    /// the account, the address that it is locked for or `everywhere`, and until when.
+    Locks {
+        /// The running server: --url.
+        #[command(flatten)]
+        place: UserPlace,
+    },
+    /// Unlock such an account at once, at every address.
+    Unlock {
+        /// The account as `locks` writes it, such as alice@example.com.
+        #[arg(value_name = "ACCOUNT")]
+        account: String,
+        /// The running server: --url.
         #[command(flatten)]
         place: UserPlace,
     },

@@ -88,6 +88,9 @@ fn serve_config(
     if !serve.domain.is_empty() {
         config.server.domains = serve.domain;
     }
+    if !serve.digest.is_empty() {
+        config.server.digest = serve.digest;
+    }
     for (name, password) in serve.user {
         config.users.push(User { name, password: Some(password), ..User::default() });
     }
@@ -139,7 +142,16 @@ fn demo_command(demo: Demo) -> Done {
         if !running.has_page {
             writeln!(out, "  The page is not built in; build it with `cargo xtask site` or give --site FOLDER.\n")?;
         }
-        writeln!(out, "  Open  http://{}/\n", running.address)?;
+        let address = running.address;
+        writeln!(out, "  Open  http://{address}/")?;
+        writeln!(out, "        in a browser: alice's devices, the policy, and what bob sees\n")?;
+        if let Some(token) = &running.token {
+            writeln!(
+                out,
+                "  The API's token is {token}; with it, for example:\n  \
+                 curl -H 'Authorization: Bearer {token}' http://{address}/api/v1/presentities\n"
+            )?;
+        }
         out.flush()?;
         until_told(&mut signals, &mut running).await?;
         finish(running).await
@@ -186,12 +198,15 @@ fn check_command(check: &CheckConfig) -> Done {
     crate::transport::Certificates::open(&config)?;
     crate::users::check(&config)?;
     println!(
-        "{}: good. Listens on {}{}, serves {}, {} users, state {}.",
+        "{}: good. Listens on {}{}, serves {}, {}, state {}.",
         file.display(),
         config.server.listen,
         if config.has_tls() { " with TLS" } else { "" },
         config.server.domains.join(", "),
-        config.users.len(),
+        match config.users.len() {
+            1 => "1 user".to_owned(),
+            users => format!("{users} users"),
+        },
         config.store.data.as_deref().map_or("in memory".to_owned(), |data| format!("in {data}")),
     );
     Ok(ExitCode::SUCCESS)

@@ -3,6 +3,7 @@
 //! A [`Metrics`] is a value that is passed to whoever counts; there is no global registry.
 
 mod bounds;
+mod labels;
 
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -103,7 +104,7 @@ metrics! {
     gauge transaction_bytes [] "Bytes of the messages that are kept to be sent again.";
     gauge forwarded [] "Forwarded requests that are not over.";
     counter limit_reached ["limit"] "Requests that met a limit of `[limits]`, by its name.";
-    counter authentication_failures ["why"] "Credentials that were refused, by reason.";
+    counter authentication_failures ["why"] "Requests that were asked for credentials, or for others. `missing` counts the first half of every normal login; a fault is what is in `password`, `no_such_user`, `domain` and `locked_out`.";
     counter bearer_key_reads ["result"] "The keys of bearer tokens read anew: `read`, or `failed`, when those before stayed in use.";
     counter lockouts ["by"] "Accounts that were locked out: at one `address`, or as an `account` everywhere but where it is known.";
     counter turned_away ["why"] "Messages and requests of which there were too many: `user_rate` and `lag` are answered 503, at `connection_rate` and `address_rate` connections are read more slowly and datagrams answered 503 or dropped.";
@@ -243,6 +244,7 @@ Served at `/metrics` as OpenMetrics text: without the token to loopback clients 
             metric.name, metric.kind, metric.help
         );
     }
+    labels::document(&mut out);
     bounds::document(&mut out);
     out
 }

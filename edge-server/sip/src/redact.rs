@@ -1,7 +1,10 @@
 //! What may be shown of a message: all but what proves who somebody is.
 
+use std::fmt::Write as _;
+
 use bytes::Bytes;
 
+use crate::auth::{Credentials, DigestCredentials};
 use crate::message::Message;
 use crate::name::Name;
 
@@ -12,8 +15,8 @@ const REDACTED: &str = "redacted";
 const SCHEMES: [&str; 3] = ["Digest", "Bearer", "Basic"];
 
 impl Message {
-    /// The octets, but of Authorization, Proxy-Authorization and the server's own proof (RFC 7615) only the
-    /// scheme: tokens are passwords, and a digest lets whoever reads it try passwords at home.
+    /// The octets, but of Authorization, Proxy-Authorization and the server's own proof (RFC 7615) only what
+    /// proves nothing: tokens are passwords, and a digest lets whoever reads it try passwords at home.
     pub fn redacted(&self) -> Bytes {
         let mut out: Option<Vec<u8>> = None;
         let mut copied = 0;
@@ -22,15 +25,9 @@ impl Message {
                 continue;
             }
             let value = line.value.range();
-            let scheme = self.text(line.value).split([' ', '\t']).next().unwrap_or_default();
-            let known = SCHEMES.iter().find(|known| known.eq_ignore_ascii_case(scheme));
             let out = out.get_or_insert_with(|| Vec::with_capacity(self.raw.len()));
             out.extend_from_slice(self.raw.get(copied..value.start).unwrap_or_default());
-            if let Some(known) = known {
-                out.extend_from_slice(known.as_bytes());
-                out.push(b' ');
-            }
-            out.extend_from_slice(REDACTED.as_bytes());
+            out.extend_from_slice(shown(line.name, self.text(line.value)).as_bytes());
             copied = value.end;
         }
         match out {
@@ -41,6 +38,38 @@ impl Message {
             }
         }
     }
+}
+
+/// What is shown of a value.
+fn shown(name: Name, value: &str) -> String {
+    // The server's own proof has no scheme before it.
+    if name != Name::AuthenticationInfo
+        && let Some(Credentials::Digest(digest)) = Credentials::parse(value)
+    {
+        return without_proof(&digest);
+    }
+    let scheme = value.split([' ', '\t']).next().unwrap_or_default();
+    match SCHEMES.iter().find(|known| known.eq_ignore_ascii_case(scheme)) {
+        Some(known) => format!("{known} {REDACTED}"),
+        None => REDACTED.to_owned(),
+    }
+}
+
+/// Who says so, of which realm and resource, by which algorithm and nonce: what tells why a digest was refused.
+/// Without the response nobody can try a password on it; what the client made up for it goes, too.
+fn without_proof(digest: &DigestCredentials<'_>) -> String {
+    let DigestCredentials { username, realm, nonce, uri, algorithm, cnonce, qop, nc, .. } = digest;
+    let mut out = format!(
+        "Digest username=\"{username}\", realm=\"{realm}\", nonce=\"{nonce}\", uri=\"{uri}\", response={REDACTED}"
+    );
+    let cnonce = &cnonce.map(|_| REDACTED);
+    for (name, value) in [("algorithm", algorithm), ("cnonce", cnonce), ("qop", qop), ("nc", nc)] {
+        if let Some(value) = value {
+            // Writing to a String does not fail.
+            let _ = write!(out, ", {name}={value}");
+        }
+    }
+    out
 }
 
 fn is_proof(name: Name, spelt: &str) -> bool {
@@ -82,8 +111,24 @@ mod tests {
             "Authorization: Digest a=1\r\nAuthorization: Digest b=2\r\n",
             "Authorization: Digest redacted\r\nAuthorization: Digest redacted\r\n",
         );
+        // A digest that is none is not shown at all.
+        check("Authorization: Digest username=\"a\", nonce=\"1\"\r\n", "Authorization: Digest redacted\r\n");
         check("Authentication-Info: rspauth=\"0123\"\r\n", "Authentication-Info: redacted\r\n");
         check("Proxy-Authentication-Info: rspauth=\"0123\"\r\n", "Proxy-Authentication-Info: redacted\r\n");
+    }
+
+    #[test]
+    fn of_a_digest_is_shown_what_cannot_be_used_to_try_passwords() {
+        check(
+            "Proxy-Authorization: Digest username=\"a\\\"b\", realm=\"r\", nonce=\"n0\", uri=\"sip:x\", \
+             response=\"0123\", algorithm=MD5, cnonce=\"c0\", qop=auth, nc=00000001, opaque=\"o\", other=\"s\"\r\n",
+            "Proxy-Authorization: Digest username=\"a\\\"b\", realm=\"r\", nonce=\"n0\", uri=\"sip:x\", \
+             response=redacted, algorithm=MD5, cnonce=redacted, qop=auth, nc=00000001\r\n",
+        );
+        check(
+            "Authorization: digest response=\"0123\",uri=\"sip:x\",nonce=\"n0\",realm=\"r\",username=\"a\"\r\n",
+            "Authorization: Digest username=\"a\", realm=\"r\", nonce=\"n0\", uri=\"sip:x\", response=redacted\r\n",
+        );
     }
 
     #[test]

@@ -8,8 +8,9 @@ mod nonces;
 mod token;
 
 use crate::config::{Account, Auth, Config};
-use crate::effect::{Effect, Effects, Event};
+use crate::effect::{AuthFailure, Effect, Effects, Event};
 use crate::input::{Flow, Standing};
+use crate::lockout::Noted;
 use crate::respond::Reply;
 use crate::route;
 use crate::shard::Shard;
@@ -24,7 +25,7 @@ use tributary_sip::{Aor, Credentials, DigestServer, Ha1, Message, Name, Status, 
 
 pub(crate) use nonces::NonceUses;
 
-/// Characters of a name that somebody made up, in the log.
+/// Characters of a name that somebody made up that tell it from others, and that the log has.
 const SHOWN: usize = 100;
 
 /// Why who is not registered may not publish or subscribe, where that is required (R22).
@@ -89,24 +90,24 @@ impl Shard {
         if let Some(aor) = self.standing(flow, request) {
             return Ok(aor);
         }
-        let (mut stale, mut fault, mut why) = (false, None, "missing");
+        let (mut stale, mut fault, mut why) = (false, None, AuthFailure::Missing);
         for credentials in credentials {
             let shown = match credentials {
                 Ok(Credentials::Digest(answer)) => self.shows_password(server, &answer, flow, request, fx)?,
                 Ok(Credentials::Other { scheme, rest }) if scheme.eq_ignore_ascii_case(token::BEARER) => {
                     self.shows_token(rest, flow, request, fx)
                 }
-                _ => Shown::Wrong("malformed"),
+                _ => Shown::Wrong(AuthFailure::Malformed),
             };
             match shown {
                 Shown::User(aor) => return Ok(aor),
                 Shown::Stale(because) => (stale, why) = (true, because),
-                Shown::Token(because) => (fault, why) = (Some(because), because.name()),
+                Shown::Token(because) => (fault, why) = (Some(because), because.failure()),
                 Shown::Wrong(because) => why = because,
             }
         }
         fx.event(Event::AuthenticationFailed { why });
-        let mut reply = Reply::refuse(status, why);
+        let mut reply = Reply::refuse(status, why.name());
         let bearer = self.token_challenge(flow, fault);
         for challenge in bearer.into_iter().chain(server.challenges(self.now.0, self.random.u64(), stale)) {
             reply = reply.with(challenges, challenge);
@@ -133,19 +134,19 @@ impl Shard {
         Ok(match (verdict, attempt) {
             (Verdict::Accepted { .. }, Some(Attempt { account: Some(account), .. })) => {
                 if !self.is_first_use(answer, server.lifetime(), fx) {
-                    return Ok(Shown::Stale("repeated"));
+                    return Ok(Shown::Stale(AuthFailure::Repeated));
                 }
                 self.stands(flow, request, &account.aor, Millis(i64::MAX), fx);
                 Shown::User(account.aor)
             }
-            (Verdict::Stale, _) => Shown::Stale("stale"),
+            (Verdict::Stale, _) => Shown::Stale(AuthFailure::Stale),
             (Verdict::Refused(Refusal::Password), Some(attempt)) => {
                 let why = self.mistaken(&attempt, answer, request);
                 self.guessed(attempt, flow, fx)?;
                 Shown::Wrong(why)
             }
-            (Verdict::Refused(Refusal::Realm), _) => Shown::Wrong("realm"),
-            (Verdict::Refused(_) | Verdict::Accepted { .. }, _) => Shown::Wrong("malformed"),
+            (Verdict::Refused(Refusal::Realm), _) => Shown::Wrong(AuthFailure::Realm),
+            (Verdict::Refused(_) | Verdict::Accepted { .. }, _) => Shown::Wrong(AuthFailure::Malformed),
         })
     }
 
@@ -162,14 +163,14 @@ impl Shard {
     }
 
     /// What an operator is told of a wrong password; the client learns no more than that it is wrong.
-    fn mistaken(&self, attempt: &Attempt, answer: &DigestCredentials<'_>, request: &Message) -> &'static str {
+    fn mistaken(&self, attempt: &Attempt, answer: &DigestCredentials<'_>, request: &Message) -> AuthFailure {
         let named = answer.username.rsplit_once('@').map(|(_, domain)| domain.to_owned());
         let from = || request.from().ok().and_then(|from| route::named(from.uri));
         let domain = named.or_else(|| from().map(|from| from.host().to_owned()));
         match &attempt.account {
-            Some(_) => "password",
-            None if domain.is_some_and(|domain| !self.config.serves(&domain)) => "domain",
-            None => "no_such_user",
+            Some(_) => AuthFailure::Password,
+            None if domain.is_some_and(|domain| !self.config.serves(&domain)) => AuthFailure::Domain,
+            None => AuthFailure::NoSuchUser,
         }
     }
 
@@ -177,7 +178,7 @@ impl Shard {
     fn guessed(&self, attempt: Attempt, flow: &Flow, fx: &mut Effects) -> Result<(), Reply> {
         let Attempt { name, wait, .. } = attempt;
         if let Some(wait) = wait {
-            fx.event(Event::AuthenticationFailed { why: "locked_out" });
+            fx.event(Event::AuthenticationFailed { why: AuthFailure::LockedOut });
             let reply = Reply::refuse(Status::FORBIDDEN, "locked out").unkept();
             return Err(reply.with(Name::RetryAfter, seconds(wait).to_string()));
         }
@@ -185,19 +186,18 @@ impl Shard {
         let Some(lockout) = &self.config.lockout else {
             return Ok(());
         };
-        if let Some(what) = lockout.failed(&name, address, self.now) {
-            let account = name.chars().take(SHOWN).collect::<String>().into();
-            fx.event(Event::LockedOut { account, address, what });
+        let noted = lockout.failed(&name, address, self.now);
+        if let Some(what) = noted.locked {
+            fx.event(Event::LockedOut { account: name, address, what });
         }
-        tell_forgotten(lockout, fx);
+        tell_forgotten(noted, fx);
         Ok(())
     }
 
     /// From here on the flow need not show this again for a while, at most until `end`.
     fn stands(&self, flow: &Flow, request: &Message, aor: &Arc<str>, end: Millis, fx: &mut Effects) {
         if let Some(lockout) = &self.config.lockout {
-            lockout.succeeded(aor, flow.hop.peer.ip(), self.now);
-            tell_forgotten(lockout, fx);
+            tell_forgotten(lockout.succeeded(aor, flow.hop.peer.ip(), self.now), fx);
         }
         // Whoever writes a datagram chooses its sender's address.
         if flow.hop.transport.is_reliable() && is_direct(request) {
@@ -229,8 +229,8 @@ impl Shard {
 }
 
 /// Counts it when there was no room for all who guessed.
-fn tell_forgotten(lockout: &crate::Lockout, fx: &mut Effects) {
-    if lockout.has_forgotten() {
+fn tell_forgotten(noted: Noted, fx: &mut Effects) {
+    if noted.forgot {
         fx.event(Event::LimitReached { limit: "lockout.entries" });
     }
 }
@@ -240,9 +240,9 @@ enum Shown {
     /// Who it is.
     User(Arc<str>),
     /// The password is right, and the nonce is not good any more.
-    Stale(&'static str),
+    Stale(AuthFailure),
     Token(TokenFault),
-    Wrong(&'static str),
+    Wrong(AuthFailure),
 }
 
 /// Somebody who tries to be somebody.
@@ -257,7 +257,10 @@ struct Attempt {
 impl Attempt {
     fn new(config: &Config, username: &str, flow: &Flow, now: Millis) -> Self {
         let account = config.users.account(username);
-        let name: Box<str> = account.as_ref().map_or(username, |account| &account.aor).into();
+        let name: Box<str> = match &account {
+            Some(account) => (*account.aor).into(),
+            None => username.chars().take(SHOWN).collect::<String>().into(),
+        };
         let lockout = config.lockout.as_ref();
         let wait = lockout.and_then(|lockout| lockout.locked(&name, flow.hop.peer.ip(), now));
         Self { name, account, wait }

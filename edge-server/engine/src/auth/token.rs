@@ -1,7 +1,7 @@
 //! Bearer tokens (RFC 8898): a client shows what an authorization server has signed.
 
 use super::Shown;
-use crate::effect::Effects;
+use crate::effect::{AuthFailure, Effects};
 use crate::input::Flow;
 use crate::shard::Shard;
 use crate::tokens::{TokenFault, Tokens};
@@ -16,7 +16,7 @@ impl Shard {
     /// Who the token of a request says that it is. What comes of it ends when the token does.
     pub(super) fn shows_token(&self, token: &str, flow: &Flow, request: &Message, fx: &mut Effects) -> Shown {
         let Some(tokens) = self.tokens_over(flow) else {
-            return Shown::Wrong("malformed");
+            return Shown::Wrong(AuthFailure::Malformed);
         };
         match tokens.read(token.trim(), self.now) {
             Ok(bearer) if self.config.users.exists(&bearer.aor) => {

@@ -138,6 +138,6 @@ impl Shard {
 }
 
 /// Nothing goes to hosts that are neither ours nor named in `[egress]`.
-fn elsewhere() -> Reply {
-    Reply::refuse(Status::FORBIDDEN, "another domain")
+pub(super) fn elsewhere() -> Reply {
+    Reply::refuse(Status::FORBIDDEN, "another domain, and not in egress.allow")
 }

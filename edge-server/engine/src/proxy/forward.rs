@@ -1,5 +1,6 @@
 //! The beginning of a call: what a request must be to be forwarded, and to whom it is.
 
+use super::aim::elsewhere;
 use super::branch::makes_dialog;
 use super::{Aim, Call, Next, Target};
 use crate::effect::{Effects, Event};
@@ -51,7 +52,7 @@ impl Shard {
             Aim::Out => {
                 let way = self.proxy.way(&self.config, request);
                 let permitted = way.ok().and_then(|way| self.onward(&way));
-                let permitted = permitted.ok_or(Reply::refuse(Status::FORBIDDEN, "another domain"))?;
+                let permitted = permitted.ok_or_else(elsewhere)?;
                 one_target(Target {
                     uri: None,
                     next: Next::Host(permitted),
@@ -146,7 +147,8 @@ impl Shard {
         let from = route::named(from.uri);
         if let Some(peer) = &flow.peer {
             let its = from.is_some_and(|from| peer.domains.iter().any(|domain| domain == from.host()));
-            let refusal = Reply::refuse(Status::FORBIDDEN, "From is of none of the trusted server's domains");
+            let why = "From is of none of the trusted server's domains (peers.domains)";
+            let refusal = Reply::refuse(Status::FORBIDDEN, why);
             return if its { Ok(None) } else { Err(refusal) };
         }
         let user = self.authenticate_caller(flow, request, fx)?;

@@ -2,7 +2,7 @@
 
 use super::approach::Approach;
 use super::{ContactEvent, granted};
-use crate::effect::{Effect, Effects, Event, StoreOp};
+use crate::effect::{BindingEnd, Effect, Effects, Event, StoreOp};
 use crate::input::{Flow, FlowDevice, Notice};
 use crate::presentity::{Binding, Header, NOBODY, Presentity, PresentityId, push_exact};
 use crate::proxy::News;
@@ -281,7 +281,7 @@ impl Shard {
             if kept {
                 continue;
             }
-            fx.event(Event::BindingEnded { aor: presentity.aor.clone(), why: "flow_closed" });
+            fx.event(Event::BindingEnded { aor: presentity.aor.clone(), why: BindingEnd::FlowClosed });
             self.unbind(id, at, ContactEvent::Deactivated, fx);
             self.mark(id, Reason::Register, None, false);
         }
@@ -295,7 +295,8 @@ impl Shard {
         let Some(at) = presentity.bindings.iter().position(|binding| binding.serial == serial) else {
             return;
         };
-        let why = if presentity.bindings[at].waits_until.is_some() { "not_back" } else { "expired" };
+        let waits = presentity.bindings[at].waits_until.is_some();
+        let why = if waits { BindingEnd::NotBack } else { BindingEnd::Expired };
         presentity.bindings[at].timer = TimerId::NONE;
         fx.event(Event::BindingEnded { aor: presentity.aor.clone(), why });
         self.unbind(id, at, ContactEvent::Expired, fx);

@@ -35,6 +35,14 @@ impl Shard {
         request: &Message,
         fx: &mut Effects,
     ) -> Result<Reply, Reply> {
+        // Nobody registers elsewhere through us (RFC 3261 10.3 step 1 would have us forward that).
+        match request.request_uri() {
+            Ok(uri) if !uri.is_sip() => {
+                return Err(Reply::refuse(Status::UNSUPPORTED_URI_SCHEME, "scheme"));
+            }
+            Ok(uri) if self.config.is_registrar(uri.host) => {}
+            _ => return Err(Reply::refuse(Status::NOT_FOUND, "a registrar of another domain").unkept()),
+        }
         let user = self.authenticate(flow, request, fx)?;
         if let Some(refusal) = respond::unsupported(request, &["gruu", "outbound", "path"]) {
             return Err(refusal);

@@ -4,7 +4,7 @@ use crate::auth::{answered, ask, with_password};
 use crate::scene::*;
 use std::sync::Arc;
 use tributary_engine::lockout::{Locked, Rules};
-use tributary_engine::{Config, Event, Lockout};
+use tributary_engine::{AuthFailure, Config, Event, Lockout};
 use tributary_sip::{Message, Name};
 
 const RULES: Rules =
@@ -40,7 +40,7 @@ fn who_guesses_too_often_has_to_wait_even_with_the_right_password_and_is_told_ho
     scene.pass(100_000);
     let refused = attempt(&mut scene, &mut mallory, "alice's secret");
     assert_eq!((code(&refused), refused.header(Name::RetryAfter)), (403, Some("800")));
-    assert!(scene.events.contains(&Event::AuthenticationFailed { why: "locked_out" }));
+    assert!(scene.events.contains(&Event::AuthenticationFailed { why: AuthFailure::LockedOut }));
     scene.pass(800_000);
     assert_eq!(code(&attempt(&mut scene, &mut mallory, "alice's secret")), 200);
 }

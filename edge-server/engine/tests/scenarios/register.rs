@@ -2,7 +2,7 @@
 
 use crate::scene::*;
 use std::sync::Arc;
-use tributary_engine::{Event, FlowDevice, Hop, Input, Lifetime, Notice, Transport};
+use tributary_engine::{BindingEnd, Event, FlowDevice, Hop, Input, Lifetime, Notice, Transport};
 use tributary_sip::Name;
 
 #[test]
@@ -14,7 +14,9 @@ fn a_dead_connection_ends_its_bindings_at_once() {
     two.register(&mut scene);
     scene.disconnect(one.flow);
     assert_eq!(two.register(&mut scene).headers(Name::Contact).count(), 1);
-    assert!(scene.events.iter().any(|e| matches!(e, Event::BindingEnded { why: "flow_closed", .. })));
+    assert!(
+        scene.events.iter().any(|e| matches!(e, Event::BindingEnded { why: BindingEnd::FlowClosed, .. }))
+    );
     assert_eq!(scene.store.len(), 1);
 }
 
@@ -52,6 +54,25 @@ fn a_lifetime_is_held_between_its_bounds() {
     check("\r\nExpires: 90", 200, Some("90"));
     check(";expires=80\r\nExpires: 90", 200, Some("80"));
     check(";expires=0", 200, None);
+}
+
+#[test]
+fn a_register_for_the_registrar_of_another_domain_is_answered_404_and_for_an_address_it_is_ours() {
+    let mut scene = Scene::new();
+    let mut alice = Client::new(&mut scene, "alice", None);
+    for (uri, status) in [
+        ("sip:elsewhere.example", 404),
+        ("sip:sub.example.com", 404),
+        ("tel:123", 416),
+        ("sip:EXAMPLE.com.", 200),
+        ("sip:example.com:5070;transport=tcp", 200),
+        ("sip:192.0.2.1:5060", 200),
+        ("sip:[2001:db8::1]", 200),
+    ] {
+        let text = alice.register_text(&mut scene, ";expires=600");
+        let text = text.replacen("REGISTER sip:example.com ", &format!("REGISTER {uri} "), 1);
+        assert_eq!(code(&scene.ask(alice.flow, &text)), status, "{uri}");
+    }
 }
 
 #[test]

@@ -69,7 +69,8 @@ mod tests {
     use std::sync::Mutex;
     use std::task::{Context, Poll, Waker};
     use tower::ServiceExt as _;
-    use tributary_engine::Input;
+    use tributary_engine::lockout::Rules;
+    use tributary_engine::{Input, Lockout};
 
     /// A store that the test can look into.
     #[derive(Clone, Default)]
@@ -118,6 +119,8 @@ mod tests {
             tracer: Arc::new(
                 Tracer::new(&Config::default().trace, clock, exposition.metrics.clone()).unwrap(),
             ),
+            lockout: Arc::new(Lockout::new(Rules::default(), [1, 2])),
+            clock,
             changes: changes.clone(),
             policies_enabled: true,
             exposition,

@@ -8,6 +8,7 @@ mod auth;
 mod change;
 mod error;
 mod health;
+mod lockouts;
 mod policies;
 mod presentities;
 mod subscriptions;
@@ -21,6 +22,7 @@ pub use self::error::ApiError;
 pub(crate) use self::error::text as error_text;
 pub(crate) use self::policies::SIGNATURE;
 
+use crate::clock::Clock;
 use crate::metrics::Exposition;
 use crate::policies::Library;
 use crate::shards::Shards;
@@ -36,6 +38,7 @@ use http::{HeaderValue, StatusCode, header};
 use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use tributary_engine::Lockout;
 
 /// The API's description, OpenAPI 3.1.
 pub const OPENAPI: &str = include_str!("../../openapi.json");
@@ -57,6 +60,10 @@ pub struct Api {
     pub directory: Arc<Directory>,
     /// Who is traced.
     pub tracer: Arc<Tracer>,
+    /// Who is locked out.
+    pub lockout: Arc<Lockout>,
+    /// By which what the shards share ends.
+    pub clock: Clock,
     /// Whether uploads and assignments are allowed.
     pub policies_enabled: bool,
     /// Room for changes that are under way.
@@ -119,6 +126,8 @@ pub const ROUTES: &[Route] = &[
     Route { method: "GET", path: "/traces", handler: || get(traces::list) },
     Route { method: "PUT", path: "/traces/{aor}", handler: || put(traces::begin) },
     Route { method: "DELETE", path: "/traces/{aor}", handler: || delete(traces::end) },
+    Route { method: "GET", path: "/lockouts", handler: || get(lockouts::list) },
+    Route { method: "DELETE", path: "/lockouts/{account}", handler: || delete(lockouts::lift) },
     Route { method: "POST", path: "/policies/check", handler: || post(policies::check) },
     Route { method: "POST", path: "/policies", handler: || post(policies::upload) },
     Route { method: "GET", path: "/policies", handler: || get(policies::list) },

@@ -87,6 +87,20 @@ impl Remote {
         }
     }
 
+    /// The locks that are in force.
+    pub(super) async fn locks(&self) -> Result<Vec<Value>, RemoteError> {
+        let (_, mut answer) = self.call(Method::GET, "/lockouts", Sent::Nothing).await?;
+        match answer.get_mut("lockouts").map(Value::take) {
+            Some(Value::Array(locks)) => Ok(locks),
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// Unlocks an account.
+    pub(super) async fn unlock(&self, account: &str) -> Result<(), RemoteError> {
+        self.call(Method::DELETE, &format!("/lockouts/{}", encoded(account)), Sent::Nothing).await.map(drop)
+    }
+
     /// Sends one request; `path` is what stands behind `/api/v1`.
     pub(super) async fn call(
         &self,

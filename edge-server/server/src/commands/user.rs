@@ -10,6 +10,7 @@ use crate::metrics::Exposition;
 use crate::store::{RedbStore, Writer};
 use crate::users::{ChangeError, Directory, Secrets, Shown, Source, first_line, is_name, is_password};
 use jiff::tz::TimeZone;
+use jiff::{Timestamp, Unit};
 use serde_json::{Value, json};
 use std::error::Error;
 use std::io::{BufRead as _, IsTerminal as _};
@@ -48,6 +49,11 @@ pub(super) async fn run(action: UserAction) -> Result<Vec<String>, Fault> {
                 None => remote(&place)?.remove_user(aor.as_str()).await?,
             }
             Ok(vec![format!("{} was removed", aor.as_str())])
+        }
+        UserAction::Locks { place } => Ok(running(&place)?.locks().await?.iter().map(lock_line).collect()),
+        UserAction::Unlock { account, place } => {
+            running(&place)?.unlock(&account).await?;
+            Ok(vec![format!("{account} was unlocked")])
         }
         UserAction::List { place } => match &place.data {
             Some(folder) => {
@@ -134,6 +140,23 @@ fn remote(place: &UserPlace) -> Result<Remote, Fault> {
     let file = token.display().to_string();
     let token = first_line(&file).map_err(|error| format!("{file}: {error}"))?;
     Ok(Remote::new(url, token, place.ca.as_deref())?)
+}
+
+/// The server whose memory has the locks.
+fn running(place: &UserPlace) -> Result<Remote, Fault> {
+    if place.data.is_some() {
+        return Err("only a running server has locks; give its --url URL and --token-file FILE".into());
+    }
+    remote(place)
+}
+
+fn lock_line(lock: &Value) -> String {
+    let text = |name: &str| lock.get(name).and_then(Value::as_str);
+    let until = lock.get("until_ms").and_then(Value::as_i64).unwrap_or_default();
+    let until =
+        Timestamp::from_millisecond(until).unwrap_or_default().round(Unit::Second).unwrap_or_default();
+    let account = text("account").unwrap_or_default().escape_debug();
+    format!("{account}\t{}\t{until}", text("address").unwrap_or("everywhere"))
 }
 
 fn stored_line(user: &Shown) -> String {

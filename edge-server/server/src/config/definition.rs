@@ -48,14 +48,14 @@ impl KeyType for bool {
 }
 
 impl KeyType for u32 {
-    const KIND: &'static str = "whole number";
+    const KIND: &'static str = "whole number from 0";
     fn show(&self) -> String {
         self.to_string()
     }
 }
 
 impl KeyType for usize {
-    const KIND: &'static str = "whole number";
+    const KIND: &'static str = "whole number from 0";
     fn show(&self) -> String {
         self.to_string()
     }

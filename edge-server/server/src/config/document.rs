@@ -9,7 +9,8 @@ const HEAD: &str = "# Configuration
 
 One TOML file, given with `tributary serve --config FILE`. Every key may be left out. `tributary check-config FILE`
 says what is wrong with a file, with line numbers. A variable `TRIBUTARY_SECTION_KEY` in the environment
-(`TRIBUTARY_SERVER_LISTEN=127.0.0.1:9000`) replaces the key of the file; tables in double brackets have no variables.
+(`TRIBUTARY_SERVER_LISTEN=127.0.0.1:9000`) replaces the key of the file; a list is written as in the file
+(`TRIBUTARY_SERVER_DIGEST='[\"MD5\"]'`), and tables in double brackets have no variables.
 
 ```toml
 [server]

@@ -1,6 +1,6 @@
 //! `TRIBUTARY_SECTION_KEY` variables: each replaces one key of the file.
 
-use super::{Config, ConfigError, Problem};
+use super::{Config, ConfigError, Problem, misread};
 
 /// Variables with this beginning are settings.
 const PREFIX: &str = "TRIBUTARY_";
@@ -34,11 +34,10 @@ pub(crate) fn apply(
                 table = changed;
                 config = read;
             }
-            Err(message) => problems.push(problem(
-                &variable,
-                message,
-                "give the value as in the file; quotes may be left out around a text",
-            )),
+            Err(said) => {
+                let (message, fix) = misread::in_words(&format!("{section}.{key}"), &value, &said);
+                problems.push(problem(&variable, message, &fix));
+            }
         }
     }
     if problems.is_empty() { Ok(config) } else { Err(ConfigError { file: None, problems }) }

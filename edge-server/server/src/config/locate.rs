@@ -1,4 +1,4 @@
-//! Finds the line of a key in the text of a configuration file.
+//! Finds the line of a key in the text of a configuration file, and the key at a place in it.
 
 use std::collections::BTreeMap;
 use toml::de::{DeTable, DeValue};
@@ -15,7 +15,9 @@ impl Lines {
             // Counted once: a file with all users of a site has a hundred thousand keys.
             let ends: Vec<usize> =
                 text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at).collect();
-            lines.table(&ends, "", table.get_ref());
+            each_key("", table.get_ref(), &mut |key, offset| {
+                lines.0.insert(key, line_of(&ends, offset));
+            });
         }
         lines
     }
@@ -35,31 +37,44 @@ impl Lines {
     pub(crate) fn has(&self, key: &str) -> bool {
         self.0.contains_key(key)
     }
+}
 
-    /// The configuration is two levels deep (`section.key`), so this ends after the third.
-    fn table(&mut self, ends: &[usize], prefix: &str, table: &DeTable<'_>) {
-        for (key, value) in table {
-            let name = if prefix.is_empty() {
-                key.get_ref().to_string()
-            } else {
-                format!("{prefix}.{}", key.get_ref())
-            };
-            self.0.insert(name.clone(), line_of(ends, key.span().start));
-            match value.get_ref() {
-                DeValue::Table(inner) if prefix.matches('.').count() < 2 => self.table(ends, &name, inner),
-                DeValue::Array(items) if prefix.is_empty() => {
-                    for (index, item) in items.iter().enumerate() {
-                        let name = format!("{name}[{index}]");
-                        self.0.insert(name.clone(), line_of(ends, item.span().start));
-                        if let DeValue::Table(inner) = item.get_ref() {
-                            self.table(ends, &name, inner);
-                        }
+/// Names every key and where it begins. The configuration is two levels deep (`section.key`), so this ends
+/// after the third.
+fn each_key(prefix: &str, table: &DeTable<'_>, found: &mut dyn FnMut(String, usize)) {
+    for (key, value) in table {
+        let name =
+            if prefix.is_empty() { key.get_ref().to_string() } else { format!("{prefix}.{}", key.get_ref()) };
+        found(name.clone(), key.span().start);
+        match value.get_ref() {
+            DeValue::Table(inner) if prefix.matches('.').count() < 2 => each_key(&name, inner, found),
+            DeValue::Array(items) if prefix.is_empty() => {
+                for (index, item) in items.iter().enumerate() {
+                    let name = format!("{name}[{index}]");
+                    found(name.clone(), item.span().start);
+                    if let DeValue::Table(inner) = item.get_ref() {
+                        each_key(&name, inner, found);
                     }
                 }
-                _ => {}
             }
+            _ => {}
         }
     }
+}
+
+/// The key whose value, or whose table's head, is at `offset`.
+pub(crate) fn key_at(text: &str, offset: usize) -> Option<String> {
+    let table = DeTable::parse(text).ok()?;
+    // Of a head the key begins behind the brackets.
+    let from = text.get(offset..)?;
+    let offset = offset + from.len() - from.trim_start_matches(['[', ' ']).len();
+    let mut nearest: Option<(usize, String)> = None;
+    each_key("", table.get_ref(), &mut |key, at| {
+        if at <= offset && nearest.as_ref().is_none_or(|(before, _)| at >= *before) {
+            nearest = Some((at, key));
+        }
+    });
+    nearest.map(|(_, key)| key)
 }
 
 /// The line, counted from 1, of the byte at `offset`, where lines end at `ends`.
@@ -70,18 +85,6 @@ fn line_of(ends: &[usize], offset: usize) -> usize {
 /// The line, counted from 1, that the byte at `offset` is on.
 pub(crate) fn line_at(text: &str, offset: usize) -> usize {
     text.as_bytes().iter().take(offset).filter(|byte| **byte == b'\n').count() + 1
-}
-
-/// What to do about an error of the TOML reader.
-pub(crate) fn advice(message: &str) -> String {
-    if message.contains("unknown field") {
-        "remove the key or correct its name; docs/configuration.md lists them all".to_owned()
-    } else if message.contains("invalid type") {
-        "docs/configuration.md says what each key takes; texts need quotes, numbers and true/false none"
-            .to_owned()
-    } else {
-        String::new()
-    }
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ pub(crate) mod definition;
 mod document;
 mod environment;
 mod locate;
+mod misread;
 mod policies;
 mod problems;
 mod sections;
@@ -154,8 +155,7 @@ impl Draft {
                 line: None,
                 key: String::new(),
                 message: format!("cannot read the file: {error}"),
-                fix: "give its path with --config, or start with `tributary serve --domain ... --user ...`"
-                    .to_owned(),
+                fix: "check the path; `tributary serve --domain ... --user ...` needs no file".to_owned(),
             }])
         })?;
         let config = Config::read_unchecked(&text, environment).map_err(|error| with_file(error.problems))?;
@@ -258,15 +258,7 @@ impl Config {
     }
 
     fn parse(text: &str) -> Result<Self, ConfigError> {
-        toml::from_str(text).map_err(|error| ConfigError {
-            file: None,
-            problems: vec![Problem {
-                line: error.span().map(|span| locate::line_at(text, span.start)),
-                key: String::new(),
-                message: error.message().to_owned(),
-                fix: locate::advice(error.message()),
-            }],
-        })
+        toml::from_str(text).map_err(|error| misread::of_file(text, &error))
     }
 
     /// The digest realm.
@@ -312,7 +304,7 @@ fn limits_section() -> Section {
             .iter()
             .map(|limit| Key {
                 name: limit.name,
-                kind: "whole number",
+                kind: <u32 as definition::KeyType>::KIND,
                 default: limit.default.to_string(),
                 text: format!("{} In {}. Beyond: {}.", limit.about.trim(), limit.unit, limit.answer),
             })

@@ -310,7 +310,7 @@ section! {
 }
 
 section! {
-    /// Who guesses passwords is locked out. The owner is not: no lock reaches a connection that has shown the password, nor an address from which the owner has lately logged in. A locked account is answered 403 with Retry-After, whether the password is right or not.
+    /// Who guesses passwords is locked out. The owner is not: no lock reaches a connection that has shown the password, nor an address from which the owner has lately logged in. A locked account is answered 403 with Retry-After, whether the password is right or not. `tributary user locks` and `GET /api/v1/lockouts` show the locks, `tributary user unlock` and `DELETE` lift them.
     "lockout" Lockout {
         /// Wrong passwords for one account from one address that lock it for this address; 0 is never.
         failures_per_address: u32 = 10,

@@ -39,7 +39,7 @@ impl Dns {
             Ok(found) => found.answers().iter().map(|record| record.data.clone()).collect(),
             Err(error) if error.is_no_records_found() => Vec::new(),
             Err(error) => {
-                tracing::debug!(%error, name, %kind, "a name could not be looked up");
+                tracing::info!(%error, name, %kind, "a name could not be looked up");
                 Vec::new()
             }
         }

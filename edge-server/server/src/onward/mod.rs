@@ -23,7 +23,8 @@ pub(crate) use self::trust::{Names, PeerCertificates, Trust, TrustError, address
 use self::dns::Dns;
 use crate::metrics::count;
 use crate::transport::{Datagrams, Services};
-use std::net::{IpAddr, Ipv6Addr};
+use std::io;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -42,6 +43,23 @@ pub(crate) struct Wanted {
     pub(crate) next: NextHop,
     pub(crate) private: bool,
     pub(crate) tried: Vec<Way>,
+}
+
+/// Why there is no way.
+#[derive(Debug, thiserror::Error)]
+enum NoWay {
+    #[error("the DNS names no address for it; egress.nameservers can say whom to ask")]
+    NoAddress,
+    #[error("it has no address that was not tried")]
+    NoOther,
+    #[error("{0} is in a private network; name the host itself in egress.allow if that is meant")]
+    Private(SocketAddr),
+    #[error("no address of sip.udp is of the family of {0}")]
+    NoSocket(SocketAddr),
+    #[error("{0}: {1}")]
+    Connection(SocketAddr, io::Error),
+    #[error("neither the DNS nor a connection has answered in {} s", PATIENCE.as_secs())]
+    Late,
 }
 
 /// Finds ways.
@@ -84,37 +102,43 @@ impl Onward {
 
     async fn answer(self: Arc<Self>, wanted: Wanted) {
         self.services.metrics.ways_under_way.inc();
-        let found = timeout(PATIENCE, self.find(&wanted)).await.ok().flatten();
+        let found = timeout(PATIENCE, self.find(&wanted)).await.unwrap_or(Err(NoWay::Late));
         self.services.metrics.ways_under_way.dec();
-        let result = if found.is_some() { "found" } else { "none" };
+        let result = if found.is_ok() { "found" } else { "none" };
         count(&self.services.metrics.ways_sought, "result", result);
-        if found.is_none() {
-            tracing::info!(host = %wanted.next.at, tried = wanted.tried.len(), "no way to another server");
+        if let Err(cause) = &found {
+            let host = &wanted.next.at;
+            tracing::info!(%host, tried = wanted.tried.len(), %cause, "no way to another server");
         }
-        self.services.shards.reached(wanted.shard, wanted.errand, found).await;
+        self.services.shards.reached(wanted.shard, wanted.errand, found.ok()).await;
     }
 
-    async fn find(&self, wanted: &Wanted) -> Option<Hop> {
+    async fn find(&self, wanted: &Wanted) -> Result<Hop, NoWay> {
+        let mut cause = if wanted.tried.is_empty() { NoWay::NoAddress } else { NoWay::NoOther };
         for way in locate(&wanted.next, &self.dns).await {
             if wanted.tried.contains(&way) {
                 continue;
             }
             if !wanted.private && !is_public(way.address.ip()) {
                 tracing::warn!(host = %wanted.next.at, address = %way.address, "a name in [egress] by a pattern leads into a private network; name the host itself if that is meant");
+                cause = NoWay::Private(way.address);
                 continue;
             }
             let hop = match way.transport {
-                Transport::Udp => self.datagrams.hop_to(way.address),
+                Transport::Udp => self.datagrams.hop_to(way.address).ok_or(NoWay::NoSocket(way.address)),
                 Transport::Tcp | Transport::Tls => {
-                    self.connections.hop_to(way, wanted.next.at.host(), &self.services).await
+                    let host = wanted.next.at.host();
+                    let hop = self.connections.hop_to(way, host, &self.services).await;
+                    hop.map_err(|error| NoWay::Connection(way.address, error))
                 }
-                Transport::Ws | Transport::Wss => None,
+                Transport::Ws | Transport::Wss => continue,
             };
-            if hop.is_some() {
-                return hop;
+            match hop {
+                Ok(hop) => return Ok(hop),
+                Err(failed) => cause = failed,
             }
         }
-        None
+        Err(cause)
     }
 }
 

@@ -80,16 +80,16 @@ impl Connections {
 
     /// A connection for a way to a host: one that the other side has opened, one of ours that is open, or a
     /// new one.
-    pub(super) async fn hop_to(&self, way: Way, host: &str, services: &Arc<Services>) -> Option<Hop> {
+    pub(super) async fn hop_to(&self, way: Way, host: &str, services: &Arc<Services>) -> io::Result<Hop> {
         if way.transport == Transport::Tls
             && let Some(hop) = services.aliases.hop_to(way.address, host)
         {
             services.metrics.connections_reused.inc();
-            return Some(hop);
+            return Ok(hop);
         }
         let Some(place) = self.place(way) else {
             count(&services.metrics.limit_reached, "limit", "egress.max_connections");
-            return None;
+            return Err(io::Error::other("egress.max_connections are open"));
         };
         let mut opened = place.0.lock().await;
         // Within a dialog a server may be known by its address alone: then its name is what it was.
@@ -99,25 +99,19 @@ impl Connections {
             _ => host.to_owned(),
         };
         if let Some(open) = opened.as_ref().filter(|open| open.handle.is_open() && open.host == host) {
-            return Some(open.handle.flow().hop);
+            return Ok(open.handle.flow().hop);
         }
-        match timeout(self.patience, self.open(way, &host, services)).await {
-            Ok(Ok(handle)) => {
+        let late = |_| Err(io::ErrorKind::TimedOut.into());
+        match timeout(self.patience, self.open(way, &host, services)).await.unwrap_or_else(late) {
+            Ok(handle) => {
                 let hop = handle.flow().hop;
                 *opened = Some(Opened { handle, host });
-                Some(hop)
+                Ok(hop)
             }
-            failed => {
-                let error = failed.map_or_else(
-                    |_| io::ErrorKind::TimedOut.into(),
-                    |result| match result {
-                        Err(error) => error,
-                        Ok(_) => io::Error::other("open"),
-                    },
-                );
+            Err(error) => {
                 count(&services.metrics.connections_failed, "transport", way.transport.via());
                 tracing::info!(address = %way.address, host, %error, "a connection to another server could not be opened");
-                None
+                Err(error)
             }
         }
     }

@@ -25,7 +25,7 @@ use tributary_sip::digest::DigestServer;
 pub(super) fn engine_config(
     config: &Config,
     secret: [u8; 32],
-    directory: Arc<Directory>,
+    (directory, lockout): (Arc<Directory>, Arc<Lockout>),
     tokens: Option<Arc<Reader>>,
     (reach, egress): (Reach, Egress),
 ) -> tributary_engine::Config {
@@ -44,14 +44,6 @@ pub(super) fn engine_config(
                 .offering(config.digest_algorithms().unwrap_or_default())
                 .with_integrity(config.server.digest_integrity),
         ))
-    };
-    let lockout = &config.lockout;
-    let rules = lockout::Rules {
-        per_address: lockout.failures_per_address,
-        per_account: lockout.failures_per_account,
-        lock_ms: i64::from(lockout.seconds) * 1_000,
-        known_ms: i64::from(lockout.known_seconds) * 1_000,
-        entries: lockout.entries,
     };
     let mut limits = Limits::default();
     for (name, value) in &config.limits {
@@ -79,7 +71,7 @@ pub(super) fn engine_config(
             Merge::MostAvailable => Composition::MostAvailable,
         },
         tokens: tokens.map(|tokens| tokens as Arc<dyn Tokens>),
-        lockout: Some(Arc::new(Lockout::new(rules, lockout_seed(&secret)))),
+        lockout: Some(lockout),
         user_rate: Rate {
             per_second: config.overload.requests_per_user,
             burst: config.overload.requests_per_user_burst,
@@ -136,6 +128,18 @@ pub(super) fn engine_config(
         limits,
         shards: shard_count(config.server.shards),
     }
+}
+
+/// Nobody is locked out yet.
+pub(super) fn lockout(rules: &crate::config::Lockout, secret: &[u8; 32]) -> Lockout {
+    let rules = lockout::Rules {
+        per_address: rules.failures_per_address,
+        per_account: rules.failures_per_account,
+        lock_ms: i64::from(rules.seconds) * 1_000,
+        known_ms: i64::from(rules.known_seconds) * 1_000,
+        entries: rules.entries,
+    };
+    Lockout::new(rules, lockout_seed(secret))
 }
 
 /// A part of the secret, told apart from nonces, which are signed with all of it.

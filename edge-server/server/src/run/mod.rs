@@ -16,7 +16,7 @@ pub use self::error::StartError;
 pub use self::ports::SipAddresses;
 
 use self::down::Parts;
-use self::engine::{engine_config, restored, shard_count, start_shards};
+use self::engine::{engine_config, lockout, restored, shard_count, start_shards};
 use self::ports::Ports;
 use self::secrets::{
     api_token, compiled_code_key, further_tokens, identity, names_of_datagrams, random, sealing_keys,
@@ -174,7 +174,9 @@ pub async fn start(config: Config, surroundings: Surroundings) -> Result<Running
     let wall = Wall::new(&config.server, Arc::clone(&directory));
     let reach = reach::reach(&config, address, &sip);
     let tokens = Reader::open(&config)?;
-    let engine = engine_config(&config, secret, Arc::clone(&directory), tokens.clone(), (reach, egress));
+    let lockout = Arc::new(lockout(&config.lockout, &secret));
+    let users = (Arc::clone(&directory), Arc::clone(&lockout));
+    let engine = engine_config(&config, secret, users, tokens.clone(), (reach, egress));
     let (ways, wanted) = mpsc::unbounded_channel();
 
     let flows = Arc::new(Flows::new(
@@ -227,6 +229,8 @@ pub async fn start(config: Config, surroundings: Surroundings) -> Result<Running
         library,
         directory,
         tracer: Arc::clone(&tracer),
+        lockout,
+        clock,
         changes: Changes::default(),
         policies_enabled: config.policies.enabled,
         exposition,

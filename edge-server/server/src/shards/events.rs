@@ -3,7 +3,36 @@
 use crate::metrics::{Metrics, answered, count as add};
 use tracing::Level;
 use tributary_engine::lockout::Locked;
-use tributary_engine::{Effect, Event, PolicyFailure};
+use tributary_engine::{AuthFailure, Effect, Event, PolicyFailure, labelled};
+
+labelled! {
+    /// What else the state machines tell.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub(crate) enum Told {
+        /// A request was forwarded to devices or to another server.
+        Forwarded => "forwarded",
+        /// A message was dropped without an answer; the log says why at `debug`.
+        Dropped => "dropped",
+        /// A presentity was merged anew, and its state is another.
+        Merged => "merged",
+        /// A presentity was merged anew, and its state is what it was.
+        MergedUnchanged => "merged_unchanged",
+        /// The watchers of a presentity were told its state.
+        Notified => "notified",
+        /// A NOTIFY was answered with a refusal, or not at all.
+        NotifyRefused => "notify_refused",
+        /// A subscription began.
+        SubscriptionStarted => "subscription_started",
+        /// A watcher came back over another connection.
+        SubscriptionResumed => "subscription_resumed",
+        /// A policy was not asked, see `tributary_policy_calls_total`.
+        PolicyHeld => "policy_held",
+        /// A policy failed, and the built-in merge was served.
+        PolicyFailed => "policy_failed",
+        /// A stored record could not be used.
+        RecordRefused => "record_refused",
+    }
+}
 
 /// Whether [`trace`] has something to say of this effect that is logged.
 pub(super) fn is_news(effect: &&Effect) -> bool {
@@ -19,7 +48,7 @@ pub(super) fn is_news(effect: &&Effect) -> bool {
 
 /// The first half of every login is no news.
 fn is_challenge(status: u16, detail: &str) -> bool {
-    detail == "missing" && matches!(status, 401 | 407)
+    detail == AuthFailure::Missing.name() && matches!(status, 401 | 407)
 }
 
 /// Notes what a request came to in its span, and logs what is worth a line.
@@ -35,14 +64,14 @@ pub(super) fn trace(effect: &Effect) {
                 None => tracing::debug!("{method} answered {status}"),
             }
         }
-        Event::AuthenticationFailed { why } => tracing::debug!(why, "not authenticated"),
+        Event::AuthenticationFailed { why } => tracing::debug!(why = why.name(), "not authenticated"),
         _ => {}
     }
 }
 
 /// Counts an event; logs those that no request's span holds.
 pub(super) fn count(event: &Event, metrics: &Metrics) {
-    let name = |name: &str| add(&metrics.engine_events, "event", name);
+    let told = |event: Told| add(&metrics.engine_events, "event", event.name());
     match event {
         Event::Request { method, status, .. } => {
             add(&metrics.messages_received, "kind", *method);
@@ -58,31 +87,31 @@ pub(super) fn count(event: &Event, metrics: &Metrics) {
             answered(&metrics.answers_received, method, *status, 1);
         }
         Event::Forwarded { method, devices } => {
-            name("forwarded");
+            told(Told::Forwarded);
             tracing::debug!(method, devices, "forwarded");
         }
         Event::Dropped { why } => {
-            name("dropped");
+            told(Told::Dropped);
             tracing::debug!(why, "a message was dropped");
         }
         Event::Merged { aor, publications, changed, policy } => {
-            name(if *changed { "merged" } else { "merged_unchanged" });
+            told(if *changed { Told::Merged } else { Told::MergedUnchanged });
             tracing::debug!(%aor, publications, changed, policy, "merged");
         }
         Event::Notified { aor, sent, held } => {
-            name("notified");
+            told(Told::Notified);
             tracing::debug!(%aor, sent, held, "watchers notified");
         }
         Event::NotifyAnswered { status } => {
             answers(1, *status, metrics);
             if !(200..300).contains(status) {
-                name("notify_refused");
+                told(Told::NotifyRefused);
                 tracing::debug!(status, "a NOTIFY was refused");
             }
         }
-        Event::SubscriptionStarted { .. } => name("subscription_started"),
+        Event::SubscriptionStarted { .. } => told(Told::SubscriptionStarted),
         Event::SubscriptionResumed { aor } => {
-            name("subscription_resumed");
+            told(Told::SubscriptionResumed);
             tracing::debug!(%aor, "a watcher came back");
         }
         Event::SubscriptionEnded { aor, why } => {
@@ -94,8 +123,8 @@ pub(super) fn count(event: &Event, metrics: &Metrics) {
             tracing::info!(%aor, why = why.name(), "a publication ended");
         }
         Event::BindingEnded { aor, why } => {
-            add(&metrics.engine_events, "event", format!("binding_{why}"));
-            tracing::info!(%aor, why, "a binding ended");
+            add(&metrics.engine_events, "event", format!("binding_{}", why.name()));
+            tracing::info!(%aor, why = why.name(), "a binding ended");
         }
         Event::LimitReached { limit } => {
             add(&metrics.limit_reached, "limit", *limit);
@@ -107,21 +136,22 @@ pub(super) fn count(event: &Event, metrics: &Metrics) {
                 Locked::Everywhere => ("account", "everywhere but where it is known"),
             };
             add(&metrics.lockouts, "by", by);
-            // The name may be made up: it is written so that it cannot be taken for more of the line.
-            tracing::warn!(?account, %address, "passwords were guessed; the account is locked {scope}");
+            // The name may be made up: it is written so that it cannot be taken for another line.
+            let account = account.escape_debug();
+            tracing::warn!(%account, %address, "passwords were guessed; the account is locked {scope}");
         }
         Event::TurnedAway { why } => add(&metrics.turned_away, "why", *why),
-        Event::AuthenticationFailed { why } => add(&metrics.authentication_failures, "why", *why),
+        Event::AuthenticationFailed { why } => add(&metrics.authentication_failures, "why", why.name()),
         Event::PolicyFailed { aor, policy, code, message } if code == PolicyFailure::HELD => {
-            name("policy_held");
+            told(Told::PolicyHeld);
             tracing::debug!(%aor, %policy, message, "a policy was not asked");
         }
         Event::PolicyFailed { aor, policy, code, message } => {
-            name("policy_failed");
+            told(Told::PolicyFailed);
             tracing::warn!(%aor, %policy, code, message, "a policy failed");
         }
         Event::RecordRefused { why } => {
-            name("record_refused");
+            told(Told::RecordRefused);
             tracing::error!(why, "a stored record could not be used; it stays in the store");
         }
     }

@@ -11,6 +11,7 @@
 
 mod effects;
 mod events;
+pub(crate) use self::events::Told;
 mod task;
 
 pub use self::effects::Performer;

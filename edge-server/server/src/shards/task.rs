@@ -6,18 +6,16 @@ use crate::clock::Clock;
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::future::pending;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::sleep_until;
 use tracing::{Instrument as _, Level};
-use tributary_engine::{Answer, Effects, Flow, Input, PolicyHost, Query, Shard};
+use tributary_engine::{Answer, Effects, Flow, Input, Peer, PolicyHost, Query, Shard};
+#[cfg(feature = "otlp")]
+use tributary_engine::{Effect, Event};
 use tributary_sip::transaction::Hop;
 use tributary_sip::{Aor, Message};
-#[cfg(feature = "otlp")]
-use {
-    std::sync::Arc,
-    tributary_engine::{Effect, Event},
-};
 
 /// Inputs taken at once; their changes share a commit.
 const BATCH: usize = 256;
@@ -232,14 +230,26 @@ impl<P: PolicyHost + Send> Owner<P> {
     }
 }
 
-/// What the span of a request is made from; none for responses, which are many and say little.
-fn request(input: &Input) -> Option<(Hop, Bytes)> {
+/// What the span of a request is made from.
+struct Asked {
+    hop: Hop,
+    /// The trusted server that it comes from.
+    server: Option<Arc<Peer>>,
+    raw: Bytes,
+}
+
+/// None for responses, which are many and say little.
+fn request(input: &Input) -> Option<Asked> {
     let Input::Message { flow, message } = input else { return None };
-    message.is_request().then(|| (flow.hop, message.raw().clone()))
+    message.is_request().then(|| Asked {
+        hop: flow.hop,
+        server: flow.peer.clone(),
+        raw: message.raw().clone(),
+    })
 }
 
 /// The span of one request.
-fn span((hop, raw): &(Hop, Bytes)) -> Option<tracing::Span> {
+fn span(Asked { hop, server, raw }: &Asked) -> Option<tracing::Span> {
     let message = Message::parse(raw.clone()).ok()?;
     // The canonical address: a URI as it came may carry a password.
     let from = message.from().ok().and_then(|from| Aor::parse(from.uri).ok());
@@ -251,6 +261,7 @@ fn span((hop, raw): &(Hop, Bytes)) -> Option<tracing::Span> {
         flow = hop.flow.0,
         peer = %hop.peer,
         transport = hop.transport.via(),
+        server = server.as_ref().map(|server| &*server.name),
         from = from.as_ref().map(Aor::as_str).unwrap_or_default(),
         aor = aor.as_ref().map(Aor::as_str).unwrap_or_default(),
         status = tracing::field::Empty,

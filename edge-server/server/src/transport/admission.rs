@@ -4,6 +4,7 @@ use super::Rates;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use tributary_engine::labelled;
 
 /// Counts connections. Clones share the counts.
 #[derive(Clone, Debug)]
@@ -32,25 +33,16 @@ pub struct Place {
     shared: Arc<Shared>,
 }
 
-/// Why there is no place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Full {
-    /// `websocket.max_connections` is reached.
-    Total,
-    /// `websocket.connections_per_address` is reached.
-    Address,
-    /// `overload.connections_per_address` is reached: too many were opened lately.
-    Rate,
-}
-
-impl Full {
-    /// The label of the metric.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Total => "full",
-            Self::Address => "address_full",
-            Self::Rate => "address_rate",
-        }
+labelled! {
+    /// Why there is no place.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Full {
+        /// `websocket.max_connections` is reached.
+        Total => "full",
+        /// `websocket.connections_per_address` is reached.
+        Address => "address_full",
+        /// `overload.connections_per_address` is reached: too many were opened lately.
+        Rate => "address_rate",
     }
 }
 

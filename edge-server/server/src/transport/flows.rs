@@ -15,51 +15,35 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::task::{Context, Poll, ready};
 use tokio::net::tcp::OwnedWriteHalf;
 use tokio::sync::Notify;
-use tributary_engine::{Flow, FlowDevice, FlowId, Hop, Packet, Peer, Standing, Transport};
+use tributary_engine::{Flow, FlowDevice, FlowId, Hop, Packet, Peer, Standing, Transport, labelled};
 
 /// Locks that guard a map or a queue for a few instructions each.
 const STRIPES: usize = 64;
 
-/// Why a connection ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
-    /// The peer closed, or its connection broke.
-    Gone,
-    /// It answered no ping.
-    Silent,
-    /// We have opened it, and there is nothing more to say.
-    Idle,
-    /// It did not read what was sent.
-    Slow,
-    /// It sent too large a message or frame.
-    TooLarge,
-    /// It broke the WebSocket protocol.
-    Protocol,
-    /// It sent text that is not UTF-8.
-    NotUtf8,
-    /// It kept sending what is no SIP.
-    Garbage,
-    /// The state machines asked for it.
-    Asked(&'static str),
-    /// The server stops.
-    Shutdown,
-}
-
-impl End {
-    /// The label of the metric.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Gone => "gone",
-            Self::Silent => "silent",
-            Self::Idle => "idle",
-            Self::Slow => "slow",
-            Self::TooLarge => "too_large",
-            Self::Protocol => "protocol",
-            Self::NotUtf8 => "not_utf8",
-            Self::Garbage => "garbage",
-            Self::Asked(_) => "asked",
-            Self::Shutdown => "shutdown",
-        }
+labelled! {
+    /// Why a connection ends.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum End {
+        /// The peer closed, or its connection broke.
+        Gone => "gone",
+        /// It answered no ping.
+        Silent => "silent",
+        /// We have opened it, and there is nothing more to say.
+        Idle => "idle",
+        /// It did not read what was sent.
+        Slow => "slow",
+        /// It sent too large a message or frame.
+        TooLarge => "too_large",
+        /// It broke the WebSocket protocol.
+        Protocol => "protocol",
+        /// It sent text that is not UTF-8.
+        NotUtf8 => "not_utf8",
+        /// It kept sending what is no SIP.
+        Garbage => "garbage",
+        /// The state machines asked for it.
+        Asked(&'static str) => "asked",
+        /// The server stops.
+        Shutdown => "shutdown",
     }
 }
 

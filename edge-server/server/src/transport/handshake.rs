@@ -9,6 +9,7 @@ use http::header::{
 };
 use http::{Method, StatusCode, Version};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tributary_engine::labelled;
 
 /// The subprotocol of RFC 7118.
 pub const SUBPROTOCOL: &str = "sip";
@@ -16,30 +17,32 @@ pub const SUBPROTOCOL: &str = "sip";
 /// The paths at which SIP is spoken.
 pub const PATHS: [&str; 2] = ["/ws", "/"];
 
-/// Why a handshake is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// Not a GET over HTTP/1.1.
-    #[error("a WebSocket handshake is a GET over HTTP/1.1")]
-    NotGet,
-    /// A path where no WebSocket lives.
-    #[error("there is no WebSocket at this path; connect to /ws")]
-    Path,
-    /// No `Connection: Upgrade`.
-    #[error("the handshake needs the header Connection: Upgrade; a proxy in between may have removed it")]
-    Connection,
-    /// Another version than 13.
-    #[error("only WebSocket version 13 is spoken here")]
-    Version,
-    /// A key that is not 16 bytes in base64.
-    #[error("Sec-WebSocket-Key is missing or not 16 bytes in base64")]
-    Key,
-    /// The page's origin is not allowed.
-    #[error("this origin may not connect; an operator can add it to websocket.origins")]
-    Origin,
-    /// The subprotocol `sip` is not offered.
-    #[error("offer the subprotocol sip (Sec-WebSocket-Protocol: sip, RFC 7118)")]
-    Subprotocol,
+labelled! {
+    /// Why a handshake is refused.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+    pub enum Refusal {
+        /// Not a GET over HTTP/1.1.
+        #[error("a WebSocket handshake is a GET over HTTP/1.1")]
+        NotGet => "method",
+        /// A path where no WebSocket lives.
+        #[error("there is no WebSocket at this path; connect to /ws")]
+        Path => "path",
+        /// No `Connection: Upgrade`.
+        #[error("the handshake needs the header Connection: Upgrade; a proxy in between may have removed it")]
+        Connection => "connection",
+        /// Another version than 13.
+        #[error("only WebSocket version 13 is spoken here")]
+        Version => "version",
+        /// A key that is not 16 bytes in base64.
+        #[error("Sec-WebSocket-Key is missing or not 16 bytes in base64")]
+        Key => "key",
+        /// The page's origin is not allowed.
+        #[error("this origin may not connect; an operator can add it to websocket.origins")]
+        Origin => "origin",
+        /// The subprotocol `sip` is not offered.
+        #[error("offer the subprotocol sip (Sec-WebSocket-Protocol: sip, RFC 7118)")]
+        Subprotocol => "subprotocol",
+    }
 }
 
 impl Refusal {
@@ -51,19 +54,6 @@ impl Refusal {
             Self::Connection | Self::Key | Self::Subprotocol => StatusCode::BAD_REQUEST,
             Self::Version => StatusCode::UPGRADE_REQUIRED,
             Self::Origin => StatusCode::FORBIDDEN,
-        }
-    }
-
-    /// A short name for metrics and error bodies.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::NotGet => "method",
-            Self::Path => "path",
-            Self::Connection => "connection",
-            Self::Version => "version",
-            Self::Key => "key",
-            Self::Origin => "origin",
-            Self::Subprotocol => "subprotocol",
         }
     }
 }

@@ -164,7 +164,11 @@ async fn http<S>(
     };
     if let Err(error) = served {
         if error.is_parse_too_large() {
-            crate::metrics::count(&services.metrics.connections_refused, "reason", "head_too_large");
+            crate::metrics::count(
+                &services.metrics.connections_refused,
+                "reason",
+                super::Unserved::HeadTooLarge.name(),
+            );
         }
         tracing::trace!(%peer, %error, "an HTTP connection ended early");
     }

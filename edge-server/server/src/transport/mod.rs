@@ -46,7 +46,20 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
-use tributary_engine::{Peer, Transport};
+use tributary_engine::{Peer, Transport, labelled};
+
+labelled! {
+    /// Why a connection that was accepted is not served.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub(crate) enum Unserved {
+        /// The head of its request is larger than `http.max_head_bytes`.
+        HeadTooLarge => "head_too_large",
+        /// The TLS handshake failed.
+        Tls => "tls",
+        /// The TLS handshake was not done in time.
+        TlsTimeout => "tls_timeout",
+    }
+}
 
 /// What every connection shares.
 #[derive(Debug)]
@@ -96,17 +109,19 @@ impl Services {
         match accepted {
             Ok(Ok(stream)) => return Some(stream),
             Ok(Err(error)) => {
-                crate::metrics::count(refused, "reason", "tls");
+                crate::metrics::count(refused, "reason", Unserved::Tls.name());
                 // Who only looks whether the port is open, a load balancer above all, comes every second.
                 if error.kind() == std::io::ErrorKind::UnexpectedEof {
                     tracing::debug!(%peer, "a connection ended before its TLS handshake");
-                } else {
+                } else if self.rates.is_worth_a_line(peer.ip()) {
                     tracing::info!(%peer, %error, "the TLS handshake failed");
                 }
             }
             Err(_) => {
-                crate::metrics::count(refused, "reason", "tls_timeout");
-                tracing::info!(%peer, seconds = patience.as_secs(), "the TLS handshake was not done in time");
+                crate::metrics::count(refused, "reason", Unserved::TlsTimeout.name());
+                if self.rates.is_worth_a_line(peer.ip()) {
+                    tracing::info!(%peer, seconds = patience.as_secs(), "the TLS handshake was not done in time");
+                }
             }
         }
         None

@@ -39,7 +39,11 @@ struct Stripe {
     messages: Buckets<u64, RandomState>,
     refusals: Buckets<u64, RandomState>,
     openings: Buckets<u64, RandomState>,
+    lines: Buckets<u64, RandomState>,
 }
+
+/// Lines in the log about one address.
+const LINES: Rate = Rate { per_second: 1, burst: 10 };
 
 /// What is to be done with a datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +59,8 @@ impl Rates {
     pub fn new(settings: &Overload, clock: Clock, metrics: Metrics) -> Self {
         let most = settings.addresses as usize / STRIPES;
         let buckets = || Buckets::new(most.max(1), RandomState::new());
-        let stripe = || Stripe { messages: buckets(), refusals: buckets(), openings: buckets() };
+        let stripe =
+            || Stripe { messages: buckets(), refusals: buckets(), openings: buckets(), lines: buckets() };
         let rate = |per_second, burst| Rate { per_second, burst };
         let address = rate(settings.messages_per_address, settings.messages_per_address_burst);
         let tenth = |number: u32| number.div_ceil(UNANSWERED);
@@ -123,6 +128,13 @@ impl Rates {
         taken.is_ok()
     }
 
+    /// Whether what went wrong with `address` is worth a line in the log, where nobody who fails at will
+    /// is to fill it.
+    pub(crate) fn is_worth_a_line(&self, address: IpAddr) -> bool {
+        let key = network(address);
+        self.stripe(key).lines.take(key, LINES, self.clock.now()).is_ok()
+    }
+
     /// Counts it when there are too many addresses for one to be counted by itself.
     fn tell_crowd(&self, buckets: &Buckets<u64, RandomState>, key: u64) {
         if buckets.shares(&key) {
@@ -157,6 +169,13 @@ mod tests {
             ..Overload::default()
         };
         Rates::new(&settings, Clock::default(), Exposition::default().metrics)
+    }
+
+    #[test]
+    fn the_log_has_a_few_lines_about_an_address_and_of_every_address_the_first() {
+        let rates = rates();
+        let lines = |address| (0..30).filter(|_| rates.is_worth_a_line(address)).count();
+        assert_eq!((lines(HERE), lines(THERE)), (10, 10));
     }
 
     const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));

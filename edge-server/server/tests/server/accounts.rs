@@ -2,9 +2,11 @@
 
 use crate::harness::{TOKEN, server};
 use crate::tls::Authority;
+use crate::users::login;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use tributary::config::User;
 
 /// Runs the program with `password` on its standard input.
 fn user(args: &[&str], password: &str) -> Output {
@@ -143,4 +145,48 @@ fn what_cannot_be_done_says_what_to_do_before_anything_is_sent() {
     for (args, password, expect) in cases {
         refused(args, password, expect);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_locked_out_is_shown_and_unlocked_while_the_server_runs() {
+    let server = server(|config| {
+        let password = Some("secret".to_owned());
+        config.server.open = false;
+        config.users = vec![User { name: "alice".to_owned(), password, ..User::default() }];
+        config.lockout.failures_per_address = 3;
+    })
+    .await;
+    let folder = tempfile::tempdir().unwrap();
+    let token = folder.path().join("token");
+    std::fs::write(&token, TOKEN).unwrap();
+    let url = format!("http://{}", server.address);
+    let at = ["--url", &url, "--token-file", token.to_str().unwrap()];
+    let all = async |args: &[&str]| {
+        let args: Vec<String> = args.iter().chain(&at).map(|arg| (*arg).to_owned()).collect();
+        let run = move || does(&args.iter().map(String::as_str).collect::<Vec<_>>(), "");
+        tokio::task::spawn_blocking(run).await.unwrap()
+    };
+    assert_eq!(all(&["locks"]).await, "");
+    for name in ["alice", "nobody"] {
+        for _ in 0..3 {
+            assert_eq!(login(server.address, name, "wrong").await, 401);
+        }
+    }
+    assert_eq!(login(server.address, "alice", "secret").await, 403);
+    let shown = all(&["locks"]).await;
+    let lines: Vec<Vec<&str>> = shown.lines().map(|line| line.split('\t').collect()).collect();
+    assert_eq!(lines.len(), 2, "{shown}");
+    assert_eq!(lines[0][..2], ["sip:alice@example.com", "127.0.0.1"], "{shown}");
+    assert!(lines[0][2].ends_with('Z') && !lines[0][2].contains('.'), "{shown}");
+    assert_eq!(all(&["unlock", "alice@example.com"]).await, "alice@example.com was unlocked\n");
+    assert_eq!(login(server.address, "alice", "secret").await, 200);
+    assert_eq!(all(&["locks"]).await.lines().count(), 1);
+    let refusals: [(&[&str], &str); 2] = [
+        (&["unlock", "alice@example.com", at[0], at[1], at[2], at[3]], "alice@example.com is not locked"),
+        (&["locks", "--data", "."], "only a running server has locks"),
+    ];
+    for (args, expect) in refusals {
+        refused(args, "", expect);
+    }
+    server.stop().await;
 }

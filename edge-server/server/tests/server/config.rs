@@ -40,10 +40,29 @@ fn the_smallest_files_are_good() {
 fn each_mistake_is_named_with_its_line() {
     check("", &["- users: there are no users"]);
     check("[server\n", &["1 : "]);
-    check("[server]\nlisten = \"127.0.0.1:80\"\ncolour = 1\n", &["3 : unknown field `colour`"]);
-    check("[colours]\n", &["1 : unknown field `colours`"]);
-    check("[server]\nopen = \"yes\"\n", &["2 : invalid type"]);
-    check("[server]\nlisten = \"localhost\"\n", &["2 : invalid socket address"]);
+    check("[server]\nlisten = \"127.0.0.1:80\"\ncolour = 1\n", &["3 server.colour: unknown field `colour`"]);
+    check("[colours]\n", &["1 colours: unknown field `colours`"]);
+    check("[server]\nopen = \"yes\"\n", &["2 server.open: \"yes\" does not fit; wanted: true or false"]);
+    check(
+        "[server]\nlisten = \"localhost\"\n",
+        &["2 server.listen: \"localhost\" does not fit; wanted: address:port"],
+    );
+    check(
+        "[server]\nopen = true\n[sip]\nudp = [\n  \"127.0.0.1:5060\",\n  \"192.0.2.1\",\n]\n",
+        &["6 sip.udp: \"192.0.2.1\" does not fit; wanted: list of address:port"],
+    );
+    check("[overload]\nlag_ms = -1\n", &["2 overload.lag_ms: -1 does not fit; wanted: whole number from 0"]);
+    check(
+        "[limits]\nbody_bytes = \"1\"\n",
+        &["2 limits.body_bytes: \"1\" does not fit; wanted: whole number from 0"],
+    );
+    check(
+        "[server.timezones]\n\"example.com\" = 3\n",
+        &["2 server.timezones.example.com: 3 does not fit; wanted: table of texts"],
+    );
+    check("[server]\nopen = true\n[users]\nname = \"a\"\n", &["3 users: users is not written like this"]);
+    check("[[server]]\nopen = true\n", &["1 server: server is not written like this"]);
+    check("[[users]]\nname = \"a\"\npassword = 123\n", &["3 users[0].password: wanted: text"]);
     check("[server]\nopen = true\ndomains = []\n", &["3 server.domains: no domain"]);
     check(
         "[server]\nopen = true\ndomains = [\"sip:x\"]\n",
@@ -60,7 +79,10 @@ fn each_mistake_is_named_with_its_line() {
             "4 server.timezones.example.com: \"Mars\" is not a time zone",
         ],
     );
-    check("[server]\nopen = true\n\n[store]\ndurability = \"maybe\"\n", &["5 : unknown variant `maybe`"]);
+    check(
+        "[server]\nopen = true\n\n[store]\ndurability = \"maybe\"\n",
+        &["5 store.durability: \"maybe\" does not fit; wanted: \"process\" or \"fsync\""],
+    );
     check("[server]\nopen = true\n[log]\nlevel = \"loud\"\n", &["4 log.level: \"loud\" is not a log filter"]);
     check("[server]\nopen = true\n[limits]\ncolours = 3\n", &["4 limits.colours: no limit has this name"]);
     check(
@@ -183,6 +205,7 @@ fn variables_replace_keys_and_their_mistakes_are_named() {
     assert_eq!(read(&[("TRIBUTARY_SERVER_LISTEN", "127.0.0.1:9")]).server.listen.port(), 9);
     assert_eq!(read(&[("TRIBUTARY_SERVER_LISTEN", "\"127.0.0.1:9\"")]).server.listen.port(), 9);
     assert_eq!(read(&[("TRIBUTARY_SERVER_DOMAINS", "[\"example.com\", \"b.org\"]")]).server.domains.len(), 2);
+    assert_eq!(read(&[("TRIBUTARY_SERVER_DIGEST", "[\"MD5\"]")]).server.digest, ["MD5"]);
     assert_eq!(read(&[("TRIBUTARY_PRESENCE_GRACE_SECONDS", "3")]).presence.grace_seconds, 3);
     assert_eq!(read(&[("TRIBUTARY_LIMITS_BODY_BYTES", "77")]).limits["body_bytes"], 77);
     let zones =
@@ -199,7 +222,16 @@ fn variables_replace_keys_and_their_mistakes_are_named() {
         &[("TRIBUTARY_SERVER_COLOUR", "1")],
         &["- TRIBUTARY_SERVER_COLOUR: no setting has this name"],
     );
-    check_with(USER, &[("TRIBUTARY_SERVER_OPEN", "perhaps")], &["- TRIBUTARY_SERVER_OPEN: invalid type"]);
+    check_with(
+        USER,
+        &[("TRIBUTARY_SERVER_OPEN", "perhaps")],
+        &["- TRIBUTARY_SERVER_OPEN: perhaps does not fit; wanted: true or false"],
+    );
+    check_with(
+        USER,
+        &[("TRIBUTARY_SERVER_DIGEST", "3")],
+        &["- TRIBUTARY_SERVER_DIGEST: 3 does not fit; wanted: list of texts"],
+    );
     check_with(USER, &[("TRIBUTARY_USERS_NAME", "bob")], &["- TRIBUTARY_USERS_NAME: no setting"]);
 }
 
@@ -213,7 +245,7 @@ fn an_error_reads_as_file_line_key_message_and_what_to_do() {
     assert!(text.starts_with(&format!("{path}:2: server.listen: 0.0.0.0:1 is reachable")), "{text}");
     assert!(text.contains("\n    set tls.certificate and tls.key"), "{text}");
     let missing = Config::load(&folder.path().join("none.toml"), NOTHING).unwrap_err().to_string();
-    assert!(missing.contains("cannot read the file") && missing.contains("--config"), "{missing}");
+    assert!(missing.contains("cannot read the file") && missing.contains("check the path"), "{missing}");
 }
 
 #[test]

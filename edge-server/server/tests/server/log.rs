@@ -79,3 +79,34 @@ fn a_tls_handshake_that_fails_is_a_line_with_the_peer_and_the_cause() {
     assert_eq!(line["peer"], stream.local_addr().unwrap().to_string(), "{line}");
     assert!(!line["error"].as_str().unwrap().is_empty(), "{line}");
 }
+
+#[test]
+fn what_policy_refuses_is_a_line_with_the_setting_or_the_cause() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("tributary.toml");
+    let settings = "[sip]\nudp = [\"127.0.0.1:0\"]\n[egress]\nallow = [\"127.0.0.1:1;transport=tcp\"]\n\
+                    [[peers]]\nname = \"gateway\"\ndomains = [\"gateway.example\"]\naddresses = [\"127.0.0.1\"]\n";
+    std::fs::write(&file, settings).unwrap();
+    let mut server = Logged::start(&["--config", file.to_str().unwrap()]);
+    let to = json(&server.line("listening for SIP"))["address"].as_str().unwrap().to_owned();
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let says = |number: u32, from: &str, uri: &str| {
+        let own = socket.local_addr().unwrap();
+        let text = format!(
+            "MESSAGE {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {own};branch=z9hG4bK{number};rport\r\nMax-Forwards: 70\r\n\
+             From: <sip:bob@{from}>;tag=1\r\nTo: <{uri}>\r\nCall-ID: {number}\r\nCSeq: 1 MESSAGE\r\n\
+             Content-Length: 0\r\n\r\n"
+        );
+        socket.send_to(text.as_bytes(), &to).unwrap();
+    };
+    says(1, "elsewhere.example", "sip:alice@example.com");
+    let line = json(&server.line("MESSAGE answered 403"));
+    assert_eq!(line["detail"], "From is of none of the trusted server's domains (peers.domains)", "{line}");
+    assert_eq!(line["span"]["server"], "gateway", "{line}");
+    says(2, "gateway.example", "sip:carol@partner.example");
+    let line = json(&server.line("MESSAGE answered 403"));
+    assert_eq!(line["detail"], "another domain, and not in egress.allow", "{line}");
+    says(3, "gateway.example", "sip:carol@127.0.0.1:1;transport=tcp");
+    let line = json(&server.line("no way to another server"));
+    assert!(line["cause"].as_str().unwrap().starts_with("127.0.0.1:1: Connection refused"), "{line}");
+}

@@ -46,6 +46,7 @@ fn what_cannot_start_says_why_and_what_to_do() {
         (vec!["serve", "--config", &nobody, "--open", "--listen", &port], "cannot listen on"),
         (vec!["serve", "--open", "--listen", &port], "cannot listen on"),
         (vec!["serve", "--open", "--listen", "127.0.0.1:0", "--data", &data], "is damaged"),
+        (vec!["serve", "--user", "alice:x", "--digest", "MD5", "--digest", "SHA-1"], "server.digest: "),
         (vec!["serve", "--user", "alice"], "write it as NAME:SECRET"),
         (vec!["demo", "--listen", "0.0.0.0:0"], "this machine only"),
         (vec!["check-config", &broken], "broken.toml:2: "),
@@ -69,6 +70,7 @@ fn a_good_file_is_called_good() {
     let done = output(&["check-config", file.to_str().unwrap()]);
     assert!(done.status.success(), "{done:?}");
     assert!(text(&done.stdout).contains("good. Listens on 127.0.0.1:8080"), "{done:?}");
+    assert!(text(&done.stdout).contains("serves example.com, 1 user, state in memory"), "{done:?}");
 }
 
 #[test]
@@ -124,10 +126,13 @@ fn the_demonstration_says_loudly_what_it_is_and_ends_cleanly_when_told() {
     for line in lines {
         let line = line.unwrap();
         said.push_str(&line);
-        if line.contains("Open  http://127.0.0.1:") {
+        if line.contains("curl ") {
             break;
         }
     }
+    assert!(said.contains("Open  http://127.0.0.1:"), "{said}");
+    let token = said.split_once("token is ").and_then(|(_, rest)| rest.split_once(';')).unwrap().0;
+    assert!(said.contains(&format!("curl -H 'Authorization: Bearer {token}' http://127.0.0.1:")), "{said}");
     assert!(said.contains("NO AUTHENTICATION"), "{said}");
     let id = child.id().to_string();
     assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());

@@ -28,7 +28,7 @@ async fn names(address: SocketAddr) -> Vec<String> {
 }
 
 /// Registers as `name`, with its domain or without, and says with which status that ended.
-async fn login(address: SocketAddr, name: &str, password: &str) -> u16 {
+pub(crate) async fn login(address: SocketAddr, name: &str, password: &str) -> u16 {
     let domain = "sip:example.com";
     let mut client = Client::connect(address, name.split('@').next().unwrap()).await;
     let refused = client.does(401, "REGISTER", domain, "Expires: 600\r\n", "").await;

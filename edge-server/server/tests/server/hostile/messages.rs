@@ -204,8 +204,9 @@ pub(super) const SERVING: &[Row] = &[
     ("REGISTER with a q of 2", ALL, Edit("REGISTER", "Contact: ", "Contact: <sip:m@m.invalid>;q=2, "), Answer(200)),
     ("REGISTER with an epid of 600 octets", ALL, Bomb("REGISTER", ";tag=f{n}", || format!(";tag=f{{n}};epid={}", "e".repeat(600))), Answer(400)),
     ("REGISTER to a user", ALL, Edit("REGISTER", "sip:example.com SIP", "sip:bob@example.com SIP"), Answer(200)),
-    // Whose bindings are meant is said by To; phones write an address of the server here.
-    ("REGISTER to a domain that is not ours", ALL, Edit("REGISTER", "sip:example.com SIP", "sip:evil.example SIP"), Answer(200)),
+    ("REGISTER to a domain that is not ours", ALL, Edit("REGISTER", "sip:example.com SIP", "sip:evil.example SIP"), Answer(404)),
+    // Phones write an address of the server here; whose bindings are meant is said by To.
+    ("REGISTER to an address", ALL, Edit("REGISTER", "sip:example.com SIP", "sip:192.0.2.1:5060 SIP"), Answer(200)),
     ("PUBLISH for somebody else", ALL, Edit("PUBLISH", "PUBLISH sip:mallory@", "PUBLISH sip:alice@"), Answer(403)),
     ("PUBLISH of no event", ALL, Edit("PUBLISH", "Event: presence\r\n", ""), Answer(489)),
     ("PUBLISH of another event", ALL, Edit("PUBLISH", "Event: presence", "Event: dialog"), Answer(489)),
