@@ -50,6 +50,21 @@ export async function compilePolicy(bytes) {
   return WebAssembly.compile(bytes);
 }
 
+/**
+ * Has the engine for scripts (javascript.engine, compiled) read a policy in JavaScript: what the engine says of it, and
+ * its memory after that. policy-check makes the policy's module of the two (`makeScript` of web-check): the bytes that
+ * the server makes.
+ */
+export function readScript(engine, script) {
+  const { memory, _initialize, pp_alloc, pp_script } = new WebAssembly.Instance(engine, { presence: { log() {} } }).exports;
+  _initialize();
+  const pointer = pp_alloc(script.length) >>> 0;
+  new Uint8Array(memory.buffer).set(script, pointer);
+  const packed = BigInt.asUintN(64, pp_script(pointer, script.length));
+  const said = new Uint8Array(memory.buffer, Number(packed >> 32n), Number(packed & 0xffffffffn)).slice();
+  return { said, memory: new Uint8Array(memory.buffer) };
+}
+
 /** Sent to every policy, whatever its manifest says. */
 const ALWAYS = ["abi", "minor"];
 

@@ -6,7 +6,9 @@ import { join, relative, sep } from "node:path";
 import { gzipSync } from "node:zlib";
 
 const WORKER = "sw.js";
-const PACKED = /\.(html|js|css|svg|json|wasm)$/;
+const PACKED = /\.(html|js|css|svg|json|wasm|engine)$/;
+/** Fetched by whoever asks for it: not kept for everybody. */
+const SELDOM = /\.(d\.ts|engine|LICENSE)$/;
 
 /** Seals the files in `dist`; may be called again after a change. Returns the build's id. */
 export async function seal(dist) {
@@ -26,7 +28,7 @@ export async function seal(dist) {
   }
   const id = digest.digest("hex").slice(0, 16);
 
-  const kept = files.filter((file) => file !== "index.html" && file !== WORKER && !file.endsWith(".d.ts"));
+  const kept = files.filter((file) => file !== "index.html" && file !== WORKER && !SELDOM.test(file));
   await writeFile(join(dist, "index.html"), index.replaceAll("?b=", `?b=${id}`).replace(' data-build="', `$&${id}`));
   await writeFile(join(dist, WORKER), `const BUILD=${JSON.stringify({ id, files: kept })};\n${worker}`);
   // The server sends a packed copy that lies beside a file as it is.

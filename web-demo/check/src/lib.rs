@@ -14,7 +14,7 @@
 use std::path::Path;
 
 use merge_core::json::Writer;
-use policy_check::{Vector, VectorError, find_code};
+use policy_check::{Report, Script, Vector, VectorError, find_code};
 use wasm_bindgen::JsError;
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -33,6 +33,51 @@ pub fn check_policy(bytes: &[u8]) -> String {
 #[wasm_bindgen(js_name = meterPolicy)]
 pub fn meter_policy(bytes: &[u8]) -> Result<Vec<u8>, JsError> {
     policy_meter::metered(bytes).map_err(|error| JsError::new(&error.to_string()))
+}
+
+/// A script in JavaScript that became a policy, or what is wrong with it.
+#[wasm_bindgen]
+pub struct MadeOfScript {
+    report: String,
+    module: Option<Vec<u8>>,
+}
+
+#[wasm_bindgen]
+impl MadeOfScript {
+    /// The report, as [`check_policy`] writes it.
+    #[wasm_bindgen(getter)]
+    #[must_use]
+    pub fn report(&self) -> String {
+        self.report.clone()
+    }
+
+    /// The module, which goes wherever a policy's file does; `undefined` where there are errors.
+    #[wasm_bindgen(getter)]
+    #[must_use]
+    pub fn module(&self) -> Option<Vec<u8>> {
+        self.module.clone()
+    }
+}
+
+/// Whether a file is a policy in JavaScript rather than a module.
+#[wasm_bindgen(js_name = isScript)]
+#[must_use]
+pub fn is_script(file: &[u8]) -> bool {
+    policy_check::is_script(file)
+}
+
+/// Makes a policy of a script, as the server does: of the `engine`'s file, and what `readScript` of the runner
+/// gave for the script.
+#[wasm_bindgen(js_name = makeScript)]
+#[must_use]
+pub fn make_script(file: &[u8], engine: &[u8], said: &[u8], memory: &[u8]) -> MadeOfScript {
+    let made = Script::check(file)
+        .map_err(|finding| Box::new(Report { errors: vec![finding], ..Report::default() }))
+        .and_then(|()| Script::make(engine, said, memory));
+    match made {
+        Ok(script) => MadeOfScript { report: script.report.write_json(), module: Some(script.module) },
+        Err(report) => MadeOfScript { report: report.write_json(), module: None },
+    }
 }
 
 /// Reads a test vector, or a captured input, as `tributary policy test` does. `base` is the file that it names,

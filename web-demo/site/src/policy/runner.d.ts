@@ -4,6 +4,7 @@ declare module "*/policy-runner.mjs" {
     readonly log: readonly string[];
   }
   export function compilePolicy(bytes: Uint8Array<ArrayBuffer>): Promise<WebAssembly.Module>;
+  export function readScript(engine: WebAssembly.Module, script: Uint8Array): { said: Uint8Array; memory: Uint8Array };
   export function runHook(
     module: WebAssembly.Module,
     hook: "pp_merge" | "pp_params" | "pp_view",
