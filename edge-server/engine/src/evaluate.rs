@@ -152,6 +152,7 @@ impl Shard {
         let (now, config) = (self.now, &*self.config);
         let (body, reevaluate_at, assignment, failure) = presentity.with_set(config, |set| {
             let Merged { composed, assignment, failure } = merge(set, now, config, &change, host);
+            crate::shadow::run(set, now, config, &change, &composed, host);
             let body = if composed.is_empty() { Vec::new() } else { composed.write_pidf() };
             let retry_at = failure.as_ref().and_then(|failure| failure.retry_at);
             (body, composed.reevaluate_at().or(retry_at), assignment, failure)

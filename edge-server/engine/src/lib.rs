@@ -66,6 +66,7 @@ mod registrar;
 mod removal;
 mod respond;
 mod restore;
+mod shadow;
 mod shard;
 mod slab;
 mod subscription;

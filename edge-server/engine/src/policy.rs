@@ -116,6 +116,31 @@ pub trait PolicyHost {
         failure: &PolicyFailure,
     );
 
+    /// A policy that runs beside what the presentity goes by, without effect, where there is one and its time is
+    /// not used up.
+    fn shadow(&mut self, presentity: &Presentity) -> Option<Assignment> {
+        let _ = presentity;
+        None
+    }
+
+    /// Runs the `pp_merge` of that one.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run); nothing is counted yet.
+    fn run_shadow(
+        &mut self,
+        assignment: &Assignment,
+        input: &[u8],
+    ) -> Result<Option<Vec<u8>>, PolicyFailure> {
+        let _ = (assignment, input);
+        Ok(None)
+    }
+
+    /// What it would have changed for the presentity's watchers, in words; nothing where it would not.
+    fn shadowed(&mut self, presentity: &Presentity, outcome: Result<Vec<String>, PolicyFailure>) {
+        let _ = (presentity, outcome);
+    }
+
     /// The wall clock of a presentity's time zone.
     fn local_time(&self, presentity: &Presentity, now: Millis) -> Option<LocalTime> {
         let _ = (presentity, now);

@@ -125,6 +125,7 @@ metrics! {
     counter policy_uploads_refused ["code"] "Uploads that were refused, once under each code of the contract that was found, or under the API's.";
     counter policy_assignments_refused ["code"] "Assignments that were refused, by the code of the API, or of the contract for a signature.";
     gauge policy_audit_broken [] "1 where the audit log of policies was not what was written when the server started.";
+    counter policy_shadow_calls ["outcome"] "Merges of policies that run beside others without effect: watchers would have got the `same` or something `changed`, the call `failed`, or it was `skipped`, for its processor time was used up or it had failed too often.";
     counter policy_trials_withdrawn [] "Policies on trial that failed so often that they were withdrawn.";
     counter policy_fuel [] "Fuel used by policies.";
     counter policy_compiles ["from"] "Policies that were made ready to run: by the `compiler`, or from the `cache` of compiled code.";

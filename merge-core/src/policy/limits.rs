@@ -71,6 +71,17 @@ pub const COMPILE_WALL_SECONDS: u64 = 30;
 pub const COMPILES_AT_ONCE: u64 = 2;
 /// Processor time a tenant's policies may take, in milliseconds each second.
 pub const TENANT_CPU_MS_PER_SECOND: u64 = 50;
+/// Processor time that policies may take which run beside others without effect, in milliseconds each second: of
+/// each tenant's, and of the operator's.
+pub const SHADOW_CPU_MS_PER_SECOND: u64 = 20;
+/// Policies that are kept of a tenant.
+pub const TENANT_POLICIES: usize = 32;
+/// The files of a tenant's policies together.
+pub const TENANT_POLICY_BYTES: usize = 4 * 1024 * 1024;
+/// Files that a tenant may upload in an hour; what is refused counts, for it was compiled.
+pub const TENANT_UPLOADS_PER_HOUR: usize = 60;
+/// Scopes of a tenant (its own, its domains and its users) that have an assignment.
+pub const TENANT_ASSIGNMENTS: usize = 1_000;
 
 /// Tuples an output may select.
 pub const OUTPUT_TUPLES: usize = 32;
@@ -102,7 +113,7 @@ pub struct Limit {
     pub name: &'static str,
     /// The largest value that is allowed (for `reevaluate-min`: the smallest).
     pub value: u64,
-    /// `bytes`, `pages`, `fuel`, `s`, `ms`, `ms/s`, `characters`, or empty for a plain count.
+    /// `bytes`, `pages`, `fuel`, `s`, `ms`, `ms/s`, `/hour`, `characters`, or empty for a plain count.
     pub unit: &'static str,
     /// The error code of the contract that a breach is reported with; empty where nobody is told one.
     pub code: &'static str,
@@ -146,6 +157,11 @@ pub const TABLE: &[Limit] = &[
     limit("compile-wall", COMPILE_WALL_SECONDS, "s", "E150"),
     limit("compiles-at-once", COMPILES_AT_ONCE, "", ""),
     limit("tenant-cpu", TENANT_CPU_MS_PER_SECOND, "ms/s", ""),
+    limit("shadow-cpu", SHADOW_CPU_MS_PER_SECOND, "ms/s", ""),
+    limit("tenant-policies", TENANT_POLICIES as u64, "", "E190"),
+    limit("tenant-policy-bytes", TENANT_POLICY_BYTES as u64, "bytes", "E191"),
+    limit("tenant-uploads", TENANT_UPLOADS_PER_HOUR as u64, "/hour", "E192"),
+    limit("tenant-assignments", TENANT_ASSIGNMENTS as u64, "", "E193"),
     limit("output-tuples", OUTPUT_TUPLES as u64, "", "E207"),
     limit("output-activities", OUTPUT_ACTIVITIES as u64, "", "E207"),
     limit("token", TOKEN_CHARS as u64, "characters", "E207"),

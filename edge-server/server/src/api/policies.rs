@@ -3,9 +3,9 @@
 use super::error::ApiError;
 use super::{Answered, Api, Caller};
 use crate::policies::{
-    AssignError, Assigned, BUILT_IN, BreakerState, Brought, Candidate, Entry, Figures, Generation,
-    NameProblem, ON_FAILURE, RemoveError, Source, UploadError, Wanted, hex, on_failure, on_failure_name,
-    read_scope, unhex, write_scope,
+    AssignError, Assigned, BUILT_IN, BreakerState, Brought, Candidate, Entry, Failure, Figures, Generation,
+    NameProblem, ON_FAILURE, RemoveError, ShadowFigures, Source, UploadError, Wanted, hex, on_failure,
+    on_failure_name, read_scope, unhex, write_scope,
 };
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, JsonRejection};
@@ -36,6 +36,9 @@ pub(super) struct Assignment {
     locked: bool,
     /// On trial, for so many of a hundred presentities.
     canary: Option<u8>,
+    /// Beside what the others go by, without effect.
+    #[serde(default)]
+    shadow: bool,
     on_failure: Option<String>,
 }
 
@@ -113,6 +116,13 @@ pub(super) async fn upload(
             error.to_string(),
             "delete one that is not in force, or raise policies.max_files",
         )),
+        Err(UploadError::Quota(finding)) => {
+            let too_often = finding.code == "E192";
+            let status =
+                if too_often { StatusCode::TOO_MANY_REQUESTS } else { StatusCode::INSUFFICIENT_STORAGE };
+            Err(ApiError::new(status, "quota", finding.message.clone(), finding.fix.clone())
+                .with_report(json!({"errors": [finding_json(&finding)]})))
+        }
         Err(UploadError::NoTenant(tenant)) => Err(no_tenant(&tenant)),
         Err(UploadError::Store(_)) => Err(ApiError::store()),
     }
@@ -195,20 +205,20 @@ pub(super) async fn assign(
         ));
     }
     check_share(assignment.canary)?;
-    if assignment.canary.is_some() && assignment.policy.is_none() {
+    if (assignment.canary.is_some() || assignment.shadow) && assignment.policy.is_none() {
         return Err(ApiError::new(
             StatusCode::BAD_REQUEST,
             "bad_body",
             "a built-in merge is not tried",
-            "assign it without canary",
+            "assign it without canary and shadow",
         ));
     }
     let id = assignment.policy.as_deref().map(read_id).transpose()?;
     let params = Value::Object(assignment.params.unwrap_or_default()).to_string();
     let built_in = assignment.built_in.as_deref();
     let on_failure = assignment.on_failure.as_deref().map(read_on_failure).transpose()?;
-    let Assignment { locked, canary, .. } = assignment;
-    let wanted = Wanted { policy: id, built_in, params: &params, locked, canary, on_failure };
+    let Assignment { locked, canary, shadow, .. } = assignment;
+    let wanted = Wanted { policy: id, built_in, params: &params, locked, canary, shadow, on_failure };
     let assigned = api.library.assign(&caller.0, &scope, wanted).await.map_err(refused)?;
     Ok(changed(&api, &scope, &assigned, "assigned").await)
 }
@@ -307,6 +317,7 @@ fn refused(error: AssignError) -> ApiError {
             "what is assigned within it has no effect: assign to that scope, without locked, first"
                 .to_owned(),
         ),
+        AssignError::Quota(finding) => (StatusCode::INSUFFICIENT_STORAGE, finding.fix.clone()),
         AssignError::NoCandidate(_) => {
             (StatusCode::CONFLICT, "assign a policy there with canary (0 to 100) first".to_owned())
         }
@@ -319,7 +330,9 @@ fn refused(error: AssignError) -> ApiError {
         |findings: &[Finding]| json!({"errors": findings.iter().map(finding_json).collect::<Vec<_>>()});
     match &error {
         AssignError::Params(findings) => answer.with_report(errors(findings)),
-        AssignError::Signature(finding) => answer.with_report(errors(std::slice::from_ref(finding))),
+        AssignError::Signature(finding) | AssignError::Quota(finding) => {
+            answer.with_report(errors(std::slice::from_ref(finding)))
+        }
         _ => answer,
     }
 }
@@ -469,12 +482,7 @@ fn entry_json(entry: &Entry) -> Value {
             "held": figures.held,
             "throttled": figures.throttled,
             "fuel": figures.fuel,
-            "last_failure": figures.last_failure.map(|failure| json!({
-                "at_ms": failure.at.0,
-                "aor": failure.aor,
-                "code": failure.code,
-                "message": failure.message,
-            })),
+            "last_failure": figures.last_failure.as_ref().map(failure_json),
         },
     })
 }
@@ -519,7 +527,33 @@ fn scope_figures_json(figures: &Figures) -> Value {
 }
 
 fn candidate_json(candidate: &Candidate) -> Value {
-    json!({"percent": candidate.percent, "generation": generation_json(&candidate.generation)})
+    json!({
+        "percent": candidate.percent,
+        "generation": generation_json(&candidate.generation),
+        "shadow": candidate.shadow.as_ref().map(|shadow| shadow_json(&shadow.figures())),
+    })
+}
+
+/// What it would have changed for those whom it does not answer for.
+fn shadow_json(figures: &ShadowFigures) -> Value {
+    let sample: Vec<Value> = figures
+        .sample
+        .iter()
+        .rev()
+        .map(|changed| json!({"at_ms": changed.at.0, "aor": changed.aor, "what": changed.what}))
+        .collect();
+    json!({
+        "compared": figures.compared,
+        "changed": figures.changed,
+        "failures": figures.failures,
+        "skipped": figures.skipped,
+        "last_failure": figures.last_failure.as_ref().map(failure_json),
+        "sample": sample,
+    })
+}
+
+fn failure_json(failure: &Failure) -> Value {
+    json!({"at_ms": failure.at.0, "aor": failure.aor, "code": failure.code, "message": failure.message})
 }
 
 fn breaker_json(generation: &Generation) -> Value {

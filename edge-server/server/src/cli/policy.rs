@@ -226,6 +226,7 @@ Examples:
   tributary policy assign quiet --to domain:example.com
   tributary policy assign shift-roster --to user:sip:alice@example.com --params roster.json
   tributary policy assign --built-in newest --to domain:example.com
+  tributary policy assign quiet --to domain:example.com --shadow
   tributary policy assign quiet --to domain:example.com --canary 10
   tributary policy assign hide-location --to tenant:acme --lock")]
     Assign {
@@ -242,6 +243,10 @@ Examples:
         /// in force, `rollback` withdraws it, and so does its breaker.
         #[arg(long, value_name = "PERCENT", conflicts_with = "built_in", value_parser = clap::value_parser!(u8).range(0..=100))]
         canary: Option<u8>,
+        /// Run it beside what is in force, without effect, for all whom it does not answer for: `status` then says
+        /// what it would change.
+        #[arg(long, conflicts_with = "built_in")]
+        shadow: bool,
         /// Lock the scope: what is assigned within it has no effect, and nothing more can be.
         #[arg(long)]
         lock: bool,

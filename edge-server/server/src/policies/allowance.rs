@@ -1,20 +1,20 @@
-//! Processor time of the tenants' policies: a bucket each, which fills by 50 ms a second.
+//! Processor time of policies: a bucket for each tenant, which fills by so many milliseconds a second.
 //!
 //! What is counted is what the calls took, so a tenant may overdraw by one call and waits for as long as that
-//! takes to be paid back. The operator's own users are not counted.
+//! takes to be paid back.
 
-use merge_core::policy::limits::TENANT_CPU_MS_PER_SECOND;
 use merge_core::time::Millis;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// A bucket holds what it is filled with in a second.
-const FULL_NS: i64 = TENANT_CPU_MS_PER_SECOND as i64 * 1_000_000;
-
 /// The buckets of all tenants. There are as many as the configuration names.
-#[derive(Debug, Default)]
-pub(super) struct Allowances(Mutex<HashMap<String, Bucket>>);
+#[derive(Debug)]
+pub(super) struct Allowances {
+    /// What a bucket is filled with in a second, and the most that it holds.
+    full_ns: i64,
+    buckets: Mutex<HashMap<String, Bucket>>,
+}
 
 #[derive(Clone, Copy, Debug)]
 struct Bucket {
@@ -23,52 +23,53 @@ struct Bucket {
 }
 
 impl Bucket {
-    fn fill(&mut self, now: Millis) {
+    fn fill(&mut self, now: Millis, full_ns: i64) {
         let passed = (now.0 - self.filled.0).clamp(0, 1_000_000);
-        self.left_ns = FULL_NS.min(self.left_ns.saturating_add(passed * FULL_NS / 1_000));
+        self.left_ns = full_ns.min(self.left_ns.saturating_add(passed * full_ns / 1_000));
         self.filled = self.filled.max(now);
     }
 }
 
 impl Allowances {
-    /// Whether a tenant's policy may be called; if not, from when on.
-    pub(super) fn admit(&self, tenant: &str, now: Millis) -> Result<(), Millis> {
-        self.with(tenant, now, |bucket| match bucket.left_ns {
+    /// So many milliseconds a second for each.
+    pub(super) fn new(ms_per_second: u64) -> Self {
+        let full_ns = i64::try_from(ms_per_second).unwrap_or(i64::MAX / 1_000_000_000).max(1) * 1_000_000;
+        Self { full_ns, buckets: Mutex::default() }
+    }
+
+    /// Whether a policy of this one may be called; if not, from when on.
+    pub(super) fn admit(&self, whose: &str, now: Millis) -> Result<(), Millis> {
+        self.with(whose, now, |bucket| match bucket.left_ns {
             1.. => Ok(()),
-            owed => Err(Millis(now.0 + 1 - owed * 1_000 / FULL_NS)),
+            owed => Err(Millis(now.0 + 1 - owed * 1_000 / self.full_ns)),
         })
-        .unwrap_or(Ok(()))
     }
 
     /// Counts what a call took.
-    pub(super) fn took(&self, tenant: &str, now: Millis, time: Duration) {
+    pub(super) fn took(&self, whose: &str, now: Millis, time: Duration) {
         let nanoseconds = i64::try_from(time.as_nanos()).unwrap_or(i64::MAX);
-        let _ = self.with(tenant, now, |bucket| {
-            bucket.left_ns = bucket.left_ns.saturating_sub(nanoseconds);
-        });
+        self.with(whose, now, |bucket| bucket.left_ns = bucket.left_ns.saturating_sub(nanoseconds));
     }
 
-    fn with<R>(&self, tenant: &str, now: Millis, act: impl FnOnce(&mut Bucket) -> R) -> Option<R> {
-        if tenant.is_empty() {
-            return None;
+    fn with<R>(&self, whose: &str, now: Millis, act: impl FnOnce(&mut Bucket) -> R) -> R {
+        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        // A name is copied once, not with each call.
+        if let Some(bucket) = buckets.get_mut(whose) {
+            bucket.fill(now, self.full_ns);
+            return act(bucket);
         }
-        let mut buckets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if !buckets.contains_key(tenant) {
-            buckets.insert(tenant.to_owned(), Bucket { left_ns: FULL_NS, filled: now });
-        }
-        let bucket = buckets.get_mut(tenant)?;
-        bucket.fill(now);
-        Some(act(bucket))
+        act(buckets.entry(whose.to_owned()).or_insert(Bucket { left_ns: self.full_ns, filled: now }))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use merge_core::policy::limits::TENANT_CPU_MS_PER_SECOND;
 
     #[test]
     fn a_tenant_that_used_its_share_waits_until_it_is_paid_back_and_no_other_does() {
-        let allowances = Allowances::default();
+        let allowances = Allowances::new(TENANT_CPU_MS_PER_SECOND);
         let (start, ms) = (Millis(1_000_000), Duration::from_millis);
         assert_eq!(allowances.admit("acme", start), Ok(()));
         allowances.took("acme", start, ms(49));
@@ -84,12 +85,5 @@ mod tests {
         assert_eq!(allowances.admit("acme", later), Ok(()));
         allowances.took("acme", later, ms(51));
         assert!(allowances.admit("acme", later).is_err());
-    }
-
-    #[test]
-    fn the_operators_own_users_are_not_counted() {
-        let (allowances, now) = (Allowances::default(), Millis(5));
-        allowances.took("", now, Duration::from_secs(9));
-        assert_eq!(allowances.admit("", now), Ok(()));
     }
 }

@@ -6,7 +6,7 @@ use super::load::usual;
 use super::refusal::AssignError;
 use super::snapshot::{Assigned, Candidate, Generation, KEPT_GENERATIONS, Source, hex};
 use super::stored::{StoredCandidate, StoredGeneration, StoredScope, built_in, built_in_name};
-use super::{Breaker, BreakerState, on_failure_name, write_scope};
+use super::{Breaker, BreakerState, on_failure_name, quota, write_scope};
 use crate::metrics::count;
 use crate::store::{Op, StoreFailed, Table};
 use bytes::Bytes;
@@ -26,6 +26,8 @@ pub struct Wanted<'a> {
     pub locked: bool,
     /// On trial, for so many of a hundred presentities; 0 for none yet. Not given: in force, for all.
     pub canary: Option<u8>,
+    /// Whether it runs for all whom it does not answer for, beside what they go by and without effect.
+    pub shadow: bool,
     /// What watchers get where the policy fails; not given, that is the built-in merge, or the status alone
     /// where the policy says that it hides things.
     pub on_failure: Option<OnFailure>,
@@ -33,8 +35,15 @@ pub struct Wanted<'a> {
 
 impl Wanted<'_> {
     /// Nothing: what is around the scope decides.
-    pub const NOTHING: Self =
-        Self { policy: None, built_in: None, params: "{}", locked: false, canary: None, on_failure: None };
+    pub const NOTHING: Self = Self {
+        policy: None,
+        built_in: None,
+        params: "{}",
+        locked: false,
+        canary: None,
+        shadow: false,
+        on_failure: None,
+    };
 }
 
 impl Library {
@@ -70,7 +79,8 @@ impl Library {
     ) -> Result<Assigned, AssignError> {
         let editing = self.editing.lock().await;
         let snapshot = self.snapshot.load_full();
-        let Wanted { policy, built_in: built_in_merge, params, locked, canary, on_failure } = wanted;
+        let Wanted { policy, built_in: built_in_merge, params, locked, canary, shadow, on_failure } = wanted;
+        let canary = canary.or(shadow.then_some(0));
         let something = policy.is_some() || built_in_merge.is_some();
         if let Some(around) = snapshot.locked_around(scope, &self.tenants).filter(|_| something) {
             return Err(AssignError::Locked(write_scope(&around)));
@@ -112,6 +122,10 @@ impl Library {
             }
         }
         let mut assigned = snapshot.assigned(scope).cloned().unwrap_or_default();
+        if something && assigned.current().is_none() && assigned.candidate.is_none() {
+            let tenant = self.tenants.of_scope(scope);
+            quota::assign(tenant, snapshot.assigned_to(tenant, &self.tenants)).map_err(AssignError::Quota)?;
+        }
         let number = assigned.next_number();
         let privacy = policy.as_ref().is_some_and(|policy| policy.policy.privacy());
         let generation = Generation {
@@ -131,10 +145,16 @@ impl Library {
             None if generation.is_empty() => Action::Unassign,
             None => Action::Assign,
         };
-        let step =
-            Step { percent: canary, ..Step::new(action).of_generation(write_scope(scope), &generation) };
+        let step = Step {
+            percent: canary,
+            shadow: shadow.then_some(true),
+            ..Step::new(action).of_generation(write_scope(scope), &generation)
+        };
         match canary {
-            Some(percent) => assigned.candidate = Some(Candidate { generation, percent }),
+            Some(percent) => {
+                let shadow = shadow.then(Arc::default);
+                assigned.candidate = Some(Candidate { generation, percent, shadow });
+            }
             None => assigned.push(generation),
         }
         self.put(&editing, scope, assigned.clone(), (who, step)).await?;
@@ -154,7 +174,7 @@ impl Library {
         let editing = self.editing.lock().await;
         let snapshot = self.snapshot.load_full();
         let mut assigned = snapshot.assigned(scope).cloned().unwrap_or_default();
-        let Some(Candidate { mut generation, .. }) = assigned.candidate.take() else {
+        let Some(Candidate { mut generation, shadow, .. }) = assigned.candidate.take() else {
             return Err(AssignError::NoCandidate(write_scope(scope)));
         };
         if let Some(around) = snapshot.locked_around(scope, &self.tenants) {
@@ -163,7 +183,7 @@ impl Library {
         let action = if percent.is_some() { Action::Canary } else { Action::Activate };
         let step = Step { percent, ..Step::new(action).of_generation(write_scope(scope), &generation) };
         match percent {
-            Some(percent) => assigned.candidate = Some(Candidate { generation, percent }),
+            Some(percent) => assigned.candidate = Some(Candidate { generation, percent, shadow }),
             None => {
                 generation.since = self.clock.now();
                 assigned.push(generation);
@@ -207,6 +227,7 @@ impl Library {
         let candidate = assigned.candidate.as_ref().map(|candidate| StoredCandidate {
             generation: stored(&candidate.generation),
             percent: candidate.percent,
+            shadow: candidate.shadow.is_some(),
         });
         let value = StoredScope::new(generations, candidate).encode();
         let key = Bytes::from(write_scope(scope));

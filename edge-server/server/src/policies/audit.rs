@@ -71,6 +71,9 @@ pub(super) struct Step {
     pub(super) generation: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) percent: Option<u8>,
+    /// Whether it runs beside what the others go by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) shadow: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) params_sha256: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -92,6 +95,7 @@ impl Step {
             signed_by: None,
             generation: None,
             percent: None,
+            shadow: None,
             params_sha256: None,
             locked: None,
             why: None,

@@ -7,7 +7,8 @@ use super::breaker::{Admission, Effect};
 use super::counters::Failure;
 use super::library::Library;
 use super::memory::{Good, LastGood, Poisoned};
-use super::snapshot::{Entry, Generation};
+use super::shadow::Shadow;
+use super::snapshot::{Candidate, Entry, Generation};
 use crate::clock::Clock;
 use crate::local_time::Wall;
 use crate::metrics::{Metrics, count};
@@ -35,6 +36,8 @@ pub struct Host {
     clock: Clock,
     /// What the merge under way goes by: it does so to its end, whatever is assigned or removed meanwhile.
     asked: Option<Generation>,
+    /// What runs beside it, and what processor time the thread had used before.
+    beside: Option<(Candidate, Arc<Shadow>, Duration)>,
     poisoned: Poisoned,
     last_good: LastGood,
 }
@@ -43,7 +46,7 @@ impl Host {
     /// A host for one shard.
     pub fn new(library: Arc<Library>, wall: Arc<Wall>, metrics: Metrics, clock: Clock) -> Self {
         let (poisoned, last_good) = Default::default();
-        Self { library, wall, metrics, clock, asked: None, poisoned, last_good }
+        Self { library, wall, metrics, clock, asked: None, beside: None, poisoned, last_good }
     }
 
     fn asked(&self, assignment: &Assignment) -> Option<(Generation, Arc<Entry>)> {
@@ -68,7 +71,9 @@ impl Host {
             let retry_at = retry_at.map(|at| Millis(at.0 + spread(&presentity.aor)));
             Some(PolicyFailure { code: PolicyFailure::HELD.to_owned(), message, retry_at })
         };
-        if let Err(from) = self.library.allowances().admit(&presentity.tenant, now) {
+        if !presentity.tenant.is_empty()
+            && let Err(from) = self.library.allowances().admit(&presentity.tenant, now)
+        {
             let (tenant, share) = (&presentity.tenant, limits::TENANT_CPU_MS_PER_SECOND);
             let message =
                 format!("the policies of {tenant} have used their {share} ms of processor time a second");
@@ -205,7 +210,10 @@ impl PolicyHost for Host {
             Hook::View => entry.policy.view(input),
         };
         let time = processor_time().saturating_sub(began);
-        self.library.allowances().took(&presentity.tenant, now, time);
+        // The operator's own users are not counted.
+        if !presentity.tenant.is_empty() {
+            self.library.allowances().took(&presentity.tenant, now, time);
+        }
         for line in &outcome.log {
             tracing::debug!(policy = %entry.name, line, "a policy logged");
         }
@@ -258,6 +266,73 @@ impl PolicyHost for Host {
         failure: &PolicyFailure,
     ) {
         self.failed(presentity, assignment, input, failure);
+    }
+
+    fn shadow(&mut self, presentity: &Presentity) -> Option<Assignment> {
+        let snapshot = self.library.snapshot();
+        let candidate = snapshot.beside(presentity)?;
+        let (shadow, policy) = (candidate.shadow.as_ref()?, candidate.generation.policy.as_ref()?);
+        let now = self.clock.now();
+        if self.library.shadow_allowances().admit(&presentity.tenant, now).is_err() {
+            shadow.skipped();
+            count(&self.metrics.policy_shadow_calls, "outcome", "skipped");
+            return None;
+        }
+        if !shadow.admits(now) {
+            count(&self.metrics.policy_shadow_calls, "outcome", "skipped");
+            return None;
+        }
+        let assignment = Assignment {
+            name: Arc::clone(&policy.name),
+            id: policy.id(),
+            params: Arc::clone(&candidate.generation.params),
+            needs: policy.policy.needs(),
+            on_failure: candidate.generation.on_failure,
+            privacy: policy.policy.privacy(),
+            // What is compared is the document before the views of it.
+            view: None,
+        };
+        self.beside = Some((candidate.clone(), Arc::clone(shadow), processor_time()));
+        Some(assignment)
+    }
+
+    fn run_shadow(&mut self, _: &Assignment, input: &[u8]) -> Result<Option<Vec<u8>>, PolicyFailure> {
+        let policy = self.beside.as_ref().and_then(|(candidate, ..)| candidate.generation.policy.as_ref());
+        let Some(policy) = policy else { return Ok(None) };
+        policy.policy.merge(input).result.map_err(|failure| {
+            let at = failure.at.map(|at| format!("{at}: ")).unwrap_or_default();
+            // Where no instance was free that is nobody's failure.
+            let code = if failure.fault == Fault::Host { PolicyFailure::HELD } else { failure.code };
+            PolicyFailure {
+                code: code.to_owned(),
+                message: format!("{at}{}", failure.message),
+                retry_at: None,
+            }
+        })
+    }
+
+    fn shadowed(&mut self, presentity: &Presentity, outcome: Result<Vec<String>, PolicyFailure>) {
+        let Some((_, shadow, began)) = self.beside.take() else { return };
+        let now = self.clock.now();
+        // All that it cost: the call, and the comparison.
+        let time = processor_time().saturating_sub(began);
+        self.library.shadow_allowances().took(&presentity.tenant, now, time);
+        let outcome = match outcome {
+            Ok(what) => {
+                let changed = !what.is_empty();
+                shadow.compared(now, &presentity.aor, what);
+                if changed { "changed" } else { "same" }
+            }
+            Err(PolicyFailure { code, .. }) if code == PolicyFailure::HELD || code == "E200" => {
+                shadow.skipped();
+                "skipped"
+            }
+            Err(PolicyFailure { code, message, .. }) => {
+                shadow.failed(Failure { at: now, aor: presentity.aor.clone(), code, message });
+                "failed"
+            }
+        };
+        count(&self.metrics.policy_shadow_calls, "outcome", outcome);
     }
 
     fn local_time(&self, presentity: &Presentity, now: Millis) -> Option<LocalTime> {

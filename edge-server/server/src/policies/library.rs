@@ -3,6 +3,7 @@
 use super::allowance::Allowances;
 use super::audit::{Action, Audit, SERVER, Step};
 use super::load::Loader;
+use super::quota::Uploads;
 use super::signatures::Signatures;
 use super::snapshot::{Assigned, Generation, Snapshot};
 use super::{BreakerState, write_scope};
@@ -14,6 +15,7 @@ use crate::store::{Op, Store, StoreError, StoreFailed, Writer};
 use crate::tenants::Tenants;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
+use merge_core::policy::limits;
 use policy_sandbox::Sandbox;
 use std::sync::Arc;
 
@@ -50,6 +52,9 @@ pub struct Library {
     /// Told where the library itself changes what is in force.
     shards: Option<Shards>,
     allowances: Allowances,
+    /// What policies without effect may use.
+    shadow_allowances: Allowances,
+    pub(super) uploads: Uploads,
     /// Files that may be kept.
     pub(super) most: usize,
 }
@@ -87,7 +92,9 @@ impl Library {
             signatures,
             audit,
             shards: None,
-            allowances: Allowances::default(),
+            allowances: Allowances::new(limits::TENANT_CPU_MS_PER_SECOND),
+            shadow_allowances: Allowances::new(limits::SHADOW_CPU_MS_PER_SECOND),
+            uploads: Uploads::default(),
             most: config.policies.max_files,
         })
     }
@@ -105,6 +112,12 @@ impl Library {
     /// What the tenants' policies may still use of the processor.
     pub(super) fn allowances(&self) -> &Allowances {
         &self.allowances
+    }
+
+    /// What policies that run without effect may still use of it, by tenant, and of the operator's under its
+    /// empty name.
+    pub(super) fn shadow_allowances(&self) -> &Allowances {
+        &self.shadow_allowances
     }
 
     /// What became of the policies, and who did it.

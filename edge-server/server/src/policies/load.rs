@@ -94,6 +94,7 @@ impl Loader<'_> {
             let candidate = record.candidate.map(|candidate| Candidate {
                 generation: loaded(candidate.generation, &scope, snapshot),
                 percent: candidate.percent.min(100),
+                shadow: candidate.shadow.then(Arc::default),
             });
             snapshot.assign(&scope, Assigned { generations, candidate });
         }

@@ -8,7 +8,7 @@
 //!
 //! Scopes lie in each other: the operator's holds the tenants', a tenant's its domains, a domain its users. The
 //! innermost that has an assignment decides, unless one around it is locked: then the outermost locked one does.
-//! Beside what is in force, a scope may have a policy on trial, for some of its presentities.
+//! Beside what is in force, a scope may have a policy on trial, for some of its presentities, and beside the others without effect.
 //!
 //! A [`Snapshot`] is immutable and put in the place of the one before: whatever begins to merge after that,
 //! on whichever shard, merges by it, and a merge under way ends with what it began with. A policy that fails
@@ -24,7 +24,9 @@ mod host;
 mod library;
 mod load;
 mod memory;
+mod quota;
 mod refusal;
+mod shadow;
 mod signatures;
 mod snapshot;
 mod stored;
@@ -39,6 +41,7 @@ pub use self::host::Host;
 pub use self::library::{Library, LibraryError};
 pub use self::load::{SCRIPT_ENGINE, script_engine, shipped};
 pub use self::refusal::{AssignError, NameProblem, RemoveError, UploadError};
+pub use self::shadow::{Changed, ShadowFigures};
 pub(crate) use self::signatures::public_key;
 pub use self::snapshot::{
     Assigned, Candidate, Entry, Generation, KEPT_GENERATIONS, Snapshot, Source, hex, unhex,

@@ -15,6 +15,9 @@ pub enum UploadError {
     /// No domain is of the tenant whose it would be.
     #[error("no domain is of the tenant {0}")]
     NoTenant(String),
+    /// The tenant has as much as it may.
+    #[error("{}", .0.message)]
+    Quota(Box<Finding>),
     /// As many files are kept as may be.
     #[error("{0} policies are kept already")]
     Full(usize),
@@ -35,6 +38,7 @@ impl UploadError {
             Self::Name(NameProblem::Taken(_)) => vec!["name_taken"],
             Self::Name(NameProblem::Bad) => vec!["bad_name"],
             Self::NoTenant(_) => vec!["unknown_tenant"],
+            Self::Quota(finding) => vec![finding.code],
             Self::Full(_) => vec!["full"],
             Self::Store(_) => vec!["store"],
         }
@@ -73,6 +77,9 @@ pub enum AssignError {
     /// No domain is of that tenant.
     #[error("no domain is of the tenant {0}")]
     NoTenant(String),
+    /// The tenant has as many as it may.
+    #[error("{}", .0.message)]
+    Quota(Box<Finding>),
     /// Nothing is on trial there.
     #[error("nothing is on trial in {0}")]
     NoCandidate(String),
@@ -88,7 +95,7 @@ impl AssignError {
     /// The code of the API's answer, which it is counted under as well; that of a signature is the contract's.
     pub(super) fn counted_as(&self) -> &'static str {
         match self {
-            Self::Signature(finding) => finding.code,
+            Self::Signature(finding) | Self::Quota(finding) => finding.code,
             other => other.code(),
         }
     }
@@ -102,6 +109,7 @@ impl AssignError {
             Self::Signature(_) => "signature_refused",
             Self::Locked(_) => "locked",
             Self::NoTenant(_) => "unknown_tenant",
+            Self::Quota(_) => "quota",
             Self::NoCandidate(_) => "no_candidate",
             Self::NoEarlier => "no_earlier",
             Self::Store(_) => "store",

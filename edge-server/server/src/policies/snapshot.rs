@@ -3,6 +3,7 @@
 use super::breaker::Breaker;
 use super::counters::{Counters, Figures};
 use super::refusal::NameProblem;
+use super::shadow::Shadow;
 use super::write_scope;
 use crate::tenants::Tenants;
 use bytes::Bytes;
@@ -115,6 +116,8 @@ pub struct Candidate {
     pub generation: Generation,
     /// Of a hundred presentities of the scope, so many are its own already. 0 is assigned and not active.
     pub percent: u8,
+    /// Whether it runs for the others too, beside what they go by and without effect, and what came of that.
+    pub shadow: Option<Arc<Shadow>>,
 }
 
 impl Candidate {
@@ -168,6 +171,8 @@ pub struct Snapshot {
     tenants: HashMap<String, Assigned>,
     domains: HashMap<String, Assigned>,
     users: HashMap<String, Assigned>,
+    /// Whether anything runs beside what is in force: mostly nothing does, and nobody looks for it.
+    shadows: bool,
 }
 
 impl Snapshot {
@@ -194,18 +199,51 @@ impl Snapshot {
 
     /// What is in force for a user: the innermost scope's, or that of the outermost one that is locked.
     pub fn in_force(&self, presentity: &Presentity) -> Option<&Generation> {
-        let Presentity { aor, domain, tenant, .. } = presentity;
-        let levels =
-            [self.operator.as_ref(), self.tenants.get(tenant), self.domains.get(domain), self.users.get(aor)];
         let mut found: Option<&Generation> = None;
-        for assigned in levels.into_iter().flatten() {
-            found = assigned.answering(aor).or(found);
+        for assigned in self.levels(presentity).into_iter().flatten() {
+            found = assigned.answering(&presentity.aor).or(found);
             // What is on trial locks nothing before it is in force.
             if assigned.current().is_some_and(|now| now.locked) {
                 break;
             }
         }
         found
+    }
+
+    /// What runs for a user without effect, beside what is in force: it would be if it were activated.
+    pub(super) fn beside(&self, presentity: &Presentity) -> Option<&Candidate> {
+        if !self.shadows {
+            return None;
+        }
+        let aor = &presentity.aor;
+        let mut found = None;
+        for assigned in self.levels(presentity).into_iter().flatten() {
+            if assigned.answering(aor).is_some() {
+                found = None;
+            }
+            let beside = |candidate: &&Candidate| candidate.shadow.is_some() && !candidate.takes(aor);
+            found = assigned.candidate.as_ref().filter(beside).or(found);
+            if assigned.current().is_some_and(|now| now.locked) {
+                break;
+            }
+        }
+        found
+    }
+
+    /// The scopes that a user is in, the outermost first.
+    fn levels(&self, presentity: &Presentity) -> [Option<&Assigned>; 4] {
+        let Presentity { aor, domain, tenant, .. } = presentity;
+        [self.operator.as_ref(), self.tenants.get(tenant), self.domains.get(domain), self.users.get(aor)]
+    }
+
+    /// How many scopes of a tenant have something assigned.
+    pub(super) fn assigned_to(&self, tenant: &str, tenants: &Tenants) -> usize {
+        let is_used = |assigned: &Assigned| assigned.current().is_some() || assigned.candidate.is_some();
+        let domains =
+            self.domains.iter().filter(|(domain, used)| tenants.of_domain(domain) == tenant && is_used(used));
+        let users = self.users.iter().filter(|(aor, used)| tenants.of(aor) == tenant && is_used(used));
+        let own = self.tenants.get(tenant).filter(|used| is_used(used));
+        domains.count() + users.count() + usize::from(own.is_some())
     }
 
     /// The outermost locked scope around this one.
@@ -239,6 +277,9 @@ impl Snapshot {
             Scope::Domain(name) => drop(self.domains.insert(name.clone(), assigned)),
             Scope::User(aor) => drop(self.users.insert(aor.clone(), assigned)),
         }
+        let shadows = |assigned: &Assigned| assigned.candidate.as_ref().is_some_and(|c| c.shadow.is_some());
+        let inner = self.tenants.values().chain(self.domains.values()).chain(self.users.values());
+        self.shadows = self.operator.iter().chain(inner).any(shadows);
     }
 
     /// What is wrong with a name for one more policy.
@@ -305,7 +346,7 @@ mod tests {
             counters: Arc::default(),
             since: Millis(0),
         };
-        Candidate { generation, percent }
+        Candidate { generation, percent, shadow: None }
     }
 
     #[test]

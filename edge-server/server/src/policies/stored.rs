@@ -79,6 +79,8 @@ pub(super) struct StoredScope {
 pub(super) struct StoredCandidate {
     pub(super) generation: StoredGeneration,
     pub(super) percent: u8,
+    #[serde(default)]
+    pub(super) shadow: bool,
 }
 
 /// One generation.
@@ -160,7 +162,7 @@ mod tests {
             quarantined: true,
             since_ms: 5,
         };
-        let candidate = StoredCandidate { generation: generation.clone(), percent: 10 };
+        let candidate = StoredCandidate { generation: generation.clone(), percent: 10, shadow: true };
         let scope = StoredScope::new(vec![generation], Some(candidate));
         assert_eq!(StoredScope::decode(&scope.encode()), Some(scope));
         assert_eq!(StoredScope::decode(b"{}"), None);

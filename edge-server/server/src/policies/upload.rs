@@ -7,7 +7,7 @@ use super::refusal::{RemoveError, UploadError};
 use super::signatures::{Judged, canonical};
 use super::snapshot::{Entry, Source, hex};
 use super::stored::{PolicyHead, StoredPolicy};
-use super::write_scope;
+use super::{quota, write_scope};
 use crate::metrics::count;
 use crate::store::{Op, Table};
 use bytes::Bytes;
@@ -119,6 +119,7 @@ impl Library {
         if !brought.tenant.is_empty() && !self.tenants.has(&brought.tenant) {
             return Err(UploadError::NoTenant(brought.tenant));
         }
+        self.uploads.admit(&brought.tenant, self.clock.now()).map_err(UploadError::Quota)?;
         let Examined { policy, report, signed_by } = match self.examine(&brought).await {
             Ok(examined) => examined,
             Err(report) => {
@@ -145,6 +146,7 @@ impl Library {
                 if let Some(problem) = snapshot.name_problem(&name) {
                     return Err(UploadError::Name(problem));
                 }
+                quota::keep(&snapshot, &brought.tenant, brought.file.len()).map_err(UploadError::Quota)?;
                 let uploaded = snapshot.policies().filter(|entry| entry.source == Source::Uploaded).count();
                 if uploaded >= self.most {
                     return Err(UploadError::Full(uploaded));

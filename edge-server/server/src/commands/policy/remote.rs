@@ -53,7 +53,7 @@ pub(super) fn act(action: PolicyAction) -> Done {
             PolicyAction::Push { policy, name, tenant, server } => {
                 push(&policy, name.as_deref(), tenant.as_deref(), &server).await
             }
-            PolicyAction::Assign { policy, built_in, to, canary, lock, params, server } => {
+            PolicyAction::Assign { policy, built_in, to, canary, shadow, lock, params, server } => {
                 let remote = open(&server).await?;
                 let mut assignment = match (policy, built_in) {
                     (Some(policy), _) => {
@@ -66,6 +66,9 @@ pub(super) fn act(action: PolicyAction) -> Done {
                 };
                 if lock {
                     assignment["locked"] = Value::Bool(true);
+                }
+                if shadow {
+                    assignment["shadow"] = Value::Bool(true);
                 }
                 if let Some(percent) = canary {
                     assignment["canary"] = percent.into();
@@ -358,10 +361,35 @@ fn status(body: &Value, paint: Paint) -> String {
         if let (Some(candidate), Some(on_trial)) = (candidate, on_trial) {
             let percent = word(candidate, "/percent");
             out.push_str(&format!("  on trial for {percent} %: {}\n", with_figures(on_trial)));
+            out.push_str(&beside(candidate, paint));
         }
     }
     if list(body, "/assignments").is_empty() {
         out.push_str("nothing is assigned: the built-in merge is in force everywhere\n");
+    }
+    out
+}
+
+/// What a policy that runs beside the one in force would change.
+fn beside(candidate: &Value, paint: Paint) -> String {
+    let Some(shadow) = candidate.get("shadow").filter(|shadow| shadow.is_object()) else {
+        return String::new();
+    };
+    let figure = |name: &str| word(shadow, &format!("/{name}"));
+    let mut out = format!("  without effect: would change {} of {}", figure("changed"), figure("compared"));
+    for name in ["failures", "skipped"] {
+        if figure(name) != "0" {
+            out.push_str(&format!(", {}", paint.warn(&format!("{} {name}", figure(name)))));
+        }
+    }
+    out.push('\n');
+    for changed in list(shadow, "/sample") {
+        let what: Vec<String> = list(changed, "/what").iter().map(|what| word(what, "")).collect();
+        out.push_str(&format!("    {}: {}\n", word(changed, "/aor"), what.join("; ")));
+    }
+    if shadow.get("last_failure").is_some_and(Value::is_object) {
+        let (code, message) = (figure("last_failure/code"), figure("last_failure/message"));
+        out.push_str(&format!("    last failure: {} {message}\n", paint.bad(&code)));
     }
     out
 }
