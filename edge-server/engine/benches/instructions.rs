@@ -7,6 +7,7 @@ use bytes::Bytes;
 use gungraun::{library_benchmark, library_benchmark_group, main};
 use stage::Stage;
 use stage::calls::{Calls, invite};
+use stage::logins::Logins;
 use std::hint::black_box;
 
 mod stage;
@@ -50,5 +51,26 @@ fn answered(mut calls: Calls) -> (Calls, usize) {
     (calls, sent)
 }
 
-library_benchmark_group!(name = engine; benchmarks = publish, fork, answered);
+fn without_password() -> (Logins, Bytes) {
+    let mut logins = Logins::new();
+    let bytes = logins.bare();
+    (logins, bytes)
+}
+
+fn with_password() -> (Logins, Bytes) {
+    let mut logins = Logins::new();
+    let bytes = logins.proven();
+    (logins, bytes)
+}
+
+#[library_benchmark]
+#[bench::challenged(without_password())]
+#[bench::refreshed(with_password())]
+fn register(given: (Logins, Bytes)) -> Logins {
+    let (mut logins, bytes) = given;
+    logins.ask(black_box(bytes));
+    logins
+}
+
+library_benchmark_group!(name = engine; benchmarks = publish, fork, answered, register);
 main!(library_benchmark_groups = engine);

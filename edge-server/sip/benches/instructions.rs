@@ -7,7 +7,7 @@ use std::hint::black_box;
 
 use bytes::Bytes;
 use gungraun::{library_benchmark, library_benchmark_group, main};
-use tributary_sip::transaction::{FlowId, Hop, Transport, stamp};
+use tributary_sip::transaction::{FlowId, Hop, Transport, arrived};
 use tributary_sip::{DigestServer, Ha1, Message};
 
 mod work;
@@ -66,12 +66,12 @@ fn in_a_datagram() -> (Message, Hop) {
 
 #[library_benchmark]
 #[bench::register(in_a_datagram())]
-fn stamp_via(given: (Message, Hop)) -> Option<Message> {
-    stamp(black_box(&given.0), &given.1)
+fn arrive(given: (Message, Hop)) -> (Message, Hop) {
+    arrived(black_box(given.0), &given.1)
 }
 
 library_benchmark_group!(
     name = messages;
-    benchmarks = read, read_with_typed_headers, read_rsip, write_notify, check_digest, stamp_via
+    benchmarks = read, read_with_typed_headers, read_rsip, write_notify, check_digest, arrive
 );
 main!(library_benchmark_groups = messages);

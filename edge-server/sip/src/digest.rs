@@ -230,12 +230,12 @@ impl DigestServer {
     /// the nonce another one than any before it, so that its uses can be counted.
     pub fn challenges(&self, now: i64, salt: u64, stale: bool) -> Vec<String> {
         let nonce = self.nonce(now, salt);
-        let qop = if self.integrity { "auth,auth-int" } else { "auth" };
+        let qop = if self.integrity { ", qop=\"auth,auth-int\"" } else { ", qop=\"auth\"" };
         let realm = params::quote(&self.realm);
         let stale = if stale { ", stale=true" } else { "" };
         let challenge = |algorithm: &Algorithm| {
             let algorithm = algorithm.as_str();
-            format!("Digest realm={realm}, nonce=\"{nonce}\", algorithm={algorithm}, qop=\"{qop}\"{stale}")
+            ["Digest realm=", &realm, ", nonce=\"", &nonce, "\", algorithm=", algorithm, qop, stale].concat()
         };
         self.offered.iter().map(challenge).collect()
     }
@@ -300,10 +300,10 @@ impl DigestServer {
 
     /// Time and salt in 16 hex digits each, then the first half of their signature in 32.
     fn nonce(&self, now: i64, salt: u64) -> String {
-        let mut nonce = format!("{now:016x}{salt:016x}");
-        let signature = self.sign(&nonce);
-        nonce.push_str(signature.as_str().get(..32).unwrap_or(""));
-        nonce
+        let (time, salt) = (Hex::new(&now.to_be_bytes()), Hex::new(&salt.to_be_bytes()));
+        let said = [time.as_str(), salt.as_str()].concat();
+        let signature = self.sign(&said);
+        said + signature.as_str().get(..32).unwrap_or("")
     }
 
     fn nonce_is_live(&self, nonce: &str, now: i64) -> bool {

@@ -12,6 +12,8 @@ use tributary_sip::{Message, Name, ResponseBuilder, Status};
 /// Benchmarks of time look at presence alone.
 #[allow(dead_code, reason = "each benchmark has its own stage")]
 pub(crate) mod calls;
+#[allow(dead_code, reason = "each benchmark has its own stage")]
+pub(crate) mod logins;
 
 const NOW: Millis = Millis(1_795_225_680_000);
 

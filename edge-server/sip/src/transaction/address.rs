@@ -1,5 +1,5 @@
 //! Which way answers go: what a server writes into the top Via of a request (RFC 3261 18.2.1,
-//! RFC 3581), where it sends the answer (18.2.2), and the Via that a client puts on top (18.1.1).
+//! RFC 3581) and where it sends the answer (18.2.2), and the Via that a client puts on top (18.1.1).
 
 use std::fmt::{self, Write};
 use std::net::{IpAddr, SocketAddr};
@@ -11,25 +11,51 @@ use crate::name::Name;
 use crate::uri::host_ip;
 use crate::via::{MAGIC_COOKIE, Via};
 
-/// The request with `received` and `rport` of its top Via set to where it came from; `None` when
-/// the Via says all already, or cannot be told more.
+/// A request as it has come from there: with `received` and `rport` of its top Via set to its source, and the
+/// way back for its answer, from the same socket, so that it gets through their NAT (RFC 3581 4).
 ///
 /// `received` is added when sent-by is a name or another address, or rport was asked for
 /// (RFC 3581 4); what the sender claimed itself is replaced. Over WebSockets nothing is added:
 /// the answer can go one way only, and the address would be that of a proxy (RFC 7118 5.3).
-pub fn stamp(request: &Message, from: &Hop) -> Option<Message> {
+///
+/// An answer goes back over the connection, or to the source of the datagram: to its port where rport was asked
+/// for, and else to that of sent-by (RFC 3261 18.2.2). `maddr` is honoured for multicast addresses only:
+/// elsewhere it would let anybody aim our answers at a third party.
+pub fn arrived(request: Message, from: &Hop) -> (Message, Hop) {
     if from.transport.is_websocket() {
-        return None;
+        return (request, *from);
     }
-    let source = SocketAddr::new(from.peer.ip().to_canonical(), from.peer.port());
-    let value = request.header(Name::Via)?;
+    let value = request.header(Name::Via).unwrap_or_default();
     let mut lex = Lex::new(value);
-    let via = Via::lex(&mut lex)?;
+    let Some(via) = Via::lex(&mut lex) else { return (request, *from) };
+    let source = SocketAddr::new(from.peer.ip().to_canonical(), from.peer.port());
     let rport = via.params.has("rport");
+    let way_back = if from.transport.is_reliable() { from.peer } else { answer_to(&via, source, rport) };
+    let way_back = Hop { peer: way_back, ..*from };
     if host_ip(via.host) == Some(source.ip()) && !rport && !via.params.has("received") {
-        return None;
+        return (request, way_back);
     }
-    let end = lex.at();
+    let stamped = stamp(&request, value, (&via, lex.at()), source, rport);
+    (stamped.unwrap_or(request), way_back)
+}
+
+fn answer_to(via: &Via<'_>, source: SocketAddr, rport: bool) -> SocketAddr {
+    let port = via.port.unwrap_or(Transport::Udp.default_port());
+    match via.params.get("maddr").and_then(host_ip).filter(IpAddr::is_multicast) {
+        Some(group) => SocketAddr::new(group, port),
+        None if rport => source,
+        None => SocketAddr::new(source.ip(), port),
+    }
+}
+
+/// The request with the source in its top Via, which ends at `end` of the header's value.
+fn stamp(
+    request: &Message,
+    value: &str,
+    (via, end): (&Via<'_>, usize),
+    source: SocketAddr,
+    rport: bool,
+) -> Option<Message> {
     let mut text = value.get(..end - via.params.as_str().len())?.trim_end().to_owned();
     let claimed = |name: &str| name.eq_ignore_ascii_case("received") || name.eq_ignore_ascii_case("rport");
     for param in via.params.iter().filter(|param| !claimed(param.name)) {
@@ -47,50 +73,6 @@ pub fn stamp(request: &Message, from: &Hop) -> Option<Message> {
     }
     let line = request.lines.iter().find(|line| line.name == Name::Via)?.value.range();
     request.replaced(line.start..line.start + end, &text)
-}
-
-/// Where an answer goes that has this Via on top, if not back over the connection (RFC 3261
-/// 18.2.2, RFC 3581 4).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AnswerTo<'a> {
-    /// This address.
-    Address(SocketAddr),
-    /// This host has to be looked up (RFC 3263 5).
-    Name {
-        /// The host of sent-by.
-        host: &'a str,
-        /// Its port, if it names one.
-        port: Option<u16>,
-    },
-}
-
-/// Reads where an answer goes from a Via that was stamped.
-///
-/// `maddr` is honoured for multicast addresses only: elsewhere it would let anybody aim our
-/// answers at a third party.
-pub fn answer_to<'a>(via: &Via<'a>, transport: Transport) -> AnswerTo<'a> {
-    let sent_by_port = via.port.unwrap_or(transport.default_port());
-    let multicast = via.params.get("maddr").and_then(host_ip).filter(IpAddr::is_multicast);
-    if let (Some(address), false) = (multicast, transport.is_reliable()) {
-        return AnswerTo::Address(SocketAddr::new(address, sent_by_port));
-    }
-    let port = via.rport().flatten().filter(|_| !transport.is_reliable()).unwrap_or(sent_by_port);
-    match via.received().or_else(|| host_ip(via.host)) {
-        Some(address) => AnswerTo::Address(SocketAddr::new(address, port)),
-        None => AnswerTo::Name { host: via.host, port: via.port },
-    }
-}
-
-/// The way back for the answer to a request: the connection it came by, or for datagrams what
-/// [`answer_to`] reads; from the same socket, so that it gets through their NAT (RFC 3581 4).
-pub fn way_back(request: &Message, from: &Hop) -> Hop {
-    if from.transport.is_reliable() {
-        return *from;
-    }
-    match request.via().map(|via| answer_to(&via, from.transport)) {
-        Ok(AnswerTo::Address(peer)) => Hop { peer, ..*from },
-        _ => *from,
-    }
 }
 
 /// A branch of 128 bits: the magic cookie and 26 letters and digits (8.1.1.7).

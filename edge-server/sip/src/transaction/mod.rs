@@ -49,7 +49,7 @@ mod table;
 mod timer;
 mod traffic;
 
-pub use address::{AnswerTo, ClientVia, answer_to, branch, stamp, way_back};
+pub use address::{ClientVia, arrived, branch};
 pub use hop::{FlowId, Hop, Packet, Transport};
 pub use key::{Keys, TransactionKey};
 pub use table::Transactions;

@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
 
-use super::address::{stamp, way_back};
+use super::address::arrived;
 use super::deadlines::Deadlines;
 use super::derived;
 use super::hop::{FlowId, Hop, Packet};
@@ -211,8 +211,7 @@ impl Transactions {
         message: Message,
         effects: &mut Vec<Effect>,
     ) {
-        let message = stamp(&message, &hop).unwrap_or(message);
-        let way_back = way_back(&message, &hop);
+        let (message, way_back) = arrived(message, &hop);
         let kind = match message.method() {
             Method::Invite => Kind::InviteServer,
             _ => Kind::Server,

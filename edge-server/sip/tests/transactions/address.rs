@@ -1,10 +1,8 @@
 //! Which way answers go: 18.2.1, 18.2.2, RFC 3581, RFC 7118 5.3.
 
-use std::net::SocketAddr;
-
 use bytes::Bytes;
-use tributary_sip::transaction::{AnswerTo, FlowId, Hop, Transport, answer_to, branch, stamp, way_back};
-use tributary_sip::{Message, Method, Name, Via};
+use tributary_sip::transaction::{FlowId, Hop, Transport, arrived, branch};
+use tributary_sip::{Message, Method, Name};
 
 use crate::party::{read, request};
 
@@ -22,8 +20,7 @@ fn with_via(via: &str) -> Message {
 
 /// The Via that a server makes of this one.
 fn stamped(via: &str, hop: &Hop) -> String {
-    let message = with_via(via);
-    stamp(&message, hop).unwrap_or(message).header(Name::Via).unwrap().to_owned()
+    arrived(with_via(via), hop).0.header(Name::Via).unwrap().to_owned()
 }
 
 #[test]
@@ -75,43 +72,29 @@ fn an_ipv6_source_and_an_ipv4_one_in_ipv6_dress_are_written_plainly() {
 
 #[test]
 fn rfc_7118_section_5_3_nothing_is_added_over_websockets() {
-    let message = with_via("SIP/2.0/WSS df7jal23ls0d.invalid;branch=z9hG4bK1;rport");
-    assert!(stamp(&message, &from(Transport::Wss, "192.0.2.7:40000")).is_none());
+    let via = "SIP/2.0/WSS df7jal23ls0d.invalid;branch=z9hG4bK1;rport";
+    assert_eq!(stamped(via, &from(Transport::Wss, "192.0.2.7:40000")), via);
 }
 
 #[test]
-fn section_18_2_2_and_rfc_3581_the_answer_goes_to_received_and_rport() {
-    let check = |via: &str, transport, expect: AnswerTo<'_>| {
-        assert_eq!(answer_to(&Via::parse(via).unwrap(), transport), expect, "{via}");
-    };
-    let address = |text: &str| AnswerTo::Address(text.parse::<SocketAddr>().unwrap());
-    use Transport::{Tcp, Tls, Udp};
-    check("SIP/2.0/UDP 192.0.2.7", Udp, address("192.0.2.7:5060"));
-    check("SIP/2.0/UDP 192.0.2.7:5070", Udp, address("192.0.2.7:5070"));
-    check("SIP/2.0/UDP pc.example.com;received=192.0.2.9", Udp, address("192.0.2.9:5060"));
-    check("SIP/2.0/UDP 10.1.1.1:5070;received=192.0.2.9;rport=40000", Udp, address("192.0.2.9:40000"));
-    check("SIP/2.0/UDP 10.1.1.1:5070;received=[2001:db8::1]", Udp, address("[2001:db8::1]:5070"));
-    // A new connection goes to where its owner listens, not to the port it came from.
-    check("SIP/2.0/TCP 10.1.1.1:5070;received=192.0.2.9;rport=40000", Tcp, address("192.0.2.9:5070"));
-    check("SIP/2.0/TLS 10.1.1.1;received=192.0.2.9;rport=40000", Tls, address("192.0.2.9:5061"));
-    check("SIP/2.0/UDP 192.0.2.7;maddr=224.0.1.75", Udp, address("224.0.1.75:5060"));
-    check("SIP/2.0/UDP 192.0.2.7;maddr=203.0.113.1", Udp, address("192.0.2.7:5060"));
-    let name = AnswerTo::Name { host: "pc.example.com", port: Some(5070) };
-    check("SIP/2.0/UDP pc.example.com:5070", Udp, name);
-}
-
-#[test]
-fn answers_over_a_connection_go_back_over_it_and_datagrams_to_where_the_via_says() {
-    let over = |transport, via: &str| {
+fn section_18_2_2_and_rfc_3581_answers_go_back_over_the_connection_and_to_the_source_of_datagrams() {
+    let check = |transport, via: &str, expect: &str| {
         let hop = from(transport, "192.0.2.7:40000");
-        let message = with_via(via);
-        let message = stamp(&message, &hop).unwrap_or(message);
-        way_back(&message, &hop).peer.to_string()
+        assert_eq!(arrived(with_via(via), &hop).1, from(transport, expect), "{via}");
     };
-    assert_eq!(over(Transport::Tcp, "SIP/2.0/TCP 10.1.1.1:5070;branch=z9hG4bK1"), "192.0.2.7:40000");
-    assert_eq!(over(Transport::Udp, "SIP/2.0/UDP 10.1.1.1:5070;branch=z9hG4bK1"), "192.0.2.7:5070");
-    assert_eq!(over(Transport::Udp, "SIP/2.0/UDP 10.1.1.1:5070;rport"), "192.0.2.7:40000");
-    assert_eq!(over(Transport::Udp, "SIP/2.0/UDP pc.example.com"), "192.0.2.7:5060");
+    use Transport::{Tcp, Tls, Udp, Wss};
+    check(Udp, "SIP/2.0/UDP 192.0.2.7", "192.0.2.7:5060");
+    check(Udp, "SIP/2.0/UDP 10.1.1.1:5070;branch=z9hG4bK1", "192.0.2.7:5070");
+    check(Udp, "SIP/2.0/UDP 10.1.1.1:5070;rport", "192.0.2.7:40000");
+    check(Udp, "SIP/2.0/UDP pc.example.com", "192.0.2.7:5060");
+    // Whatever the sender claims itself.
+    check(Udp, "SIP/2.0/UDP 10.1.1.1;received=203.0.113.1;rport=9", "192.0.2.7:40000");
+    check(Udp, "SIP/2.0/UDP 10.1.1.1:5070;received=203.0.113.1", "192.0.2.7:5070");
+    check(Udp, "SIP/2.0/UDP 192.0.2.7;maddr=224.0.1.75", "224.0.1.75:5060");
+    check(Udp, "SIP/2.0/UDP 192.0.2.7;maddr=203.0.113.1", "192.0.2.7:5060");
+    check(Tcp, "SIP/2.0/TCP 10.1.1.1:5070;branch=z9hG4bK1", "192.0.2.7:40000");
+    check(Tls, "SIP/2.0/TLS 10.1.1.1;maddr=224.0.1.75;rport", "192.0.2.7:40000");
+    check(Wss, "SIP/2.0/WSS df7jal23ls0d.invalid;rport", "192.0.2.7:40000");
 }
 
 #[test]
