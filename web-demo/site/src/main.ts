@@ -8,7 +8,7 @@ import { OfflineCopy } from "./offline/register.ts";
 import { PolicyRunner } from "./policy/run.ts";
 import { Trace } from "./sip/trace.ts";
 import { makeApp, type Choice } from "./state/app.ts";
-import { readFragment, writeFragment } from "./state/fragment.ts";
+import { readFragment, SCRIPT, writeFragment } from "./state/fragment.ts";
 import { caseButtons } from "./ui/cases.ts";
 import { ConfluencePanel } from "./ui/confluence-panel.ts";
 import { Devices } from "./ui/devices.ts";
@@ -23,13 +23,13 @@ const place = (id: string): HTMLElement => {
 };
 
 const start = readFragment(location.hash, Date.now());
-const choice: Choice = start.policy === "" ? BUILTIN : COMPOSITIONS.some(([name]) => name === start.policy) ? { ...BUILTIN, name: start.policy } : { source: "shipped", name: start.policy, bytes: null };
-const app = makeApp({ devices: start.devices, tab: start.tab, theme: start.theme, pinned: start.pinned, choice, seenBy: start.seenBy });
+const choice: Choice = start.policy === "" ? BUILTIN : COMPOSITIONS.some(([name]) => name === start.policy) ? { ...BUILTIN, name: start.policy } : { source: start.policy === SCRIPT ? "script" : "shipped", name: start.policy, file: null, bytes: null };
+const app = makeApp({ devices: start.devices, tab: start.tab, theme: start.theme, pinned: start.pinned, choice, script: start.script, seenBy: start.seenBy });
 
 const trace = new Trace();
 const runner = new PolicyRunner();
 const cards = new Cards(app);
-const policies: Policies = new Policies(app, () => server.api, () => confluence, () => server.ask());
+const policies: Policies = new Policies(app, runner, () => server.api, () => confluence, () => server.ask());
 const confluence = new Confluence(app, runner, () => policies.params);
 const server = new ServerLink(app, cards, trace, (answer) => void policies.follow(answer));
 
@@ -64,7 +64,7 @@ app.listen((state, before) => {
 });
 addEventListener("hashchange", () => {
   const next = readFragment(location.hash, Date.now());
-  app.set({ tab: next.tab, theme: next.theme, pinned: next.pinned, seenBy: next.seenBy });
+  app.set({ tab: next.tab, theme: next.theme, pinned: next.pinned, seenBy: next.seenBy, script: next.script });
   cards.replace(next.devices);
   void policies.choose(next.policy);
 });

@@ -98,3 +98,31 @@ test("a policy that makes views is looked at as each class of watchers, and the 
     assert.deepEqual(await violations(page), []);
   });
 });
+
+test("twenty lines of JavaScript are a policy at once, their mistakes have a line, and the link carries them", async () => {
+  const { page, context, errors } = await open(browser, site.origin + CASE.replace(/&policy=.*/, ""));
+  await page.locator("#policy").selectOption("script");
+  await page.locator(".compare .is-changed", { hasText: "On the phone" }).waitFor();
+  await page.getByText("Who is in a call is on the phone.").waitFor();
+  assert.deepEqual(await violations(page), []);
+
+  await page.locator("#script").fill('export function merge() {\n  return { set: { activities: [; };\n}');
+  await page.getByText("script, line 2, column 32").waitFor();
+  assert.equal(await page.getByRole("button", { name: "Use in this page" }).isVisible(), false);
+
+  await page.locator("#script").fill('export function merge() {\n  return Date.now();\n}');
+  await page.getByText("input.now_ms", { exact: false }).nth(1).waitFor();
+
+  const script = 'export const manifest = { name: "meal-time", summary: "Lunch" };\nexport const merge = () => ({ set: { activities: ["meal"] } });';
+  await page.locator("#script").fill(script);
+  await page.locator(".compare .is-changed", { hasText: "At lunch" }).waitFor();
+  await page.getByRole("button", { name: "Use in this page" }).click();
+  await page.locator(".bed-name", { hasText: "meal-time decides" }).waitFor();
+  await page.waitForFunction(() => location.hash.includes("meal-time"));
+  const again = await open(browser, page.url());
+  await again.page.locator(".compare .is-changed", { hasText: "At lunch" }).waitFor();
+  assert.equal(await again.page.locator("#script").inputValue(), script);
+  assert.deepEqual([...errors, ...again.errors], []);
+  await again.context.close();
+  await context.close();
+});

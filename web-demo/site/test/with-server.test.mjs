@@ -155,6 +155,23 @@ test("a dropped file that passes is uploaded and activated too, and rolled back"
   });
 });
 
+test("a script is uploaded as it is written, activated, and agreed on to the byte", async () => {
+  await visit(CONFLICT, async (page) => {
+    await page.locator("#policy").selectOption("script");
+    await page.locator("#script").fill('export const manifest = { name: "at-lunch", summary: "Lunch" };\nexport const merge = ({ publications }) => ({ set: { activities: ["meal"] }, explain: [`${publications.length} devices`] });');
+    await page.locator(".compare .is-changed", { hasText: "At lunch" }).waitFor();
+    await page.getByRole("button", { name: "Upload and activate" }).click();
+    await page.locator(".contact-status", { hasText: "At lunch" }).waitFor();
+    await agree(page);
+    await page.getByText(/The server has run at-lunch [^]* fuel on average/).waitFor();
+    await page.reload();
+    await page.locator(".bed-name", { hasText: "at-lunch decides" }).waitFor();
+    await agree(page);
+    await page.getByRole("switch", { name: "Policy in force" }).click();
+    await page.locator(".bed-name", { hasText: "Built-in merge" }).waitFor();
+  });
+});
+
 test("a built-in alternative can be in force, and page and server agree on it", async () => {
   await visit(CONFLICT, async (page) => {
     await page.locator("#web-activity").selectOption("sleeping");

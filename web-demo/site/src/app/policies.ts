@@ -1,8 +1,11 @@
-import { checkPolicy, loadCheck } from "../policy/check.ts";
+import { loadCheck } from "../policy/check.ts";
+import type { PolicyRunner } from "../policy/run.ts";
+import { checkFile } from "../policy/script.ts";
 import { shippedBytes, shippedPolicies, type Shipped } from "../policy/shipped.ts";
 import { aorOf } from "../model/live-set.ts";
 import { ApiError, type Api, type LiveAnswer } from "../server/api.ts";
 import type { App, Choice } from "../state/app.ts";
+import { SCRIPT } from "../state/fragment.ts";
 import type { Confluence, Loaded } from "./confluence.ts";
 
 /** The built-in compositions that can be in force without any policy, the default first. */
@@ -13,7 +16,23 @@ export const COMPOSITIONS: readonly (readonly [name: string, words: string, summ
   ["most-available", "Most available", "Conflicts go to the device at which she can best be reached."],
 ];
 
-export const BUILTIN: Choice = { source: "builtin", name: "compose", bytes: null };
+export const BUILTIN: Choice = { source: "builtin", name: "compose", file: null, bytes: null };
+
+/** What stands in the editor at first: the problem of docs/policies/javascript.md. */
+const EXAMPLE = `// Somebody who is in a call is on the phone, whatever the other devices say.
+export const manifest = { name: "on-the-phone", summary: "Who is in a call is on the phone" };
+
+export function merge({ publications, dialogs = [] }) {
+  const call = dialogs.some((dialog) => dialog.state === "confirmed");
+  const says = publications.find((p) => p.person?.activities?.includes("on-the-phone"));
+  if (!call && !says) return null; // no opinion: the built-in merge stands
+
+  return {
+    set: { activities: ["on-the-phone"] },
+    explain: [call ? "a call is up" : "a device says so"],
+  };
+}
+`;
 
 /** The larger of the contract's two file limits: past it the page does not even read the file. */
 const FILE_MAX = 2 * 1024 * 1024;
@@ -26,6 +45,7 @@ export class Policies {
 
   constructor(
     private readonly app: App,
+    private readonly runner: PolicyRunner,
     private readonly api: () => Api | null,
     private readonly confluence: () => Confluence,
     private readonly refresh: () => Promise<void>,
@@ -35,7 +55,7 @@ export class Policies {
   async load(): Promise<void> {
     this.shipped = await shippedPolicies();
     const { choice } = this.app.value;
-    if (choice.source === "shipped") await this.choose(choice.name);
+    if (choice.source === "shipped" || choice.source === "script") await this.choose(choice.name);
   }
 
   /** Fetches what a person may want once the server is gone: the check, every shipped policy. */
@@ -50,6 +70,7 @@ export class Policies {
 
   /** Chooses a shipped policy or a built-in composition by name. */
   async choose(name: string): Promise<void> {
+    if (name === SCRIPT) return this.write(this.app.value.script || EXAMPLE);
     const policy = this.shipped.find((p) => p.name === name);
     if (policy === undefined) {
       const builtin = COMPOSITIONS.some(([known]) => known === name) ? { ...BUILTIN, name } : BUILTIN;
@@ -57,27 +78,34 @@ export class Policies {
       return;
     }
     try {
-      await this.#take({ source: "shipped", name, bytes: await shippedBytes(policy) });
+      await this.#take("shipped", name, await shippedBytes(policy));
     } catch (error) {
       this.#say(false, `${name} could not be fetched (${words(error)}). Choose it again when the server is back.`);
     }
   }
 
+  /** Takes what stands in the editor, and keeps what is in force and on show as it is until it is activated. */
+  async write(script: string): Promise<void> {
+    this.app.set({ script });
+    await this.#take("script", SCRIPT, new TextEncoder().encode(script));
+  }
+
   /** Takes a file that was dropped or picked. */
   async takeFile(file: File): Promise<void> {
-    const name = file.name.replace(/\.wasm$/i, "");
+    const name = file.name.replace(/\.(wasm|js|mjs)$/i, "");
     if (file.size > FILE_MAX) {
       this.#say(false, `${file.name} has ${(file.size / 1024).toFixed(0)} KiB; a policy has at most 256. Is it a policy?`);
       return;
     }
-    await this.#take({ source: "file", name, bytes: new Uint8Array(await file.arrayBuffer()) });
+    await this.#take("file", name, new Uint8Array(await file.arrayBuffer()));
   }
 
   /** Uploads the chosen policy and puts it in force for Alice; alone, the page uses it by itself. */
   async activate(): Promise<void> {
     const { choice } = this.app.value;
     if (choice.source === "builtin") return this.#activateBuiltin(choice.name);
-    if (choice.bytes === null) return;
+    if (choice.bytes === null || choice.file === null) return;
+    const { file } = choice;
     const loaded: Loaded = { bytes: choice.bytes, params: this.params, views: this.app.value.report?.hooks.includes("pp_view") ?? false };
     const api = this.api();
     if (api === null) {
@@ -86,7 +114,7 @@ export class Policies {
       return;
     }
     await this.#busy(async () => {
-      const uploaded = await this.#upload(api, loaded.bytes, choice.name);
+      const uploaded = await this.#upload(api, file, choice.name);
       if ("refused" in uploaded) {
         this.app.set({ report: uploaded.refused });
         this.#say(false, "The server refused the policy. What it found stands above; nothing has changed for Bob.");
@@ -140,8 +168,8 @@ export class Policies {
     }
     if (api === null) return;
     try {
-      const bytes = await api.wasm(id);
-      const { hooks } = await checkPolicy(bytes);
+      const { module: bytes, report: { hooks } } = await checkFile(await api.wasm(id), this.runner);
+      if (bytes === null) throw new Error("it does not pass the page's check");
       this.confluence().setActive({ source: "policy", id, name: answer.policy.name, where: "server" }, { bytes, params: answer.policy.params, views: hooks.includes("pp_view") });
     } catch (error) {
       this.#inForce = null;
@@ -186,13 +214,14 @@ export class Policies {
     }
   }
 
-  async #take(choice: Choice): Promise<void> {
-    if (choice.bytes === null) return;
+  async #take(source: Choice["source"], name: string, file: Uint8Array<ArrayBuffer>): Promise<void> {
+    const choice: Choice = { source, name, file, bytes: null };
     this.app.set({ choice, report: null, preview: { kind: "running" }, policyWord: null });
     try {
-      const report = await checkPolicy(choice.bytes);
+      const { module: bytes, report } = await checkFile(file, this.runner, source === "script");
       if (this.app.value.choice !== choice) return;
-      this.app.set({ report });
+      // What stands in the editor is called what it calls itself.
+      this.app.set({ choice: { ...choice, bytes, name: source === "script" ? report.name || name : name }, report });
       await this.confluence().run();
     } catch (error) {
       this.#say(false, `The check could not be loaded (${words(error)}). Reload the page when the server is back.`);

@@ -47,10 +47,13 @@ export class Tests {
 
   /** Keeps the case on show, with what the chosen policy makes of it, and gives its text to be saved. */
   async keep(name: string): Promise<VectorFile | null> {
-    const { bytes } = this.app.value.choice;
-    const input = this.confluence.input(this.chosenParams());
+    const { choice: { bytes }, seenBy, preview } = this.app.value;
+    // As somebody is chosen to look, what they are shown is the case.
+    const view = seenBy !== null && preview.kind === "done" ? preview.calls.find(({ hook }) => hook === "pp_view") : undefined;
+    const hook = view === undefined ? "pp_merge" : "pp_view";
+    const input = view === undefined ? this.confluence.input(this.chosenParams()) : new TextEncoder().encode(view.input);
     if (bytes === null || input === null) return null;
-    const text = vectorOf(name, input, await this.runner.run(bytes, input));
+    const text = vectorOf(name, hook, input, await this.runner.run(bytes, input, hook));
     const file = `${name.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "") || "case"}.json`;
     const vector = { file, bytes: new TextEncoder().encode(text), base: undefined };
     this.#add([{ name, vector, verdict: { kind: "waiting" } }]);
@@ -74,8 +77,8 @@ export class Tests {
     const { choice, report } = this.app.value;
     const { name, hook, input } = vector;
     if (choice.bytes === null || report === null || report.errors.length > 0) return { name, verdict: { kind: "waiting" } };
-    if (hook !== "pp_merge") return { name, verdict: { kind: "fails", message: `the page does not call ${hook}; tributary policy test does` } };
-    const run: Run = await this.runner.run(choice.bytes, input);
+    if (hook !== "pp_merge" && hook !== "pp_view") return { name, verdict: { kind: "fails", message: `the page does not call ${hook}; tributary policy test does` } };
+    const run: Run = await this.runner.run(choice.bytes, input, hook);
     const differs = await judgeVector(file, run);
     return { name, verdict: differs === null ? { kind: "holds" } : { kind: "fails", message: differs } };
   }

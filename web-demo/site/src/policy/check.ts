@@ -1,5 +1,4 @@
 import { built } from "../build.ts";
-import { readReport, type Report } from "./report.ts";
 
 interface Glue {
   default(options: { module_or_path: URL }): Promise<unknown>;
@@ -22,12 +21,6 @@ export function loadCheck(): Promise<Glue> {
   })();
   glue.catch(() => (glue = null)); // the next try loads anew
   return glue;
-}
-
-/** The static check of a policy file: every error at once, as the server would find them. */
-export async function checkPolicy(bytes: Uint8Array): Promise<Report> {
-  const module = await loadCheck();
-  return readReport(JSON.parse(module.checkPolicy(bytes)) as Record<string, unknown>);
 }
 
 /** The policy with a counter of its fuel in it. */

@@ -5,9 +5,18 @@ import type { Fuel, Hook, Job, Outcome } from "./worker.ts";
 /** A policy that takes longer than this in the page is ended, if its fuel does not end it before. */
 const TIME_LIMIT_MS = 1000;
 
-export type Run =
-  | { readonly output: Uint8Array<ArrayBuffer> | null; readonly log: readonly string[]; readonly fuel: Fuel | null }
-  | { readonly code: string; readonly message: string };
+export interface Failed {
+  readonly code: string;
+  readonly message: string;
+}
+
+export type Run = { readonly output: Uint8Array<ArrayBuffer> | null; readonly log: readonly string[]; readonly fuel: Fuel | null } | Failed;
+
+/** What the engine for scripts says of one, and its memory as it is then. */
+export interface Read {
+  readonly said: Uint8Array<ArrayBuffer>;
+  readonly memory: Uint8Array<ArrayBuffer>;
+}
 
 /** Runs policies in a Worker, one at a time, each for a limited time. They count the fuel that the server's engine would. */
 export class PolicyRunner {
@@ -22,7 +31,7 @@ export class PolicyRunner {
   }
 
   run(wasm: Uint8Array<ArrayBuffer>, input: Uint8Array<ArrayBuffer>, hook: Hook = "pp_merge"): Promise<Run> {
-    const result = this.#queue.then(async () => this.#one({ id: ++this.#serial, wasm: await this.#countingIn(wasm), input, hook }));
+    const result = this.#queue.then(async () => this.#one<Exclude<Run, Failed>>({ id: ++this.#serial, wasm: await this.#countingIn(wasm), input, hook }));
     this.#queue = result;
     return result;
   }
@@ -40,10 +49,17 @@ export class PolicyRunner {
     return made;
   }
 
-  #one(job: Job): Promise<Run> {
+  /** Has the engine for scripts read one. It is ours, but what it reads may loop. */
+  readScript(engine: Uint8Array<ArrayBuffer>, script: Uint8Array<ArrayBuffer>): Promise<Read | Failed> {
+    const result = this.#queue.then(() => this.#one<Read>({ id: ++this.#serial, wasm: engine, input: script, hook: "pp_script" }));
+    this.#queue = result;
+    return result;
+  }
+
+  #one<Done>(job: Job): Promise<Done | Failed> {
     const worker = (this.#worker ??= this.#start());
     return new Promise((resolve) => {
-      const done = (run: Run) => {
+      const done = (run: Done | Failed) => {
         clearTimeout(timer);
         worker.removeEventListener("message", onMessage);
         worker.removeEventListener("error", onError);
@@ -59,7 +75,7 @@ export class PolicyRunner {
         TIME_LIMIT_MS,
       );
       const onMessage = ({ data }: MessageEvent<Outcome>) => {
-        if (data.id === job.id) done(data);
+        if (data.id === job.id) done(data as Done | Failed);
       };
       const onError = (event: ErrorEvent) => {
         event.preventDefault();

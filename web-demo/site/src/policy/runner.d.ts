@@ -4,10 +4,10 @@ declare module "*/policy-runner.mjs" {
     readonly log: readonly string[];
   }
   export function compilePolicy(bytes: Uint8Array<ArrayBuffer>): Promise<WebAssembly.Module>;
-  export function readScript(engine: WebAssembly.Module, script: Uint8Array): { said: Uint8Array; memory: Uint8Array };
+  export function readScript(engine: WebAssembly.Module, script: Uint8Array): { said: Uint8Array<ArrayBuffer>; memory: Uint8Array<ArrayBuffer> };
   export function runHook(
     module: WebAssembly.Module,
     hook: "pp_merge" | "pp_params" | "pp_view",
     input: Uint8Array,
-  ): { output: Uint8Array | null; log: string[]; fuel: { used: number; allowed: number } | null };
+  ): { output: Uint8Array<ArrayBuffer> | null; log: string[]; fuel: { used: number; allowed: number } | null };
 }

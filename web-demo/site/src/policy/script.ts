@@ -1,45 +1,48 @@
-import { readScript } from "../../../../wasm-rules/runner/policy-runner.mjs";
 import { built } from "../build.ts";
 import { loadCheck } from "./check.ts";
 import { readReport, type Report } from "./report.ts";
+import type { PolicyRunner } from "./run.ts";
 
-/** A script that was read: the policy's module, where nothing is wrong with it. */
-export interface MadeOfScript {
-  readonly report: Report;
+/** A policy's module with what the check has to say of it; no module where that is errors. */
+export interface Checked {
   readonly module: Uint8Array<ArrayBuffer> | null;
+  readonly report: Report;
 }
 
-interface Engine {
-  readonly file: Uint8Array;
-  readonly module: WebAssembly.Module;
-}
+let engine: Promise<Uint8Array<ArrayBuffer>> | null = null;
 
-let engine: Promise<Engine> | null = null;
-
-/** The engine for policies in JavaScript: fetched when the first script comes. */
-function loadEngine(): Promise<Engine> {
-  engine ??= (async () => {
-    const response = await fetch(built("policies/javascript.engine"));
-    if (!response.ok) throw new Error(`policies/javascript.engine: ${response.status}`);
-    const file = new Uint8Array(await response.arrayBuffer());
-    return { file, module: await WebAssembly.compile(file) };
-  })();
-  engine.catch(() => (engine = null)); // the next try loads anew
+/** The engine for policies in JavaScript, fetched when the first comes. */
+function scriptEngine(): Promise<Uint8Array<ArrayBuffer>> {
+  engine ??= fetch(built("policies/javascript.engine")).then(async (response) => {
+    if (!response.ok) throw new Error(`this page was built without the engine for JavaScript (${response.status})`);
+    return new Uint8Array(await response.arrayBuffer());
+  });
+  engine.catch(() => (engine = null));
   return engine;
 }
 
-/** Whether a file is a policy in JavaScript rather than a module. */
-export async function isScript(file: Uint8Array): Promise<boolean> {
-  return (await loadCheck()).isScript(file);
+/**
+ * Checks a policy's file: a module, or a script, of which the module is made as the server makes it: the engine reads
+ * the script, and its memory as it is then is laid into a copy of it. What was written in the editor is a script, however
+ * it begins.
+ */
+export async function checkFile(file: Uint8Array<ArrayBuffer>, runner: PolicyRunner, written = false): Promise<Checked> {
+  const check = await loadCheck();
+  if (!written && !check.isScript(file)) {
+    const report = readReport(JSON.parse(check.checkPolicy(file)) as Record<string, unknown>);
+    return { module: report.errors.length === 0 ? file : null, report };
+  }
+  const wasm = await scriptEngine();
+  const read = await runner.readScript(wasm, file);
+  if ("code" in read) return { module: null, report: refused(read.code, read.message) };
+  const made = check.makeScript(file, wasm, read.said, read.memory);
+  const report = readReport(JSON.parse(made.report) as Record<string, unknown>);
+  const module = made.module as Uint8Array<ArrayBuffer> | undefined;
+  made.free();
+  return { module: module ?? null, report };
 }
 
-/** Makes a policy of a script, with the bytes that the server makes of it. A script that never ends keeps the caller: call this in a Worker. */
-export async function policyOfScript(script: Uint8Array): Promise<MadeOfScript> {
-  const [check, { file, module }] = await Promise.all([loadCheck(), loadEngine()]);
-  const { said, memory } = readScript(module, script);
-  const made = check.makeScript(script, file, said, memory);
-  const report = readReport(JSON.parse(made.report) as Record<string, unknown>);
-  const bytes = made.module as Uint8Array<ArrayBuffer> | undefined;
-  made.free();
-  return { report, module: bytes ?? null };
+function refused(code: string, message: string): Report {
+  const fix = "compute in `merge`, or put the result into the script";
+  return { errors: [{ code, place: "script", message, fix }], warnings: [], name: "", version: "", summary: "", abi: null, hooks: [] };
 }

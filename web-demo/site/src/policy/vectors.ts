@@ -1,5 +1,6 @@
 import { loadCheck } from "./check.ts";
 import type { Run } from "./run.ts";
+import type { Hook } from "./worker.ts";
 
 /** A test vector, or a captured input, with the file that it takes its input from. */
 export interface VectorFile {
@@ -28,7 +29,7 @@ export async function judgeVector({ file, bytes, base }: VectorFile, run: Run): 
 export function vectorFiles(files: readonly { readonly file: string; readonly bytes: Uint8Array<ArrayBuffer> }[]): VectorFile[] {
   const read = files.map(({ file, bytes }) => ({ file, bytes, json: parsed(bytes) }));
   // A vector often has the name of its input, in another folder.
-  const inputs = new Map(read.filter(({ json }) => "publications" in json).map(({ file, bytes }) => [file, bytes]));
+  const inputs = new Map(read.filter(({ json }) => "publications" in json || "merged" in json).map(({ file, bytes }) => [file, bytes]));
   const base = (json: Record<string, unknown>) => inputs.get(String(json["base"]).split("/").at(-1) ?? "");
   const named = new Set(read.map(({ json }) => base(json)));
   return read.filter(({ bytes }) => !named.has(bytes)).map(({ file, bytes, json }) => ({ file, bytes, base: base(json) }));
@@ -45,11 +46,11 @@ function parsed(bytes: Uint8Array): Record<string, unknown> {
 }
 
 /** A vector that expects of this input what the policy made of it. */
-export function vectorOf(name: string, input: Uint8Array, run: Run): string {
+export function vectorOf(name: string, hook: Hook, input: Uint8Array, run: Run): string {
   const { params, ...patch } = JSON.parse(new TextDecoder().decode(input)) as Record<string, unknown>;
   const expectation =
     "code" in run ? { match: `error:${run.code}` }
     : run.output === null ? { match: "no_opinion" }
     : { expect: JSON.parse(new TextDecoder().decode(run.output)) as unknown, match: "exact" };
-  return `${JSON.stringify({ name, hook: "pp_merge", patch, params, ...expectation }, null, 2)}\n`;
+  return `${JSON.stringify({ name, hook, patch, params, ...expectation }, null, 2)}\n`;
 }

@@ -1,11 +1,11 @@
 // Runs policies away from the page: one that loops without counting its fuel is ended by ending this Worker.
-import { compilePolicy, PolicyFailure, runHook } from "../../../../wasm-rules/runner/policy-runner.mjs";
+import { compilePolicy, PolicyFailure, readScript, runHook } from "../../../../wasm-rules/runner/policy-runner.mjs";
 
 export interface Job {
   readonly id: number;
   readonly wasm: Uint8Array<ArrayBuffer>;
   readonly input: Uint8Array<ArrayBuffer>;
-  readonly hook: Hook;
+  readonly hook: Hook | "pp_script";
 }
 
 export type Hook = "pp_merge" | "pp_view";
@@ -18,6 +18,7 @@ export interface Fuel {
 
 export type Outcome =
   | { readonly id: number; readonly output: Uint8Array<ArrayBuffer> | null; readonly log: readonly string[]; readonly fuel: Fuel | null }
+  | { readonly id: number; readonly said: Uint8Array<ArrayBuffer>; readonly memory: Uint8Array<ArrayBuffer> }
   | { readonly id: number; readonly code: string; readonly message: string };
 
 let last: { wasm: Uint8Array; policy: WebAssembly.Module } | null = null;
@@ -28,8 +29,7 @@ addEventListener("message", async ({ data }: MessageEvent<Job>) => {
   let outcome: Outcome;
   try {
     if (last === null || !same(last.wasm, wasm)) last = { wasm, policy: await compilePolicy(wasm) };
-    const { output, log, fuel } = runHook(last.policy, hook, input);
-    outcome = { id, output: output as Uint8Array<ArrayBuffer> | null, log, fuel };
+    outcome = hook === "pp_script" ? { id, ...readScript(last.policy, input) } : { id, ...runHook(last.policy, hook, input) };
   } catch (error) {
     outcome = error instanceof PolicyFailure
       ? { id, code: error.code, message: error.message }

@@ -38,9 +38,13 @@ export type Agreement =
 
 /** A policy as a person chose it. */
 export interface Choice {
-  readonly source: "builtin" | "shipped" | "file";
+  /** "script" is the one in the editor. */
+  readonly source: "builtin" | "shipped" | "file" | "script";
   /** The shipped policy's or the file's name, or a built-in composition's. */
   readonly name: string;
+  /** What is uploaded: a module or a script. */
+  readonly file: Uint8Array<ArrayBuffer> | null;
+  /** The module that runs: the file, or what was made of it; null for a script that does not pass. */
   readonly bytes: Uint8Array<ArrayBuffer> | null;
 }
 
@@ -114,6 +118,8 @@ export interface AppState {
   /** The time the in-page merge is made for, null for now. */
   readonly pinned: number | null;
   readonly choice: Choice;
+  /** What stands in the editor. */
+  readonly script: string;
   /** As whom to look; null for Bob, as he is. */
   readonly seenBy: WatcherClass | null;
   readonly report: Report | null;
@@ -136,7 +142,7 @@ export interface AppState {
 
 export type App = Store<AppState>;
 
-export function makeApp(initial: Pick<AppState, "devices" | "tab" | "theme" | "pinned" | "choice" | "seenBy">): App {
+export function makeApp(initial: Pick<AppState, "devices" | "tab" | "theme" | "pinned" | "choice" | "script" | "seenBy">): App {
   return new Store<AppState>({
     ...initial,
     links: {},

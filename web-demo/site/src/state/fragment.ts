@@ -7,12 +7,18 @@ export interface Case {
   readonly devices: readonly Device[];
   readonly tab: Tab;
   readonly theme: Theme;
-  /** The chosen policy: "" for the built-in merge, else a shipped policy's or a built-in composition's name. */
+  /** The chosen policy: "" for the built-in merge, else a shipped policy's or a built-in composition's name, or SCRIPT. */
   readonly policy: string;
   readonly pinned: number | null;
   readonly seenBy: WatcherClass | null;
+  /** The script in the editor, if it is the policy and a link can hold it. */
+  readonly script: string;
 }
 
+/** The policy in the editor; no shipped policy has this name. */
+export const SCRIPT = "script";
+/** The longest script that a link carries, in characters: twenty lines many times over. */
+const SCRIPT_MAX = 8192;
 const TABS: readonly string[] = ["card", "why", "pidf", "json", "sip"];
 const THEMES: readonly string[] = ["system", "light", "dark"];
 const TOKENS = new Set(ACTIVITIES.map(([token]) => token));
@@ -37,11 +43,12 @@ export function readFragment(hash: string, now: number): Case {
     theme: (THEMES.includes(params.get("theme") ?? "") ? params.get("theme") : "system") as Theme,
     policy: /^[a-z0-9-]{1,64}$/.test(params.get("policy") ?? "") ? (params.get("policy") ?? "") : "",
     pinned: Number.isSafeInteger(pinned) && pinned > 0 ? pinned : null,
+    script: (params.get("js") ?? "").slice(0, SCRIPT_MAX),
     seenBy: CLASSES.find((name) => name === params.get("as")) ?? null,
   };
 }
 
-/** The fragment of the present state; a dropped file is not part of it. */
+/** The fragment of the present state; a dropped file is not part of it, what stands in the editor is. */
 export function writeFragment(state: AppState): string {
   const params = new URLSearchParams();
   for (const d of state.devices) {
@@ -51,6 +58,10 @@ export function writeFragment(state: AppState): string {
   if (state.tab !== "card") params.set("tab", state.tab);
   if (state.theme !== "system") params.set("theme", state.theme);
   if (state.choice.source === "shipped" || (state.choice.source === "builtin" && state.choice.name !== "compose")) params.set("policy", state.choice.name);
+  if (state.choice.source === "script") {
+    params.set("policy", SCRIPT);
+    if (state.script.length <= SCRIPT_MAX) params.set("js", state.script);
+  }
   if (state.seenBy !== null) params.set("as", state.seenBy);
   if (state.pinned !== null) params.set("at", String(state.pinned));
   return `#${params}`;

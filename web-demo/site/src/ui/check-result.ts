@@ -9,8 +9,8 @@ export class CheckResult {
 
   update(state: AppState): void {
     const { report, choice } = state;
-    if (report === null || choice.bytes === null) return fill(this.element);
-    const size = `${(choice.bytes.length / 1024).toFixed(1)} KiB`;
+    if (report === null || choice.file === null) return fill(this.element);
+    const size = `${(choice.file.length / 1024).toFixed(1)} KiB`;
     const warnings = report.warnings.map((w) => finding(w, "is-warning"));
     if (report.errors.length === 0) {
       const facts = [size, report.abi === null ? "" : `ABI ${report.abi}`, report.hooks.join(", ")].filter(Boolean).join(" · ");
@@ -19,7 +19,7 @@ export class CheckResult {
     const count = report.errors.length;
     fill(
       this.element,
-      h("p", { class: "verdict is-bad" }, icon("warning"), h("strong", {}, `${choice.name}.wasm cannot be used: ${count} ${count === 1 ? "error" : "errors"}`), h("span", { class: "hint" }, size)),
+      h("p", { class: "verdict is-bad" }, icon("warning"), h("strong", {}, `${choice.name} cannot be used: ${count} ${count === 1 ? "error" : "errors"}`), h("span", { class: "hint" }, size)),
       h("ol", { class: "findings" }, ...report.errors.map((e) => h("li", {}, finding(e, "")))),
       ...warnings,
     );

@@ -1,12 +1,14 @@
 import { COMPOSITIONS, type Policies } from "../app/policies.ts";
 import type { Tests } from "../app/tests.ts";
 import type { App, AppState } from "../state/app.ts";
+import { SCRIPT } from "../state/fragment.ts";
 import { CheckResult } from "./check-result.ts";
 import { fill, h, setText } from "./dom.ts";
 import { DropZone } from "./drop-zone.ts";
 import { fuelMeter } from "./fuel-meter.ts";
 import { icon } from "./icons.ts";
 import { preview } from "./preview.ts";
+import { ScriptEditor } from "./script-editor.ts";
 import { SeenBy } from "./seen-by.ts";
 import { TestsPanel } from "./tests-panel.ts";
 
@@ -25,11 +27,13 @@ export class ConfluencePanel {
   readonly #rollback: HTMLButtonElement;
   readonly #word = h("p", { class: "word", role: "status" });
   readonly #meter = h("div", { class: "meter" });
+  readonly #editor: ScriptEditor;
   readonly #seenBy: SeenBy;
   readonly #tests: TestsPanel;
   #listed = -1;
 
   constructor(app: App, private readonly policies: Policies, tests: Tests) {
+    this.#editor = new ScriptEditor(policies);
     this.#seenBy = new SeenBy(app);
     this.#tests = new TestsPanel(tests);
     this.#power = h("button", {
@@ -53,7 +57,7 @@ export class ConfluencePanel {
         this.bed,
         h("div", { class: "panel-body" },
           h("div", { class: "row" }, h("label", { for: "policy", class: "label" }, "Policy"), h("span", { class: "switch-words", "aria-hidden": "true" }, "in force"), this.#power),
-          this.#pick, this.#summary, drop.element, this.#check.element,
+          this.#pick, this.#summary, this.#editor.element, drop.element, this.#check.element,
           h("div", { class: "row buttons" }, this.#activate, this.#rollback), this.#word, this.#seenBy.element, this.#preview, this.#tests.element, this.#meter,
         ),
       ),
@@ -77,6 +81,7 @@ export class ConfluencePanel {
     this.#rollback.disabled = busy;
     setText(this.#summary, this.#words(state));
     this.#check.update(state);
+    this.#editor.update(state);
     this.#seenBy.update(state);
     fill(this.#preview, ...preview(state));
     this.#word.classList.toggle("is-bad", state.policyWord?.ok === false);
@@ -92,11 +97,12 @@ export class ConfluencePanel {
       this.#listed = size;
       this.#pick.replaceChildren(h("optgroup", { label: "Built in" }, ...COMPOSITIONS.map(([name, words]) => h("option", { value: name }, words))));
       if (shipped.length > 0) this.#pick.append(h("optgroup", { label: "Shipped with Tributary" }, ...shipped.map((p) => h("option", { value: p.name }, p.name))));
+      this.#pick.append(h("optgroup", { label: "Yours" }, h("option", { value: SCRIPT }, "Write one in JavaScript")));
       if (state.choice.source === "file") this.#pick.append(h("optgroup", { label: "Your file" }, h("option", { value: FILE }, "")));
     }
     const own = this.#pick.querySelector('optgroup[label="Your file"] option');
-    if (own !== null) setText(own, `${state.choice.name}.wasm`);
-    this.#pick.value = state.choice.source === "file" ? FILE : state.choice.name;
+    if (own !== null) setText(own, `${state.choice.name}.${isModule(state.choice.file) ? "wasm" : "js"}`);
+    this.#pick.value = state.choice.source === "file" ? FILE : state.choice.source === "script" ? SCRIPT : state.choice.name;
   }
 
   #words(state: AppState): string {
@@ -109,6 +115,8 @@ export class ConfluencePanel {
 
 /** The value of the option that stands for a dropped file; no policy can have this name. */
 const FILE = "\u0000file";
+
+const isModule = (file: Uint8Array | null) => file?.[0] === 0;
 
 const isTest = (file: File) => /\.json$/i.test(file.name);
 

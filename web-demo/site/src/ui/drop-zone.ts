@@ -7,13 +7,13 @@ export class DropZone {
 
   constructor(onFiles: (files: readonly File[]) => void) {
     const input = h("input", {
-      type: "file", id: "policy-file", class: "unseen", multiple: true, accept: ".wasm,application/wasm,.json,application/json",
+      type: "file", id: "policy-file", class: "unseen", multiple: true, accept: ".wasm,application/wasm,.js,.mjs,text/javascript,.json,application/json",
       onchange: () => {
         onFiles([...(input.files ?? [])]);
         input.value = "";
       },
     });
-    this.element = h("div", { class: "drop" }, input, h("label", { for: "policy-file" }, icon("file"), h("span", {}, "Drop a .wasm or tests here, or ", h("u", {}, "choose a file"))));
+    this.element = h("div", { class: "drop" }, input, h("label", { for: "policy-file" }, icon("file"), h("span", {}, "Drop a .wasm, a .js or tests here, or ", h("u", {}, "choose a file"))));
     let depth = 0;
     const carriesFile = (e: DragEvent) => e.dataTransfer?.types.includes("Files") === true;
     const over = (on: boolean) => this.element.classList.toggle("is-over", on);
