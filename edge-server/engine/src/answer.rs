@@ -1,15 +1,19 @@
 //! Answers to the HTTP API.
 
 use crate::evaluate::{composition, merge};
-use crate::policy::PolicyHost;
+use crate::policy::{Assignment, PolicyHost};
 use crate::presentity::{Change, Presentity, PresentityId, empty_set};
 use crate::query::{
     Answer, BindingSummary, Counts, DeviceSummary, LiveAnswer, PresentityAnswer, PresentitySummary, Query,
-    SubscriptionSummary,
+    SeenAnswer, SubscriptionSummary,
 };
 use crate::shard::{Shard, Tally};
-use merge_core::live::{LiveSet, Snapshot};
-use merge_core::policy::Reason;
+use crate::view::Look;
+use crate::watcher::classify;
+use merge_core::live::{LiveSet, Presentity as Identity, Snapshot};
+use merge_core::model::Document;
+use merge_core::policy::{Reason, View};
+use merge_core::presence_json;
 use tributary_sip::Aor;
 
 impl Shard {
@@ -18,7 +22,9 @@ impl Shard {
             Query::Presentities { limit, after } => {
                 Answer::Presentities(self.presentity_summaries(limit, after.as_deref()))
             }
-            Query::Presentity { aor } => Answer::Presentity(self.presentity_answer(&aor, host)),
+            Query::Presentity { aor, watcher } => {
+                Answer::Presentity(self.presentity_answer(&aor, watcher.as_deref(), host))
+            }
             Query::Live { aor } => Answer::Live(self.live_answer(&aor, host)),
             Query::Subscriptions { limit } => Answer::Subscriptions(self.subscription_summaries(limit)),
             Query::Counts => Answer::Counts(self.counts()),
@@ -57,11 +63,20 @@ impl Shard {
         set
     }
 
-    fn presentity_answer(&self, aor: &str, host: &mut dyn PolicyHost) -> Option<PresentityAnswer> {
+    fn presentity_answer(
+        &self,
+        aor: &str,
+        watcher: Option<&str>,
+        host: &mut dyn PolicyHost,
+    ) -> Option<PresentityAnswer> {
         let (aor, id) = self.look_up(aor)?;
         let set = self.live_set(&aor, id);
         let merged = merge(&set, self.now, &self.config, &look(), host);
         let empty = merged.composed.is_empty();
+        let pidf = if empty { Vec::new() } else { merged.composed.write_pidf() };
+        let assignment = merged.assignment.as_ref();
+        let seen =
+            watcher.map(|watcher| self.seen_answer(&set.presentity, watcher, (assignment, &pidf), host));
         let presentity = id.and_then(|id| self.presentities.get(id));
         let states = presentity.map(|presentity| presentity.publications.as_slice()).unwrap_or_default();
         let devices = set.publications.iter().zip(states).map(|(live, state)| DeviceSummary {
@@ -93,10 +108,55 @@ impl Shard {
             registrations: registrations.collect(),
             watchers: presentity.map_or(0, |presentity| presentity.subscriptions.len()),
             merged_json: if empty { "null".to_owned() } else { merged.composed.write_json() },
-            merged_pidf: if empty { String::new() } else { text(merged.composed.write_pidf()) },
+            merged_pidf: text(pidf),
             explanation_json: merged.composed.explain().write_json(),
             policy: merged.assignment.map(|assignment| (assignment.name, assignment.id)),
+            seen,
         })
+    }
+
+    /// What a watcher sees of what was merged just now, asking the policy whatever is kept of its views.
+    fn seen_answer(
+        &self,
+        identity: &Identity,
+        watcher: &str,
+        (assignment, merged): (Option<&Assignment>, &[u8]),
+        host: &mut dyn PolicyHost,
+    ) -> SeenAnswer {
+        let key = assignment.and_then(|assignment| assignment.view);
+        let found = classify(&self.config, &identity.aor, watcher, key.unwrap_or_default());
+        let mut seen = SeenAnswer {
+            watcher: watcher.to_owned(),
+            class: found.as_ref().map(|found| found.watcher.class.as_str()),
+            groups: found.as_ref().map(|found| found.watcher.groups.clone()).unwrap_or_default(),
+            why: found.as_ref().map_or("is the user, who sees all", |found| found.why),
+            output: None,
+            failure: None,
+            json: "null".to_owned(),
+            pidf: String::new(),
+        };
+        let Ok(document) = Document::read_written(merged) else { return seen };
+        let cut = match (key, assignment, found) {
+            (Some(_), Some(assignment), Some(found)) => {
+                let look = Look { identity, assignment, merged: &document, now: self.now };
+                match look.ask(&found.watcher, host) {
+                    Ok((cut, output)) => {
+                        seen.output = output.map(text);
+                        cut
+                    }
+                    Err(failure) => {
+                        seen.failure = Some(format!("{} {}", failure.code, failure.message));
+                        look.in_its_place(None)
+                    }
+                }
+            }
+            _ => View::default(),
+        };
+        let pidf = cut.apply(&document);
+        seen.json = Document::read_written(&pidf)
+            .map_or_else(|_| "null".to_owned(), |seen| presence_json::write(&seen));
+        seen.pidf = text(pidf);
+        seen
     }
 
     fn live_answer(&self, aor: &str, host: &mut dyn PolicyHost) -> Option<LiveAnswer> {

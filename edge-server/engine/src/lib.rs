@@ -86,7 +86,7 @@ pub use input::{Flow, FlowDevice, Input, Notice, Scope, Standing};
 pub use limits::Limits;
 pub use lockout::Lockout;
 pub use policy::{Assignment, GoodAnswer, Hook, NoPolicies, OnFailure, PolicyFailure, PolicyHost};
-pub use query::{Answer, Counts, Query};
+pub use query::{Answer, Counts, Query, SeenAnswer};
 pub use rate::Rate;
 pub use reach::Reach;
 pub use record::{Record, Table};

@@ -18,6 +18,8 @@ pub enum Query {
     Presentity {
         /// `sip:alice@example.com`.
         aor: String,
+        /// Also what this watcher sees of it, `sip:bob@example.com`.
+        watcher: Option<String>,
     },
     /// One presentity's live set, for a merge elsewhere.
     Live {
@@ -80,6 +82,29 @@ pub struct PresentityAnswer {
     pub explanation_json: String,
     /// The policy in force, by name and SHA-256.
     pub policy: Option<(Arc<str>, [u8; 32])>,
+    /// What the watcher sees who was asked about.
+    pub seen: Option<SeenAnswer>,
+}
+
+/// What one watcher sees of a presentity, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeenAnswer {
+    /// `sip:bob@example.com`.
+    pub watcher: String,
+    /// What the watcher is to the presentity; nothing for users who watch themselves.
+    pub class: Option<&'static str>,
+    /// The groups that policies are told.
+    pub groups: Vec<String>,
+    /// Why it is that class: a sentence without its subject.
+    pub why: &'static str,
+    /// What the policy in force answered, as it wrote it; nothing where it was not asked or had no opinion.
+    pub output: Option<String>,
+    /// Why something else stands in for its answer.
+    pub failure: Option<String>,
+    /// What is seen in the JSON form of presence; `null` when there is no state to show.
+    pub json: String,
+    /// The document as it is sent.
+    pub pidf: String,
 }
 
 /// One publication.

@@ -203,6 +203,8 @@ impl Shard {
             views.list.iter_mut().for_each(|seat| seat.made = false);
         }
         (views.made_of, views.made_by) = (version, made_by);
+        // Those who were told apart just now are seen to here.
+        self.unseen.retain(|other| *other != id);
         self.make_views(id, assignment, host, fx) || new
     }
 

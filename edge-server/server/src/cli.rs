@@ -177,6 +177,9 @@ pub enum UserAction {
         /// The user's time zone, an IANA name; none of their own without it.
         #[arg(long, value_name = "NAME")]
         timezone: Option<String>,
+        /// A group that the user is in; once for each.
+        #[arg(long = "group", value_name = "NAME")]
+        groups: Vec<String>,
         /// With --data: the server's server.realm, where it is not the domain of the address. A server
         /// without that key takes the first of its domains.
         #[arg(long, value_name = "TEXT", requires = "data")]

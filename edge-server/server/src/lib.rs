@@ -36,6 +36,7 @@ pub mod cli;
 pub mod clock;
 pub mod commands;
 pub mod config;
+pub mod contacts;
 mod https;
 pub mod local_time;
 pub mod log;

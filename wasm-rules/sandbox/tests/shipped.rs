@@ -11,7 +11,9 @@ use policy_sandbox::{
     view_samples,
 };
 
-const IN_RUST: [&str; 7] = [
+const IN_RUST: [&str; 9] = [
+    "hide-from-strangers",
+    "boss-secretary",
     "most-recent-device",
     "dnd-overrides",
     "on-the-phone-wins",

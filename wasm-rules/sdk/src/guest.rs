@@ -7,8 +7,9 @@ use alloc::vec::Vec;
 use core::alloc::{GlobalAlloc, Layout};
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use crate::input::{Input, Params};
+use crate::input::{Input, Params, ViewInput};
 use crate::output::Output;
+use crate::view::View;
 
 /// An allocator that only goes up; what grows at the end grows in place.
 #[derive(Clone, Copy, Debug, Default)]
@@ -125,6 +126,21 @@ pub unsafe fn merge(pointer: *const u8, length: usize, policy: fn(&Input<'_>, &m
     let bytes = unsafe { core::slice::from_raw_parts(pointer, length) };
     let mut out = Output::new();
     match Input::new(bytes) {
+        Some(input) => policy(&input, &mut out),
+        None => out.fail("input", "the input is not JSON"),
+    }
+    pack(out.finish())
+}
+
+/// `pp_view` around a policy's function.
+///
+/// # Safety
+/// `pointer` and `length` describe initialised memory that nothing else touches.
+pub unsafe fn view(pointer: *const u8, length: usize, policy: fn(&ViewInput<'_>, &mut View)) -> u64 {
+    // SAFETY: as the caller promises.
+    let bytes = unsafe { core::slice::from_raw_parts(pointer, length) };
+    let mut out = View::new();
+    match ViewInput::new(bytes) {
         Some(input) => policy(&input, &mut out),
         None => out.fail("input", "the input is not JSON"),
     }

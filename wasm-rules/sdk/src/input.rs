@@ -8,6 +8,7 @@ mod builtin;
 mod params;
 mod publication;
 mod surroundings;
+mod view_input;
 
 use crate::json::{Items, Json};
 
@@ -15,6 +16,7 @@ pub use builtin::{Builtin, Selected};
 pub use params::Params;
 pub use publication::{Geo, Note, Person, Publication, Tuple};
 pub use surroundings::{Dialog, LocalTime, Presentity, Registration};
+pub use view_input::{Merged, ViewInput, Watcher};
 
 fn text<'j>(value: Json<'j>, name: &str) -> &'j str {
     maybe_text(value, name).unwrap_or_default()

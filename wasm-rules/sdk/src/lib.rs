@@ -26,6 +26,9 @@
 //! "the built-in merge, except": [`Input::builtin`] says what it would answer, and an [`Output`]
 //! begins with it unless [`Output::base_empty`] is called.
 //!
+//! A policy may also tell watchers apart: a function from [`ViewInput`] to [`View`], given as `view:`, takes away
+//! from what each class of them sees.
+//!
 //! [`policy!`] adds everything else that the contract asks for: the exports, an allocator that only
 //! ever goes up (an instance lives for one call), a panic handler (a panic is a trap, and the
 //! built-in merge answers) and the manifest. The crate that uses it is a `cdylib` with `#![no_std]`;
@@ -44,10 +47,12 @@ mod input;
 mod json;
 mod output;
 mod policy_macro;
+mod view;
 
 pub use input::{
-    Builtin, Contained, Dialog, Geo, Input, LocalTime, Note, Params, Person, Presentity, Publication,
-    Registration, Selected, Texts, Tuple,
+    Builtin, Contained, Dialog, Geo, Input, LocalTime, Merged, Note, Params, Person, Presentity, Publication,
+    Registration, Selected, Texts, Tuple, ViewInput, Watcher,
 };
 pub use json::{Items, Json, Members};
 pub use output::{Output, Selection};
+pub use view::View;

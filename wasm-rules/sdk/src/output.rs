@@ -168,15 +168,7 @@ impl Output {
     #[must_use]
     pub fn finish(self) -> Option<Vec<u8>> {
         if let Some((code, message)) = &self.error {
-            let mut out = Writer::with_capacity(128);
-            out.begin_object();
-            out.key("abi").int(1);
-            out.key("error").begin_object();
-            out.key("code").string(code);
-            out.key("message").string(message);
-            out.end_object();
-            out.end_object();
-            return Some(out.into_bytes());
+            return Some(failure(code, message));
         }
         if !self.touched {
             return None;
@@ -235,7 +227,20 @@ impl Output {
     }
 }
 
-fn strings(out: &mut Writer, name: &str, items: Option<&Vec<String>>) {
+/// An answer that reports a failure.
+pub(crate) fn failure(code: &str, message: &str) -> Vec<u8> {
+    let mut out = Writer::with_capacity(128);
+    out.begin_object();
+    out.key("abi").int(1);
+    out.key("error").begin_object();
+    out.key("code").string(code);
+    out.key("message").string(message);
+    out.end_object();
+    out.end_object();
+    out.into_bytes()
+}
+
+pub(crate) fn strings(out: &mut Writer, name: &str, items: Option<&Vec<String>>) {
     let Some(items) = items else { return };
     out.key(name).begin_array();
     items.iter().for_each(|item| out.string(item));

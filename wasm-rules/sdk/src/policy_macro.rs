@@ -2,11 +2,12 @@
 
 /// Declares the crate to be a policy.
 ///
-/// `name`, `summary` and `merge` are needed; `version`, `license`, `privacy` (`true` where the
-/// policy hides things, so that its failure must not fail open), `needs` (the members of the input that
-/// are used, `["now_ms", "dialogs"]`: the host sends no others), `params_schema` (a JSON schema as
-/// a string literal) and `params` (a function that looks at the operator's parameters and returns
-/// `Err` with a sentence for them) may follow in this order.
+/// `name`, `summary` and `merge` are needed (a `merge` that does nothing leaves that to the server). The others may
+/// stand in this order: `version`, `license`, `privacy` (`true` where the policy hides things, so that its failure
+/// must not fail open), `view_key` (`"identity"` for a view of each watcher, by name), `needs` (the members of the
+/// input that `merge` uses, `["now_ms", "dialogs"]`: the host sends no others), `params_schema` (a JSON schema as a
+/// string literal); and behind `merge` `view` (a function that takes away from what a class of watchers sees) and
+/// `params` (a function that looks at the operator's parameters and returns `Err` with a sentence for them).
 #[macro_export]
 macro_rules! policy {
     (
@@ -15,9 +16,11 @@ macro_rules! policy {
         $(version: $version:literal,)?
         $(license: $license:literal,)?
         $(privacy: $privacy:literal,)?
+        $(view_key: $view_key:literal,)?
         $(needs: [$need:literal $(, $more:literal)* $(,)?],)?
         $(params_schema: $schema:literal,)?
         merge: $merge:ident
+        $(, view: $view:ident)?
         $(, params: $params:ident)?
         $(,)?
     ) => {
@@ -28,9 +31,11 @@ macro_rules! policy {
                 "{\"name\":\"", $name, "\"",
                 $(",\"version\":\"", $version, "\"",)?
                 ",\"abi\":1,\"input_minor\":0,\"hooks\":[\"pp_merge\"",
+                $($crate::policy!(@hook_view $view),)?
                 $($crate::policy!(@hook $params),)?
                 "]",
                 $(",\"privacy\":", $privacy,)?
+                $(",\"view_key\":\"", $view_key, "\"",)?
                 $(",\"needs\":[\"", $need, "\"", $(",\"", $more, "\"",)* "]",)?
                 ",\"summary\":\"", $summary, "\"",
                 $(",\"license\":\"", $license, "\"",)?
@@ -72,10 +77,22 @@ macro_rules! policy {
                 unsafe { $crate::guest::merge(pointer, length, super::$merge) }
             }
 
+            $($crate::policy!(@view $view);)?
             $($crate::policy!(@params $params);)?
         }
     };
     (@hook $params:ident) => { ",\"pp_params\"" };
+    (@hook_view $view:ident) => { ",\"pp_view\"" };
+    (@view $view:ident) => {
+        /// # Safety
+        /// The host calls this with what `pp_alloc` returned, filled.
+        #[cfg(target_family = "wasm")]
+        #[unsafe(no_mangle)]
+        unsafe extern "C" fn pp_view(pointer: *const u8, length: usize) -> u64 {
+            // SAFETY: handed through from the host, which keeps the contract.
+            unsafe { $crate::guest::view(pointer, length, super::$view) }
+        }
+    };
     (@params $params:ident) => {
         /// # Safety
         /// The host calls this with what `pp_alloc` returned, filled.

@@ -15,7 +15,7 @@ fn over_edge(scene: &mut Scene, client: &mut Client, more: &str) -> String {
 }
 
 fn bindings(scene: &mut Scene) -> Vec<BindingSummary> {
-    match scene.query(ALICE, Query::Presentity { aor: ALICE.to_owned() }) {
+    match scene.query(ALICE, Query::Presentity { aor: ALICE.to_owned(), watcher: None }) {
         Answer::Presentity(Some(found)) => found.registrations,
         other => panic!("{other:?}"),
     }

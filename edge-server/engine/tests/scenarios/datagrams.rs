@@ -200,7 +200,9 @@ fn two_phones_at_one_socket_are_two_devices() {
         alice.publish(&mut scene, &document, "");
     }
     let aor = "sip:alice@example.com";
-    let Answer::Presentity(Some(alice)) = scene.query(aor, Query::Presentity { aor: aor.to_owned() }) else {
+    let Answer::Presentity(Some(alice)) =
+        scene.query(aor, Query::Presentity { aor: aor.to_owned(), watcher: None })
+    else {
         panic!("no answer");
     };
     let devices: Vec<_> = alice.devices.iter().map(|device| device.device.as_str()).collect();

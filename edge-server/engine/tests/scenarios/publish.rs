@@ -151,7 +151,7 @@ fn two_simple_clients_that_write_the_users_own_address_into_their_tuples_are_two
         let alice = Client::new(&mut scene, "alice", None);
         alice.publish(&mut scene, &pidf_of("alice", id, basic, ALICE), "");
     }
-    match scene.query(ALICE, tributary_engine::Query::Presentity { aor: ALICE.to_owned() }) {
+    match scene.query(ALICE, tributary_engine::Query::Presentity { aor: ALICE.to_owned(), watcher: None }) {
         tributary_engine::Answer::Presentity(Some(alice)) => {
             assert_eq!(alice.devices.len(), 2);
             assert_ne!(alice.devices[0].device, alice.devices[1].device);

@@ -337,7 +337,7 @@ fn the_api_lists_what_there_is() {
         }
         other => panic!("{other:?}"),
     }
-    match scene.query(ALICE, Query::Presentity { aor: ALICE.to_owned() }) {
+    match scene.query(ALICE, Query::Presentity { aor: ALICE.to_owned(), watcher: None }) {
         Answer::Presentity(Some(alice)) => {
             assert_eq!(alice.devices[0].device, "urn:uuid:1");
             assert!(alice.merged_json.starts_with('{') && alice.explanation_json.starts_with(['{', '[']));
@@ -349,9 +349,10 @@ fn the_api_lists_what_there_is() {
         Answer::Subscriptions(list) => assert_eq!(&*list[0].watcher, "sip:bob@example.com"),
         other => panic!("{other:?}"),
     }
-    match scene
-        .query("sip:nobody@example.org", Query::Presentity { aor: "sip:nobody@example.org".to_owned() })
-    {
+    match scene.query(
+        "sip:nobody@example.org",
+        Query::Presentity { aor: "sip:nobody@example.org".to_owned(), watcher: None },
+    ) {
         Answer::Presentity(None) => {}
         other => panic!("{other:?}"),
     }

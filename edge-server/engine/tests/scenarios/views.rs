@@ -232,6 +232,7 @@ fn what_a_view_cannot_be_made_of_is_hidden_where_the_policy_hides_things_and_sho
         let (_, body) = stage.watched_by("carol");
         assert!(body.contains("<basic>open</basic>"), "{body}");
         assert_eq!(body.contains("with the board"), shown, "{on_failure:?} {body}");
+        assert_eq!(stage.calls(), 1, "it is not asked twice in one go");
         let told =
             |event: &Event| matches!(event, Event::PolicyFailed { policy, .. } if &**policy == "views");
         assert!(stage.scene.events.iter().any(told), "{:?}", stage.scene.events);

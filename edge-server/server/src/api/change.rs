@@ -53,6 +53,7 @@ mod tests {
     use crate::api::{Api, Tokens, router};
     use crate::clock::Clock;
     use crate::config::Config;
+    use crate::contacts::AddressBook;
     use crate::metrics::Exposition;
     use crate::policies::{Library, write_scope};
     use crate::shards::{Inbox, Shards, Task};
@@ -116,6 +117,7 @@ mod tests {
             flows: Arc::new(Flows::new(0, OutboxLimits { bytes: 0, messages: 0 })),
             library: Arc::clone(&library),
             directory: Arc::clone(&directory),
+            contacts: Arc::new(AddressBook::open(&Config::default(), None).unwrap()),
             tracer: Arc::new(
                 Tracer::new(&Config::default().trace, clock, exposition.metrics.clone()).unwrap(),
             ),

@@ -6,6 +6,7 @@
 mod audit;
 mod auth;
 mod change;
+mod contacts;
 mod error;
 mod health;
 mod lockouts;
@@ -23,6 +24,7 @@ pub(crate) use self::error::text as error_text;
 pub(crate) use self::policies::SIGNATURE;
 
 use crate::clock::Clock;
+use crate::contacts::AddressBook;
 use crate::metrics::Exposition;
 use crate::policies::Library;
 use crate::shards::Shards;
@@ -58,6 +60,8 @@ pub struct Api {
     pub library: Arc<Library>,
     /// The users.
     pub directory: Arc<Directory>,
+    /// Whom they know.
+    pub contacts: Arc<AddressBook>,
     /// Who is traced.
     pub tracer: Arc<Tracer>,
     /// Who is locked out.
@@ -118,6 +122,13 @@ pub const ROUTES: &[Route] = &[
     Route { method: "GET", path: "/presentities", handler: || get(presentities::list) },
     Route { method: "GET", path: "/presentities/{aor}", handler: || get(presentities::one) },
     Route { method: "GET", path: "/presentities/{aor}/live", handler: || get(presentities::live) },
+    Route { method: "GET", path: "/presentities/{aor}/contacts", handler: || get(contacts::list) },
+    Route { method: "PUT", path: "/presentities/{aor}/contacts/{who}", handler: || put(contacts::put) },
+    Route {
+        method: "DELETE",
+        path: "/presentities/{aor}/contacts/{who}",
+        handler: || delete(contacts::remove),
+    },
     Route { method: "GET", path: "/subscriptions", handler: || get(subscriptions::list) },
     Route { method: "GET", path: "/users", handler: || get(users::list) },
     Route { method: "GET", path: "/users/{aor}", handler: || get(users::one) },

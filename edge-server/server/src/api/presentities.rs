@@ -58,9 +58,20 @@ pub(super) async fn list(State(api): State<Arc<Api>>, Parameters(page): Paramete
     Ok(Json(json!({"presentities": entries, "next": next})).into_response())
 }
 
-pub(super) async fn one(State(api): State<Arc<Api>>, Path(aor): Path<String>) -> Answered {
+/// Whose eyes a user's state is looked at with.
+#[derive(serde::Deserialize)]
+pub(super) struct Eyes {
+    watcher: Option<String>,
+}
+
+pub(super) async fn one(
+    State(api): State<Arc<Api>>,
+    Path(aor): Path<String>,
+    Parameters(eyes): Parameters<Eyes>,
+) -> Answered {
     let aor = read(&aor)?;
-    let answer = api.shards.ask_about(&aor, Query::Presentity { aor: aor.clone() }).await;
+    let watcher = eyes.watcher.as_deref().map(read).transpose()?;
+    let answer = api.shards.ask_about(&aor, Query::Presentity { aor: aor.clone(), watcher }).await;
     let Some(Answer::Presentity(found)) = answer else { return Err(ApiError::stopping()) };
     let found = found.ok_or_else(|| unknown(&aor))?;
     let devices: Vec<Value> = found
@@ -97,13 +108,28 @@ pub(super) async fn one(State(api): State<Arc<Api>>, Path(aor): Path<String>) ->
             })
         })
         .collect();
-    let rest = json!({
+    let seen = found.seen.as_ref().map(|seen| {
+        json!({
+            "watcher": seen.watcher,
+            "class": seen.class,
+            "groups": seen.groups,
+            "why": seen.why,
+            "output": seen.output.as_deref().map(|text| serde_json::from_str(text).unwrap_or(Value::Null)),
+            "failure": seen.failure,
+            "document": serde_json::from_str(&seen.json).unwrap_or(Value::Null),
+            "pidf": seen.pidf,
+        })
+    });
+    let mut rest = json!({
         "devices": devices,
         "registrations": registrations,
         "watchers": found.watchers,
         "pidf": found.merged_pidf,
         "policy": policy(&api, &aor, found.policy.as_ref()),
     });
+    if let (Some(seen), Some(members)) = (seen, rest.as_object_mut()) {
+        members.insert("seen".to_owned(), seen);
+    }
     // merge-core wrote these two; reading them only to write them again would be a second mapping.
     let head = format!(
         "{{\"aor\":{},\"merged\":{},\"explanation\":{}",

@@ -3,6 +3,7 @@
 use super::error::ApiError;
 use super::presentities::{self, Page};
 use super::{Answered, Api};
+use crate::contacts::{WHAT_GROUPS, groups};
 use crate::local_time::zone;
 use crate::users::{ChangeError, Secrets, Shown, Source, is_name, is_password};
 use axum::Json;
@@ -26,6 +27,8 @@ pub(super) struct Wanted {
     ha1_sha256: Option<String>,
     ha1_sha512_256: Option<String>,
     timezone: Option<String>,
+    #[serde(default)]
+    groups: Vec<String>,
 }
 
 pub(super) async fn list(State(api): State<Arc<Api>>, Parameters(page): Parameters<Page>) -> Answered {
@@ -59,8 +62,10 @@ pub(super) async fn put(
     let (name, domain) = name_and_domain(&api, &aor)?;
     let secrets = secrets(&wanted, &name, &domain, api.directory.realm())?;
     let zone = wanted.timezone.as_deref().map(known_zone).transpose()?;
+    let groups =
+        groups(wanted.groups).ok_or_else(|| bad_body(StatusCode::UNPROCESSABLE_ENTITY, WHAT_GROUPS))?;
     let another_password = secrets.is_some();
-    let is_new = api.directory.put(&aor, secrets, zone).await.map_err(refused)?;
+    let is_new = api.directory.put(&aor, secrets, zone, groups).await.map_err(refused)?;
     if another_password {
         api.flows.password_changed(&aor);
     }
@@ -77,6 +82,7 @@ pub(super) async fn remove(
 ) -> Answered {
     let aor = presentities::read(&aor)?;
     api.directory.remove(&aor).await.map_err(refused)?;
+    api.contacts.forget(&aor).await.map_err(|_| ApiError::store())?;
     api.flows.password_changed(&aor);
     api.shards.user_removed(&aor).await;
     audit(&aor, peer, "removed");
@@ -156,7 +162,7 @@ fn bad_body(status: StatusCode, message: &str) -> ApiError {
         status,
         "bad_body",
         message,
-        "send {\"password\": TEXT} or {\"ha1_md5\": HEX, \"ha1_sha256\": HEX}, and \"timezone\" if wanted, as application/json",
+        "send {\"password\": TEXT} or {\"ha1_md5\": HEX, \"ha1_sha256\": HEX}, and \"timezone\" and \"groups\" if wanted, as application/json",
     )
 }
 
@@ -191,6 +197,7 @@ fn user_json(user: &Shown) -> Value {
         "aor": &*user.aor,
         "source": match user.source { Source::File => "file", Source::Store => "store" },
         "timezone": user.timezone,
+        "groups": user.groups,
         "since_ms": user.since_ms,
     })
 }

@@ -317,13 +317,17 @@ Examples:
         #[command(flatten)]
         server: Server,
     },
-    /// Show what watchers of somebody get, and where each value comes from.
+    /// Show what watchers of somebody get, and where each value comes from; or what one of them gets, and why.
     #[command(after_help = "Examples:
-  tributary policy explain alice@example.com")]
+  tributary policy explain alice@example.com
+  tributary policy explain alice@example.com --as bob@example.com")]
     Explain {
         /// Whose presence.
         #[arg(value_name = "ADDRESS")]
         address: String,
+        /// Who watches.
+        #[arg(long = "as", value_name = "ADDRESS")]
+        watcher: Option<String>,
         /// The server.
         #[command(flatten)]
         server: Server,

@@ -22,19 +22,22 @@ type Fault = Box<dyn Error>;
 /// Does what is asked, and gives the lines to print.
 pub(super) async fn run(action: UserAction) -> Result<Vec<String>, Fault> {
     match action {
-        UserAction::Add { address, password_file, timezone, realm, place } => {
+        UserAction::Add { address, password_file, timezone, groups, realm, place } => {
             let aor = login(&address)?;
             let zone = timezone.as_deref().map(known_zone).transpose()?;
+            let groups = crate::contacts::groups(groups).ok_or(crate::contacts::WHAT_GROUPS)?;
             let password = password(password_file)?;
             let is_new = match &place.data {
                 Some(folder) => {
                     let realm = realm.as_deref().unwrap_or(aor.host());
                     let secrets = Secrets::new(aor.user(), aor.host(), realm, &password);
-                    stored(folder, realm, async |users| users.put(aor.as_str(), Some(secrets), zone).await)
-                        .await?
+                    stored(folder, realm, async |users| {
+                        users.put(aor.as_str(), Some(secrets), zone, groups).await
+                    })
+                    .await?
                 }
                 None => {
-                    let user = json!({"password": password, "timezone": timezone});
+                    let user = json!({"password": password, "timezone": timezone, "groups": groups});
                     remote(&place)?.put_user(aor.as_str(), &user).await?
                 }
             };

@@ -275,6 +275,9 @@ impl Config {
             }
             find.readable(&key("password_file"), user.password_file.as_ref());
             find.timezone(&key("timezone"), user.timezone.as_ref());
+            if crate::contacts::groups(user.groups.clone()).is_none() {
+                find.add(&key("groups"), crate::contacts::WHAT_GROUPS, "give fewer or shorter ones");
+            }
         }
     }
 
@@ -285,6 +288,15 @@ impl Config {
                 format!("{name:?} is no header that can be kept"),
                 "give names of headers that describe a client, such as \"User-Agent\" or \"X-*\"; what carries a request cannot be kept",
             );
+        }
+        for service in &self.presence.services {
+            if tributary_sip::Aor::parse(service).is_err() {
+                find.add(
+                    "presence.services",
+                    format!("{service:?} is no address"),
+                    "write it as \"sip:name@domain\"",
+                );
+            }
         }
         for watcher in &self.registrar.watchers {
             if tributary_sip::Aor::parse(watcher).ok().is_none_or(|aor| !self.serves(aor.host())) {

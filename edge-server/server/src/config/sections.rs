@@ -148,6 +148,10 @@ section! {
         durability: Durability = Durability::Process,
         /// Users that the API may store; the next is refused with 507.
         max_users: usize = 100_000,
+        /// Contacts that the API may store of one user (`PUT /api/v1/presentities/ADDRESS/contacts/WHO`); the next is refused with 507.
+        max_contacts_per_user: usize = 500,
+        /// Contacts that the API may store of all users together; the next is refused with 507.
+        max_contacts: usize = 200_000,
     }
 }
 
@@ -171,6 +175,8 @@ section! {
         ha1_sha512_256: Option<String> = None,
         /// The user's time zone, an IANA name; that of the domain, or else `server.timezone`, when not set.
         timezone: Option<String> = None,
+        /// The groups that the user is in, such as `["sales"]`: policies are told them, and who shares one within a tenant is a colleague.
+        groups: Vec<String> = Vec::new(),
     }
 }
 
@@ -392,6 +398,8 @@ section! {
         use_registrations: bool = true,
         /// With nothing published and nobody registered, watchers are told `closed`; otherwise a SUBSCRIBE is answered 480, and who watches already gets an empty document. repro's `PresenceNotifyClosedStateForNonPublishedUsers`.
         notify_closed: bool = true,
+        /// Addresses of programs that watch users, such as `sip:hall-display@example.com`: policies see them as `service`.
+        services: Vec<String> = Vec::new(),
     }
 }
 

@@ -6,6 +6,8 @@ use std::fmt::Write as _;
 /// Those of `[limits]` are all in `limit_reached`, by their names.
 const BOUNDS: &[(&str, &str, &str)] = &[
     ("store.max_users", "api_requests", "507"),
+    ("store.max_contacts_per_user", "api_requests", "507"),
+    ("store.max_contacts", "api_requests", "507"),
     ("api.max_body_bytes", "api_requests", "413"),
     ("websocket.max_message_bytes", "websockets_closed", "too_large"),
     ("websocket.connections_per_address", "connections_refused", "address_full"),

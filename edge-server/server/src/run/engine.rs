@@ -3,6 +3,7 @@
 use super::StartError;
 use crate::clock::Clock;
 use crate::config::{Config, ForkPolicy, ForkSupport, Merge, UnknownEpid};
+use crate::contacts::AddressBook;
 use crate::local_time::Wall;
 use crate::policies::{Host, Library};
 use crate::shards::{Inbox, Performer, ShardSetup, Shards};
@@ -25,7 +26,7 @@ use tributary_sip::digest::DigestServer;
 pub(super) fn engine_config(
     config: &Config,
     secret: [u8; 32],
-    (directory, lockout): (Arc<Directory>, Arc<Lockout>),
+    (directory, contacts, lockout): (Arc<Directory>, Arc<AddressBook>, Arc<Lockout>),
     tokens: Option<Arc<Reader>>,
     (reach, egress): (Reach, Egress),
 ) -> tributary_engine::Config {
@@ -57,8 +58,11 @@ pub(super) fn engine_config(
         egress,
         auth,
         users,
-        contacts: Arc::new(tributary_engine::NoContacts),
-        services: Vec::new(),
+        contacts,
+        // The check of the configuration has let nothing else in.
+        services: (presence.services.iter())
+            .filter_map(|service| Some(tributary_sip::Aor::parse(service).ok()?.as_str().to_owned()))
+            .collect(),
         presence_enabled: presence.enabled,
         switches: merge_core::live::Switches {
             presence_uses_registration_state: presence.use_registrations,

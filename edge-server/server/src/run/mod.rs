@@ -24,6 +24,7 @@ use self::secrets::{
 use crate::api::{Api, Changes, Demo, Tokens};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::contacts::AddressBook;
 use crate::local_time::Wall;
 use crate::metrics::{Exposition, Metrics};
 use crate::onward::{Aliases, Connections, Onward, PeerCertificates, Trust};
@@ -133,6 +134,7 @@ pub async fn start(config: Config, surroundings: Surroundings) -> Result<Running
         .map_err(|source| StartError::Listen { address: config.server.listen, source })?;
     let sip = ports.sip.addresses();
     let mut directory = Directory::open(&config, opened.as_deref(), metrics.clone(), clock)?;
+    let mut contacts = AddressBook::open(&config, opened.as_deref())?;
     if directory.is_empty() && !config.server.open {
         tracing::warn!("there are no users yet, so nobody can log in; PUT /api/v1/users/ADDRESS adds them");
     }
@@ -163,19 +165,20 @@ pub async fn start(config: Config, surroundings: Surroundings) -> Result<Running
         Some(store) => {
             let (writer, thread) = start_writer(store, metrics.clone(), stop.clone(), Arc::clone(&failed))?;
             directory.store_in(writer.clone());
+            contacts.store_in(writer.clone());
             library.store_in(writer.clone());
             (Some(writer), Some(thread))
         }
         None => (None, None),
     };
     library.tell(shards.clone());
-    let directory = Arc::new(directory);
+    let (directory, contacts) = (Arc::new(directory), Arc::new(contacts));
     let library = Arc::new(library);
     let wall = Wall::new(&config.server, Arc::clone(&directory));
     let reach = reach::reach(&config, address, &sip);
     let tokens = Reader::open(&config)?;
     let lockout = Arc::new(lockout(&config.lockout, &secret));
-    let users = (Arc::clone(&directory), Arc::clone(&lockout));
+    let users = (Arc::clone(&directory), Arc::clone(&contacts), Arc::clone(&lockout));
     let engine = engine_config(&config, secret, users, tokens.clone(), (reach, egress));
     let (ways, wanted) = mpsc::unbounded_channel();
 
@@ -228,6 +231,7 @@ pub async fn start(config: Config, surroundings: Surroundings) -> Result<Running
         flows: Arc::clone(&flows),
         library,
         directory,
+        contacts,
         tracer: Arc::clone(&tracer),
         lockout,
         clock,

@@ -137,6 +137,11 @@ impl Shards {
         }
     }
 
+    /// Tells the shard that keeps `aor` that this user knows others than before.
+    pub async fn contacts_changed(&self, aor: &str) {
+        self.give(self.shard_of(aor), Task::Input(Input::ContactsChanged { aor: aor.to_owned() })).await;
+    }
+
     /// Tells every shard that a user is gone; the directory no longer names them.
     pub async fn user_removed(&self, aor: &str) {
         for index in 0..self.count() {

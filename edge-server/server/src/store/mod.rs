@@ -34,6 +34,8 @@ pub enum Table {
     Audit,
     /// Active assignments of policies to scopes, with their history.
     Assignments,
+    /// Whom users know.
+    Contacts,
     /// The format's version, the server's secret, counters that must not go back.
     Meta,
     /// Uploaded policy files, by their SHA-256.
@@ -50,9 +52,10 @@ pub enum Table {
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Audit,
         Self::Assignments,
+        Self::Contacts,
         Self::Meta,
         Self::Policies,
         Self::Publications,
@@ -66,6 +69,7 @@ impl Table {
         match self {
             Self::Audit => "audit",
             Self::Assignments => "assignments",
+            Self::Contacts => "contacts",
             Self::Meta => "meta",
             Self::Policies => "policies",
             Self::Publications => "publications",

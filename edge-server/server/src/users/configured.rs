@@ -21,7 +21,10 @@ pub(super) fn read(config: &Config) -> Result<Book, PasswordError> {
         let domain = user.domain.as_deref().unwrap_or_else(|| config.first_domain()).to_ascii_lowercase();
         let Some(secrets) = secrets(user, &domain, config.realm())? else { continue };
         let zone = user.timezone.as_deref().and_then(zone);
-        book.insert(format!("sip:{}@{domain}", user.name).into(), User { secrets, zone, since_ms: None });
+        // The check of the configuration has let nothing else in.
+        let groups = crate::contacts::groups(user.groups.clone()).unwrap_or_default();
+        let user_of_file = User { secrets, zone, groups, since_ms: None };
+        book.insert(format!("sip:{}@{domain}", user.name).into(), user_of_file);
     }
     Ok(book)
 }

@@ -79,6 +79,8 @@ impl Secrets {
 struct User {
     secrets: Secrets,
     zone: Option<TimeZone>,
+    /// Sorted, each once.
+    groups: Vec<String>,
     /// When it was stored; nothing for a user of the file.
     since_ms: Option<i64>,
 }
@@ -101,6 +103,8 @@ pub struct Shown {
     pub source: Source,
     /// The user's own time zone, an IANA name.
     pub timezone: Option<String>,
+    /// The groups that the user is in.
+    pub groups: Vec<String>,
     /// When it was stored.
     pub since_ms: Option<i64>,
 }
@@ -111,6 +115,7 @@ impl Shown {
             aor: Arc::clone(aor),
             source: if user.since_ms.is_some() { Source::Store } else { Source::File },
             timezone: user.zone.as_ref().and_then(TimeZone::iana_name).map(str::to_owned),
+            groups: user.groups.clone(),
             since_ms: user.since_ms,
         }
     }
@@ -269,6 +274,7 @@ impl Directory {
         aor: &str,
         secrets: Option<Secrets>,
         zone: Option<TimeZone>,
+        groups: Vec<String>,
     ) -> Result<bool, ChangeError> {
         let _editing = self.editing.lock().await;
         let (known, stored) = {
@@ -287,10 +293,12 @@ impl Directory {
             .or(known.map(|user| user.secrets))
             .ok_or_else(|| ChangeError::NoSecret(aor.to_owned()))?;
         let name = zone.as_ref().and_then(TimeZone::iana_name).map(str::to_owned);
-        let value = StoredUser::new(self.realm.clone(), &secrets, name, since).encode();
+        let value = StoredUser::new(self.realm.clone(), &secrets, name, groups.clone(), since).encode();
         let key = Bytes::copy_from_slice(aor.as_bytes());
         self.commit(Op::Put { table: Table::Users, key, value }).await?;
-        self.edit(|books| books.stored.insert(aor.into(), User { secrets, zone, since_ms: Some(since) }));
+        self.edit(|books| {
+            books.stored.insert(aor.into(), User { secrets, zone, groups, since_ms: Some(since) })
+        });
         count(&self.metrics.user_changes, "change", if is_new { "added" } else { "changed" });
         Ok(is_new)
     }
@@ -358,7 +366,8 @@ impl Users for Directory {
     }
 
     fn profile(&self, aor: &str) -> Profile {
-        Profile { tenant: self.tenants.of(aor).to_owned(), ..Profile::default() }
+        let groups = self.books().find(aor).map(|(_, user)| user.groups.clone()).unwrap_or_default();
+        Profile { tenant: self.tenants.of(aor).to_owned(), groups, locale: None }
     }
 }
 
@@ -373,7 +382,7 @@ fn load(store: &dyn Store, realm: &str) -> Result<Book, StoreError> {
         };
         elsewhere += usize::from(user.realm != realm);
         let zone = user.timezone.as_deref().and_then(zone);
-        book.insert(aor.into(), User { secrets, zone, since_ms: Some(user.since_ms) });
+        book.insert(aor.into(), User { secrets, zone, groups: user.groups, since_ms: Some(user.since_ms) });
     }
     if elsewhere > 0 {
         tracing::warn!(

@@ -19,6 +19,9 @@ pub(super) struct StoredUser {
     /// Of `alice@example.com:realm:password`; only who gave the password has it.
     full: Option<Digests>,
     pub(super) timezone: Option<String>,
+    /// Not written before there were any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) groups: Vec<String>,
     pub(super) since_ms: i64,
 }
 
@@ -47,13 +50,20 @@ impl Digests {
 }
 
 impl StoredUser {
-    pub(super) fn new(realm: String, secrets: &Secrets, timezone: Option<String>, since_ms: i64) -> Self {
+    pub(super) fn new(
+        realm: String,
+        secrets: &Secrets,
+        timezone: Option<String>,
+        groups: Vec<String>,
+        since_ms: i64,
+    ) -> Self {
         Self {
             version: VERSION,
             realm,
             name: Digests::of(&secrets.name),
             full: secrets.full.as_ref().map(Digests::of),
             timezone,
+            groups,
             since_ms,
         }
     }
@@ -83,8 +93,13 @@ mod tests {
     #[test]
     fn a_user_is_read_back_and_holds_no_password() {
         let secrets = Secrets::new("alice", "example.com", "example.com", "open sesame");
-        let user =
-            StoredUser::new("example.com".to_owned(), &secrets, Some("Europe/Amsterdam".to_owned()), 7);
+        let user = StoredUser::new(
+            "example.com".to_owned(),
+            &secrets,
+            Some("Europe/Amsterdam".to_owned()),
+            vec!["sales".to_owned()],
+            7,
+        );
         let bytes = user.encode();
         let read = StoredUser::decode(&bytes).unwrap();
         assert!(read == user && read.secrets() == Some(secrets));

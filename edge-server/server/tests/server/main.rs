@@ -37,4 +37,5 @@ mod tls;
 mod tokens;
 mod trace;
 mod users;
+mod views;
 mod websocket;

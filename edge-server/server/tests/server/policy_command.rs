@@ -272,6 +272,12 @@ async fn a_policy_goes_from_a_file_into_force_and_back_and_all_say_the_same_of_a
     let (code, said) = ask(&["explain", "alice@example.com"]).await;
     assert!(code == 0 && said.contains("sip:alice@example.com: quiet "), "{said}");
     assert!(said.contains("person/activities busy (policy)"), "{said}");
+    let (code, said) = ask(&["explain", "alice@example.com", "--as", "bob@example.com"]).await;
+    assert!(code == 0 && said.contains("bob@example.com: same-domain, who is of the same domain"), "{said}");
+    assert!(
+        said.contains("nothing is hidden") && said.contains("\"entity\": \"sip:alice@example.com\""),
+        "{said}"
+    );
     let (code, said) = ask(&["capture", "alice@example.com", "--out", "alice.json"]).await;
     assert!(code == 0 && said == "alice.json was written\n", "{said}");
     let mode = std::fs::metadata(folder.path().join("alice.json")).unwrap().permissions().mode();

@@ -14,6 +14,12 @@ use crate::policy::limits;
 use crate::policy::output::{Finding, OutputError};
 use crate::policy::tokens::{is_activity, safe_text};
 
+/// Whether somebody who does this cannot well answer: what `busy` or `away` may stand for.
+#[must_use]
+pub fn keeps_from_answering(activity: &str) -> bool {
+    hindrance_of(activity) > 0
+}
+
 /// What a view may name of the document that it is made of: that document, or an input that was recorded as JSON.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Seen {
@@ -58,7 +64,7 @@ impl Seen {
     fn allows(&self, token: &str) -> bool {
         let coarse = COARSE.iter().find(|coarse| coarse.token == token);
         self.activities.iter().any(|shown| {
-            shown == token || coarse.is_some_and(|coarse| !coarse.hinders || hindrance_of(shown) > 0)
+            shown == token || coarse.is_some_and(|coarse| !coarse.hinders || keeps_from_answering(shown))
         })
     }
 }

@@ -91,8 +91,9 @@ pub(super) fn act(action: PolicyAction) -> Done {
             PolicyAction::Status { server } => {
                 told(open(&server).await?.call(Method::GET, "/policies", Sent::Nothing).await, status)
             }
-            PolicyAction::Explain { address, server } => {
-                let path = format!("/presentities/{}", encoded(&address));
+            PolicyAction::Explain { address, watcher, server } => {
+                let watcher = watcher.map(|watcher| format!("?watcher={}", encoded(&watcher)));
+                let path = format!("/presentities/{}{}", encoded(&address), watcher.unwrap_or_default());
                 told(open(&server).await?.call(Method::GET, &path, Sent::Nothing).await, explanation)
             }
             PolicyAction::Capture { address, out, server } => {
@@ -406,5 +407,26 @@ fn explanation(body: &Value, paint: Paint) -> String {
     for entry in list(body, "/explanation/entries") {
         out.push_str(&format!("  {} {}\n", paint.dim(&word(entry, "/path")), word(entry, "/reason")));
     }
+    if let Some(seen) = body.get("seen") {
+        out.push_str(&sight(seen, paint));
+    }
+    out
+}
+
+/// What one watcher sees, and why.
+fn sight(seen: &Value, paint: Paint) -> String {
+    let class = seen["class"].as_str().unwrap_or("no class");
+    let mut out = format!("\n{}: {class}, who {}\n", word(seen, "/watcher"), word(seen, "/why"));
+    if !list(seen, "/groups").is_empty() {
+        out.push_str(&format!("  {} {}\n", paint.dim("groups"), word(seen, "/groups")));
+    }
+    let said = match (&seen["failure"], &seen["output"]) {
+        (Value::Null, Value::Null) => "nothing is hidden".to_owned(),
+        (Value::Null, _) => word(seen, "/output"),
+        _ => paint.bad(&word(seen, "/failure")),
+    };
+    out.push_str(&format!("  {} {said}\nsees:\n", paint.dim("pp_view")));
+    let document = serde_json::to_string_pretty(&seen["document"]).unwrap_or_default();
+    document.lines().for_each(|line| out.push_str(&format!("  {}\n", policy_sandbox::plain_text(line))));
     out
 }
