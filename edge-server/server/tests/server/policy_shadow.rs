@@ -26,8 +26,8 @@ async fn a_policy_without_effect_says_what_it_would_change_and_touches_nothing_w
     assert!(bob.notified().await.contains(">old rule<"));
     let put = assign(address, SCOPE, json!({"policy": new["id"], "shadow": true})).await;
     assert_eq!(
-        (&put["candidate"]["percent"], &put["candidate"]["shadow"]["changed"]),
-        (&json!(0), &json!(0))
+        (&put["candidate"]["percent"], &put["in_force"]["policy"]["name"]),
+        (&json!(0), &json!("old"))
     );
 
     for number in 0..4 {
