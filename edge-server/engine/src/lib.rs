@@ -92,6 +92,7 @@ pub use reach::Reach;
 pub use record::{Record, Table};
 pub use registrar::may_be_kept;
 pub use route::Router;
+pub use shadow::differences;
 pub use shard::Shard;
 pub use tributary_sip::proxy::ForkPolicy;
 pub use tributary_sip::transaction::{FlowId, Hop, Packet, TransactionId, Transport};

@@ -61,8 +61,8 @@ fn would_show<'a>(
     Ok(Some(apply(call, builtin, &read)))
 }
 
-/// What differs between two documents in their JSON form, in words.
-fn differences(before: &str, after: &str) -> Vec<String> {
+/// What differs between two documents in their JSON form, in words: nothing where they say the same. Bounded.
+pub fn differences(before: &str, after: &str) -> Vec<String> {
     let mut found = Vec::new();
     if before != after
         && let (Ok(before), Ok(after)) = (json::read(before.as_bytes()), json::read(after.as_bytes()))

@@ -82,6 +82,8 @@ pub const TENANT_POLICY_BYTES: usize = 4 * 1024 * 1024;
 pub const TENANT_UPLOADS_PER_HOUR: usize = 60;
 /// Scopes of a tenant (its own, its domains and its users) that have an assignment.
 pub const TENANT_ASSIGNMENTS: usize = 1_000;
+/// Vectors that may come with an upload.
+pub const UPLOAD_VECTORS: usize = 256;
 
 /// Tuples an output may select.
 pub const OUTPUT_TUPLES: usize = 32;
@@ -162,6 +164,7 @@ pub const TABLE: &[Limit] = &[
     limit("tenant-policy-bytes", TENANT_POLICY_BYTES as u64, "bytes", "E191"),
     limit("tenant-uploads", TENANT_UPLOADS_PER_HOUR as u64, "/hour", "E192"),
     limit("tenant-assignments", TENANT_ASSIGNMENTS as u64, "", "E193"),
+    limit("upload-vectors", UPLOAD_VECTORS as u64, "", ""),
     limit("output-tuples", OUTPUT_TUPLES as u64, "", "E207"),
     limit("output-activities", OUTPUT_ACTIVITIES as u64, "", "E207"),
     limit("token", TOKEN_CHARS as u64, "characters", "E207"),

@@ -81,6 +81,7 @@ pub const CODES: &[Code] = &[
     code("E207", Phase::Run, "a value out of its range or grammar"),
     code("E208", Phase::Run, "a pointer or length that lies: refused, outside the memory, or too long"),
     code("E209", Phase::Run, "the policy answered with an error of its own"),
+    code("E210", Phase::Upload, "a vector that came with the upload does not hold"),
     code("E212", Phase::Static, "the policy needs a newer input than this host writes"),
 ];
 

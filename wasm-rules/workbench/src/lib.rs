@@ -44,4 +44,4 @@ pub use project::{Language, Project};
 pub use replay::{Replay, Replayed, replay};
 pub use run::{Asked, Ran, run};
 pub use template::{Made, new};
-pub use test::{Tested, test};
+pub use test::{Tested, test, vector_files};

@@ -53,7 +53,10 @@ fn vectors_of(project: &Path) -> Result<PathBuf, Problem> {
 }
 
 /// The files of `paths`, folders opened, in order.
-pub(crate) fn vector_files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Problem> {
+///
+/// # Errors
+/// A folder cannot be read, or there are none.
+pub fn vector_files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Problem> {
     let mut files = Vec::new();
     for path in paths {
         if !path.is_dir() {

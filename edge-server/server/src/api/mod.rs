@@ -3,6 +3,7 @@
 //! `openapi.json` beside `Cargo.toml` describes the API; [`ROUTES`] is what the router is made of,
 //! and a test holds the two against each other.
 
+mod assignments;
 mod audit;
 mod auth;
 mod change;
@@ -146,11 +147,11 @@ pub const ROUTES: &[Route] = &[
     Route { method: "DELETE", path: "/policies/{id}", handler: || delete(policies::remove) },
     Route { method: "GET", path: "/policies/{id}/wasm", handler: || get(policies::file) },
     Route { method: "GET", path: "/audit", handler: || get(audit::page) },
-    Route { method: "GET", path: "/assignments", handler: || get(policies::assignments) },
-    Route { method: "PUT", path: "/assignments/{scope}", handler: || put(policies::assign) },
-    Route { method: "DELETE", path: "/assignments/{scope}", handler: || delete(policies::unassign) },
-    Route { method: "POST", path: "/assignments/{scope}/activate", handler: || post(policies::activate) },
-    Route { method: "POST", path: "/assignments/{scope}/rollback", handler: || post(policies::roll_back) },
+    Route { method: "GET", path: "/assignments", handler: || get(assignments::list) },
+    Route { method: "PUT", path: "/assignments/{scope}", handler: || put(assignments::assign) },
+    Route { method: "DELETE", path: "/assignments/{scope}", handler: || delete(assignments::unassign) },
+    Route { method: "POST", path: "/assignments/{scope}/activate", handler: || post(assignments::activate) },
+    Route { method: "POST", path: "/assignments/{scope}/rollback", handler: || post(assignments::roll_back) },
 ];
 
 /// The router of everything that is not a WebSocket.

@@ -206,6 +206,7 @@ Examples:
 Examples:
   tributary policy push quiet.wasm
   tributary policy push quiet.wasm --tenant acme
+  tributary policy push quiet.wasm --vectors vectors --against domain:example.com --dry-run
   tributary policy push quiet.wasm --name quiet-2 --url https://sip.example.com --token-file api-token")]
     Push {
         /// A module, or the folder of a project.
@@ -214,6 +215,15 @@ Examples:
         /// What the server shall call it, instead of its manifest's name.
         #[arg(long, value_name = "NAME")]
         name: Option<String>,
+        /// Test vectors, or folders of them, that have to hold on the server.
+        #[arg(long, value_name = "VECTOR")]
+        vectors: Vec<PathBuf>,
+        /// Say what the answers to the vectors change of what is in force for this scope.
+        #[arg(long, value_name = "SCOPE", requires = "vectors")]
+        against: Option<String>,
+        /// Find all that an upload would find, and keep nothing.
+        #[arg(long)]
+        dry_run: bool,
         /// The tenant whose it shall be: its limits and its rule of signatures hold then, not the operator's.
         #[arg(long, value_name = "NAME")]
         tenant: Option<String>,

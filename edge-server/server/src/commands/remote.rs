@@ -50,6 +50,8 @@ pub(super) enum Sent<'a> {
     Json(&'a Value),
     /// A policy file and its detached signature.
     Module(Vec<u8>, Option<String>),
+    /// The same with vectors, as JSON.
+    Tried(Value, Option<String>),
 }
 
 impl Remote {
@@ -112,6 +114,7 @@ impl Remote {
         let (kind, body, signature) = match sent {
             Sent::Nothing => ("application/json", Body::empty(), None),
             Sent::Json(json) => ("application/json", Body::from(json.to_string()), None),
+            Sent::Tried(json, signature) => ("application/json", Body::from(json.to_string()), signature),
             Sent::Module(bytes, signature) => ("application/wasm", Body::from(bytes), signature),
         };
         let unreached = |error: &dyn std::fmt::Display| RemoteError::Unreached(error.to_string());

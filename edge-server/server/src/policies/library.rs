@@ -222,7 +222,7 @@ mod tests {
         let (writer, thread) = Writer::start(Box::new(opened), |_, _, _| {}).unwrap();
         library.store_in(writer.clone());
         let policy = wat::parse_str(POLICY).unwrap().into();
-        let policy = library.upload("ann", Some("p"), Brought::by_operator(policy)).await.unwrap().0;
+        let policy = library.upload("ann", Some("p"), Brought::by_operator(policy)).await.unwrap().entry;
         let wanted = Wanted { policy: Some(policy.id()), ..Wanted::NOTHING };
         let assigned = library.assign("ann", &scope, wanted).await.unwrap();
         let generation = assigned.current().unwrap();

@@ -31,6 +31,7 @@ mod signatures;
 mod snapshot;
 mod stored;
 mod upload;
+mod vectors;
 
 pub use self::assign::Wanted;
 pub(crate) use self::audit::SERVER;
@@ -46,7 +47,8 @@ pub(crate) use self::signatures::public_key;
 pub use self::snapshot::{
     Assigned, Candidate, Entry, Generation, KEPT_GENERATIONS, Snapshot, Source, hex, unhex,
 };
-pub use self::upload::{Brought, Examined};
+pub use self::upload::{Brought, Examined, Kept};
+pub use self::vectors::Tried;
 
 use crate::tenants::is_tenant;
 use merge_core::compose::Composition;

@@ -248,16 +248,22 @@ impl Snapshot {
 
     /// The outermost locked scope around this one.
     pub(super) fn locked_around(&self, scope: &Scope, tenants: &Tenants) -> Option<Scope> {
-        let tenant = |tenant: &str| Scope::Tenant(tenant.to_owned());
-        let domain_of = |aor: &str| aor.rsplit_once('@').map_or("", |(_, domain)| domain).to_owned();
-        let around = match scope {
-            Scope::All => Vec::new(),
-            Scope::Tenant(_) => vec![Scope::All],
-            Scope::Domain(name) => vec![Scope::All, tenant(tenants.of_domain(name))],
-            Scope::User(aor) => vec![Scope::All, tenant(tenants.of(aor)), Scope::Domain(domain_of(aor))],
-        };
         let locked = |scope: &Scope| self.assigned(scope)?.current().filter(|now| now.locked);
-        around.into_iter().find(|scope| locked(scope).is_some())
+        around(scope, tenants).into_iter().find(|scope| locked(scope).is_some())
+    }
+
+    /// What is in force for a scope, be it assigned to that or to one around it.
+    pub(super) fn deciding(&self, scope: &Scope, tenants: &Tenants) -> Option<&Generation> {
+        let mut scopes = around(scope, tenants);
+        scopes.push(scope.clone());
+        let mut found = None;
+        for now in scopes.iter().filter_map(|scope| self.assigned(scope)?.current()) {
+            found = Some(now);
+            if now.locked {
+                break;
+            }
+        }
+        found
     }
 
     /// What is assigned to a scope.
@@ -299,6 +305,18 @@ impl Snapshot {
             assigned.current().into_iter().chain(on_trial).any(is_it)
         };
         self.scopes().into_iter().find(|(_, assigned)| uses(assigned)).map(|(scope, _)| scope)
+    }
+}
+
+/// The scopes that a scope lies in, the outermost first.
+fn around(scope: &Scope, tenants: &Tenants) -> Vec<Scope> {
+    let tenant = |tenant: &str| Scope::Tenant(tenant.to_owned());
+    let domain_of = |aor: &str| aor.rsplit_once('@').map_or("", |(_, domain)| domain).to_owned();
+    match scope {
+        Scope::All => Vec::new(),
+        Scope::Tenant(_) => vec![Scope::All],
+        Scope::Domain(name) => vec![Scope::All, tenant(tenants.of_domain(name))],
+        Scope::User(aor) => vec![Scope::All, tenant(tenants.of(aor)), Scope::Domain(domain_of(aor))],
     }
 }
 

@@ -7,13 +7,15 @@ use super::refusal::{RemoveError, UploadError};
 use super::signatures::{Judged, canonical};
 use super::snapshot::{Entry, Source, hex};
 use super::stored::{PolicyHead, StoredPolicy};
+use super::vectors::{self, Tried};
 use super::{quota, write_scope};
 use crate::metrics::count;
 use crate::store::{Op, Table};
 use bytes::Bytes;
-use policy_sandbox::{Owner, Policy, Report, builtin_samples};
+use policy_sandbox::{Owner, Policy, Report, Vector, builtin_samples};
 use sha2::{Digest as _, Sha256};
 use std::sync::Arc;
+use tributary_engine::Scope;
 
 /// A file that somebody brings.
 #[derive(Clone, Debug)]
@@ -24,12 +26,16 @@ pub struct Brought {
     pub tenant: String,
     /// The detached signature that came with it, base64.
     pub signature: Option<String>,
+    /// The author's vectors, which have to hold.
+    pub vectors: Vec<Vector>,
+    /// The scope whose policy in force the answers are held against.
+    pub against: Option<Scope>,
 }
 
 impl Brought {
     /// A file of the operator's that nobody has signed.
     pub fn by_operator(file: Bytes) -> Self {
-        Self { file, tenant: String::new(), signature: None }
+        Self { file, tenant: String::new(), signature: None, vectors: Vec::new(), against: None }
     }
 
     fn owner(&self) -> Owner {
@@ -46,6 +52,19 @@ pub struct Examined {
     pub report: Report,
     /// The name of the key that has signed it.
     pub signed_by: Option<String>,
+    /// What the vectors came to, where there were any.
+    pub tried: Option<Tried>,
+}
+
+/// A file that is kept.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    /// The policy.
+    pub entry: Arc<Entry>,
+    /// All that was found: nothing but warnings.
+    pub report: Report,
+    /// What the vectors came to, where there were any.
+    pub tried: Option<Tried>,
 }
 
 impl Library {
@@ -57,15 +76,28 @@ impl Library {
         let (sandbox, owner) = (Arc::clone(&self.sandbox), brought.owner());
         let Judged { by: signed_by, finding, refused } =
             self.signatures.judge(&brought.tenant, &brought.file, brought.signature.as_deref());
-        let file = brought.file.clone();
-        let examined = tokio::task::spawn_blocking(move || sandbox.examine(&file, owner, &builtin_samples()));
+        let (file, vectors) = (brought.file.clone(), brought.vectors.clone());
+        let in_force = brought
+            .against
+            .as_ref()
+            .and_then(|scope| self.snapshot().deciding(scope, &self.tenants).cloned());
+        let examined = tokio::task::spawn_blocking(move || {
+            let policy = sandbox.examine(&file, owner, &builtin_samples())?;
+            let errors = vectors::failing(&policy, &vectors);
+            if !errors.is_empty() {
+                return Err(Box::new(Report { errors, ..policy.report().clone() }));
+            }
+            let tried =
+                (!vectors.is_empty()).then(|| vectors::compared(&policy, in_force.as_ref(), &vectors));
+            Ok((policy, tried))
+        });
         // A panic in the compiler: nothing is kept.
         let examined = examined.await.unwrap_or_else(|_| Err(Box::default()));
         let (policy, mut report) = match examined {
-            Ok(policy) => {
+            Ok((policy, tried)) => {
                 made(&self.metrics, &policy);
                 let report = policy.report().clone();
-                (Some(policy), report)
+                (Some((policy, tried)), report)
             }
             Err(report) => (None, *report),
         };
@@ -75,7 +107,7 @@ impl Library {
             report.warnings.extend(finding);
         }
         match policy {
-            Some(policy) if report.is_ok() => Ok(Examined { policy, report, signed_by }),
+            Some((policy, tried)) if report.is_ok() => Ok(Examined { policy, report, signed_by, tried }),
             _ => Err(Box::new(report)),
         }
     }
@@ -84,12 +116,7 @@ impl Library {
     ///
     /// # Errors
     /// See [`UploadError`].
-    pub async fn upload(
-        &self,
-        who: &str,
-        name: Option<&str>,
-        brought: Brought,
-    ) -> Result<(Arc<Entry>, Report), UploadError> {
+    pub async fn upload(&self, who: &str, name: Option<&str>, brought: Brought) -> Result<Kept, UploadError> {
         let file: [u8; 32] = Sha256::digest(&brought.file).into();
         let tenant = brought.tenant.clone();
         let uploaded = self.upload_counted(who, name, brought).await;
@@ -115,12 +142,12 @@ impl Library {
         who: &str,
         name: Option<&str>,
         brought: Brought,
-    ) -> Result<(Arc<Entry>, Report), UploadError> {
+    ) -> Result<Kept, UploadError> {
         if !brought.tenant.is_empty() && !self.tenants.has(&brought.tenant) {
             return Err(UploadError::NoTenant(brought.tenant));
         }
         self.uploads.admit(&brought.tenant, self.clock.now()).map_err(UploadError::Quota)?;
-        let Examined { policy, report, signed_by } = match self.examine(&brought).await {
+        let Examined { policy, report, signed_by, tried } = match self.examine(&brought).await {
             Ok(examined) => examined,
             Err(report) => {
                 let in_file = report.manifest.as_ref().map(|manifest| manifest.name.as_str());
@@ -136,8 +163,12 @@ impl Library {
         let signed_by = signed_by.map(Arc::from);
         let mut action = Action::Upload;
         let entry = match snapshot.policy(&policy.sha256()) {
-            Some(known) if known.signed_by.is_some() || signed_by.is_none() => return Ok((known, report)),
-            Some(known) if known.source == Source::Shipped => return Ok((known, report)),
+            Some(known) if known.signed_by.is_some() || signed_by.is_none() => {
+                return Ok(Kept { entry: known, report, tried });
+            }
+            Some(known) if known.source == Source::Shipped => {
+                return Ok(Kept { entry: known, report, tried });
+            }
             Some(known) => {
                 action = Action::Sign;
                 Entry { signature, signed_by, ..Entry::clone(&known) }
@@ -167,7 +198,7 @@ impl Library {
         let put = Op::Put { table: Table::Policies, key, value };
         self.commit(&editing, vec![put], (who, Step::new(action).of_entry(&entry))).await?;
         self.edit(|snapshot| drop(snapshot.policies.insert(entry.id(), Arc::clone(&entry))));
-        Ok((entry, report))
+        Ok(Kept { entry, report, tried })
     }
 
     /// Forgets an uploaded policy that is not in force anywhere.

@@ -30,6 +30,7 @@ mod policy_script;
 mod policy_shadow;
 mod policy_signatures;
 mod policy_tutorial;
+mod policy_vectors;
 mod program;
 mod reading;
 mod streams;

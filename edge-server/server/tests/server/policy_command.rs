@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// Answers with a constant text.
-fn module(answer: &str) -> Vec<u8> {
+pub(crate) fn module(answer: &str) -> Vec<u8> {
     let wat = r#"(module
       (memory (export "memory") 1 4)
       (data (i32.const 16) "OUTPUT")
@@ -21,7 +21,7 @@ fn module(answer: &str) -> Vec<u8> {
     wat::parse_str(wat).unwrap()
 }
 
-const BUSY: &str = r#"{"abi":1,"set":{"activities":["busy"]}}"#;
+pub(crate) const BUSY: &str = r#"{"abi":1,"set":{"activities":["busy"]}}"#;
 
 pub(crate) struct Done {
     pub(crate) code: i32,

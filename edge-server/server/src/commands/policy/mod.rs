@@ -1,6 +1,7 @@
 //! `tributary policy`: what an author and an operator do with policies, here and on a server.
 
 mod audit;
+mod push;
 mod remote;
 mod sign;
 

@@ -7,7 +7,7 @@ use crate::https::{AUTHORITIES, Https};
 use axum::body::Body;
 use http::{Method, Request, StatusCode};
 use merge_core::json::{Writer, read};
-use policy_workbench::{Answer, Exit, Paint, Problem, module_bytes, params_of};
+use policy_workbench::{Answer, Exit, Paint, Problem, params_of};
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -50,9 +50,7 @@ pub(super) fn act(action: PolicyAction) -> Done {
         .map_err(|error| Problem::tool(error.to_string(), "see what the system is short of"))?;
     runtime.block_on(async {
         match action {
-            PolicyAction::Push { policy, name, tenant, server } => {
-                push(&policy, name.as_deref(), tenant.as_deref(), &server).await
-            }
+            PolicyAction::Push { .. } => super::push::push(action).await,
             PolicyAction::Assign { policy, built_in, to, canary, shadow, lock, params, server } => {
                 let remote = open(&server).await?;
                 let mut assignment = match (policy, built_in) {
@@ -111,36 +109,6 @@ pub(super) fn act(action: PolicyAction) -> Done {
             _ => Err(Problem::usage("this command asks no server", "see tributary policy --help")),
         }
     })
-}
-
-async fn push(policy: &Path, name: Option<&str>, tenant: Option<&str>, server: &Server) -> Done {
-    let (module, bytes) = module_bytes(policy)?;
-    let signature = signature_of(&module)?;
-    let query: Vec<String> = [("name", name), ("tenant", tenant)]
-        .into_iter()
-        .filter_map(|(key, value)| Some(format!("{key}={}", encoded(value?))))
-        .collect();
-    let path = format!("/policies?{}", query.join("&"));
-    match open(server).await?.call(Method::POST, &path, Sent::Module(bytes, signature)).await {
-        Ok((_, body)) => answer(body, true, pushed),
-        // What is wrong with a policy is an answer, with the report beside it.
-        Err(RemoteError::Refused(refusal)) if refusal.body.get("report").is_some() => {
-            answer(refusal.body, false, refused)
-        }
-        Err(error) => Err(problem(error)),
-    }
-}
-
-/// What `sign` wrote beside the module, if anything.
-fn signature_of(module: &Path) -> Result<Option<String>, Problem> {
-    let file = super::sign::file_of(module);
-    match std::fs::read_to_string(&file) {
-        Ok(text) => Ok(Some(text.trim().to_owned())),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => {
-            Err(Problem::usage(format!("{}: {error}", file.display()), "write it with tributary policy sign"))
-        }
-    }
 }
 
 /// The server, with the token from the file, from the variable, or from a demonstration on this machine.
@@ -207,7 +175,7 @@ fn told(done: Result<(StatusCode, Value), RemoteError>, text: fn(&Value, Paint) 
     answer(done.map_err(problem)?.1, true, text)
 }
 
-fn answer(body: Value, good: bool, text: fn(&Value, Paint) -> String) -> Done {
+pub(super) fn answer(body: Value, good: bool, text: fn(&Value, Paint) -> String) -> Done {
     Ok(Box::new(Told { body, good, text }))
 }
 
@@ -253,31 +221,6 @@ pub(super) fn word(value: &Value, place: &str) -> String {
 
 fn short(id: &str) -> &str {
     id.get(..12).unwrap_or(id)
-}
-
-fn pushed(body: &Value, paint: Paint) -> String {
-    let mut out = format!("{} is uploaded as {}\n", word(body, "/name"), paint.good(&word(body, "/id")));
-    if body.pointer("/signature/by").is_some_and(Value::is_string) {
-        out.push_str(&format!("signed by {}\n", word(body, "/signature/by")));
-    }
-    findings(&mut out, body, "/report/warnings", |code| paint.warn(code));
-    out.push_str(&paint.dim("not in force yet: tributary policy assign NAME --to domain:DOMAIN\n"));
-    out
-}
-
-fn refused(body: &Value, paint: Paint) -> String {
-    let mut out = format!("{}\n", paint.bad(&word(body, "/error/message")));
-    findings(&mut out, body, "/report/errors", |code| paint.bad(code));
-    findings(&mut out, body, "/report/warnings", |code| paint.warn(code));
-    out
-}
-
-fn findings(out: &mut String, body: &Value, place: &str, painted: impl Fn(&str) -> String) {
-    for finding in list(body, place) {
-        let (code, at) = (painted(&word(finding, "/code")), word(finding, "/place"));
-        let (message, fix) = (word(finding, "/message"), word(finding, "/fix"));
-        out.push_str(&format!("  {code} {at}: {message}\n       fix: {fix}\n"));
-    }
 }
 
 fn generation(of: &Value) -> String {
