@@ -143,8 +143,6 @@ fn demo_command(demo: Demo) -> Done {
             writeln!(out, "  The page is not built in; build it with `cargo xtask site` or give --site FOLDER.\n")?;
         }
         let address = running.address;
-        writeln!(out, "  Open  http://{address}/")?;
-        writeln!(out, "        in a browser: alice's devices, the policy, and what bob sees\n")?;
         if let Some(token) = &running.token {
             writeln!(
                 out,
@@ -152,6 +150,8 @@ fn demo_command(demo: Demo) -> Done {
                  curl -H 'Authorization: Bearer {token}' http://{address}/api/v1/presentities\n"
             )?;
         }
+        // Last: whoever starts this from a program may listen no longer than that.
+        writeln!(out, "  In a browser, alice's devices, the policy, and what bob sees:\n  Open  http://{address}/\n")?;
         out.flush()?;
         until_told(&mut signals, &mut running).await?;
         finish(running).await
