@@ -31,9 +31,11 @@ const SDK: &[File] = sdk![
     "input/params.rs",
     "input/publication.rs",
     "input/surroundings.rs",
+    "input/view_input.rs",
     "json.rs",
     "output.rs",
-    "policy_macro.rs"
+    "policy_macro.rs",
+    "view.rs"
 ];
 /// Of merge-core the SDK uses the JSON alone.
 const JSON: &[File] = json!["mod.rs", "reader.rs", "value.rs", "writer.rs"];
