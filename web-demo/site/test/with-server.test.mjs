@@ -172,6 +172,34 @@ test("a script is uploaded as it is written, activated, and agreed on to the byt
   });
 });
 
+test("a policy that makes views shows Bob what he is to Alice, and page and server agree on it as that changes", async () => {
+  await visit(CONFLICT, async (page) => {
+    await page.locator("#policy").selectOption("hide-from-strangers");
+    await page.getByRole("button", { name: "Upload and activate" }).click();
+    await page.locator(".bed-name", { hasText: "hide-from-strangers decides" }).waitFor();
+    await agree(page);
+    await page.getByText("Stranger", { exact: true }).click();
+    await page.getByRole("heading", { name: "Seen by: Stranger" }).waitFor();
+    await page.locator(".contact-status", { hasText: "Available" }).waitFor();
+    await agree(page);
+    await page.getByText("Bob", { exact: true }).first().click();
+    await page.getByRole("heading", { name: "What Bob sees" }).waitFor();
+    await page.locator(".contact-status", { hasText: "Busy" }).waitFor();
+
+    // He becomes one of her family: another class, and another view of the server's.
+    const { api_token, domain } = await (await fetch(`${server.origin}demo.json`)).json();
+    const contact = `${server.origin}api/v1/presentities/sip:alice@${domain}/contacts/sip:bob@${domain}`;
+    const headers = { Authorization: `Bearer ${api_token}`, "Content-Type": "application/json" };
+    assert.equal((await fetch(contact, { method: "PUT", headers, body: '{"class":"family"}' })).status, 201);
+    await page.locator("#phone-activity").selectOption("meal");
+    await page.locator(".contact-status", { hasText: "At lunch" }).waitFor();
+    await agree(page);
+    assert.equal((await fetch(contact, { method: "DELETE", headers })).status, 204);
+    await page.getByRole("switch", { name: "Policy in force" }).click();
+    await page.locator(".bed-name", { hasText: "Built-in merge" }).waitFor();
+  });
+});
+
 test("a built-in alternative can be in force, and page and server agree on it", async () => {
   await visit(CONFLICT, async (page) => {
     await page.locator("#web-activity").selectOption("sleeping");

@@ -2,7 +2,7 @@ import type { MergeEngine } from "../engine/merge.ts";
 import type { LiveSet, Merged } from "../engine/types.ts";
 import { History } from "../model/history.ts";
 import { assemble } from "../model/live-set.ts";
-import { BOB, type Watcher } from "../model/watcher.ts";
+import type { Watcher } from "../model/watcher.ts";
 import type { PolicyRunner } from "../policy/run.ts";
 import type { Hook } from "../policy/worker.ts";
 import type { ActivePolicy, Agreement, App, Call, Outcome, Preview } from "../state/app.ts";
@@ -41,7 +41,7 @@ export class Confluence {
     private readonly chosenParams: () => unknown,
   ) {
     app.listen((state, before) => {
-      const inputs = ["published", "live", "pinned", "server", "choice", "active", "devices", "seenBy"] as const;
+      const inputs = ["published", "live", "pinned", "server", "choice", "active", "devices", "bob", "seenBy"] as const;
       if (inputs.some((key) => state[key] !== before[key])) void this.run();
       else if (state.notified !== before.notified) this.#compare();
     });
@@ -87,7 +87,7 @@ export class Confluence {
     const inForceHere = state.active?.where === "page" && state.active.source === "builtin" ? { ...set, composition: state.active.name } : set;
     const builtin = engine.merge(inForceHere);
     const active = this.#active;
-    const watcher = state.seenBy === null ? BOB : { class: state.seenBy, groups: [] };
+    const watcher = state.seenBy === null ? state.bob : { class: state.seenBy, groups: [] };
     if (active === null) {
       this.#forBob = builtin;
       this.app.set({ builtin, merged: builtin, inForce: { kind: "none" } });
@@ -97,7 +97,7 @@ export class Confluence {
     const other = state.choice.source === "builtin" && state.choice.name !== inForceHere.composition ? engine.merge({ ...set, composition: state.choice.name }) : null;
     const run = (policy: Loaded, as: Watcher) => this.#apply(engine, set, builtin, policy, as);
     const [forBob, inForce, preview] = await Promise.all([
-      active === null || state.seenBy === null ? null : run(active, BOB),
+      active === null || state.seenBy === null ? null : run(active, state.bob),
       active === null ? null : run(active, watcher),
       chosen === null || state.report === null || state.report.errors.length > 0 ? null : run(chosen, watcher),
     ]);

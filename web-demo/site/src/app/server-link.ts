@@ -73,6 +73,7 @@ export class ServerLink {
         this.#askAgain = false;
         const answer = await api.live(aorOf(this.app.value.server.domain));
         this.app.set({ live: answer.live });
+        await this.#askAboutBob(api);
         const live = new Set(answer.live.publications.map((p) => p.etag));
         this.cards.endedOnServer((etag) => live.has(etag));
         this.onLive(answer);
@@ -82,6 +83,14 @@ export class ServerLink {
     } finally {
       this.#asking = false;
     }
+  }
+
+  /** Where the policy in force tells watchers apart, the page has to know what Bob is. */
+  async #askAboutBob(api: Api): Promise<void> {
+    const { inForce, server: { domain }, bob } = this.app.value;
+    if (inForce.kind !== "done" || !inForce.views) return;
+    const is = await api.watcher(aorOf(domain), `sip:bob@${domain}`);
+    if (is !== null && JSON.stringify(is) !== JSON.stringify(bob)) this.app.set({ bob: is });
   }
 
   #gone(closed: boolean): void {

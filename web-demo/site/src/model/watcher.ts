@@ -18,5 +18,5 @@ export const CLASS_WORDS: Readonly<Record<WatcherClass, string>> = {
   anonymous: "Anonymous",
 };
 
-/** Bob, where the server has not said what he is to Alice: he is of her domain. */
-export const BOB: Watcher = { class: "same-domain", groups: [] };
+/** Bob, until the server says what he is to Alice: he is of her domain. */
+export const OF_HER_DOMAIN: Watcher = { class: "same-domain", groups: [] };

@@ -1,4 +1,5 @@
 import type { LiveSet } from "../engine/types.ts";
+import { CLASSES, type Watcher } from "../model/watcher.ts";
 import { readReport, type Report } from "../policy/report.ts";
 
 /** What /demo.json tells the page. */
@@ -69,6 +70,14 @@ export class Api {
       live: json as unknown as LiveSet,
       policy: policy == null ? null : { id: String(policy["id"]), name: String(policy["name"] ?? ""), params: policy["params"] ?? {} },
     };
+  }
+
+  /** What a watcher is to a presentity, as the policy in force is told. */
+  async watcher(aor: string, watcher: string): Promise<Watcher | null> {
+    const json = (await this.#call("GET", `presentities/${encodeURIComponent(aor)}?watcher=${encodeURIComponent(watcher)}`)) as Json;
+    const seen = json["seen"] as Json | undefined;
+    const known = CLASSES.find((name) => name === seen?.["class"]);
+    return known === undefined ? null : { class: known, groups: Array.isArray(seen?.["groups"]) ? seen["groups"].map(String) : [] };
   }
 
   async policies(): Promise<ServerPolicies> {

@@ -1,6 +1,6 @@
 import type { LiveSet, Merged } from "../engine/types.ts";
 import type { Device, DeviceKind } from "../model/device.ts";
-import type { WatcherClass } from "../model/watcher.ts";
+import { OF_HER_DOMAIN, type Watcher, type WatcherClass } from "../model/watcher.ts";
 import type { Report } from "../policy/report.ts";
 import type { VectorFile } from "../policy/vectors.ts";
 import type { Fuel, Hook } from "../policy/worker.ts";
@@ -120,6 +120,8 @@ export interface AppState {
   readonly choice: Choice;
   /** What stands in the editor. */
   readonly script: string;
+  /** What Bob is to Alice. */
+  readonly bob: Watcher;
   /** As whom to look; null for Bob, as he is. */
   readonly seenBy: WatcherClass | null;
   readonly report: Report | null;
@@ -145,6 +147,7 @@ export type App = Store<AppState>;
 export function makeApp(initial: Pick<AppState, "devices" | "tab" | "theme" | "pinned" | "choice" | "script" | "seenBy">): App {
   return new Store<AppState>({
     ...initial,
+    bob: OF_HER_DOMAIN,
     links: {},
     published: {},
     server: { phase: "looking", closed: false, domain: "example.com", wsUrl: "", token: "" },
