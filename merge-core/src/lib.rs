@@ -55,6 +55,7 @@
 
 extern crate alloc;
 
+pub mod activity;
 pub mod compose;
 pub mod explain;
 pub mod json;

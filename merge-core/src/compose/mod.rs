@@ -59,7 +59,7 @@ use crate::time::Millis;
 use crate::xml::{Element, IdAttribute};
 
 pub use activities::hindrance;
-pub(crate) use activities::{Class, classify, hindrance_of};
+pub(crate) use activities::{Class, classify};
 pub(crate) use candidates::{PartCandidate, TupleCandidate};
 pub(crate) use hidden::Hidden;
 pub(crate) use sources::{Source, current};

@@ -23,7 +23,7 @@ pub use reading::{Known, check_output, check_output_for, read_output, read_outpu
 pub use tokens::{is_activity, is_mood, is_place, safe_text};
 pub use view::{
     COARSE, Coarse, Level, Seen, View, ViewCall, ViewDrop, ViewKey, Watcher, WatcherClass, check_view,
-    keeps_from_answering, read_view, write_view_input,
+    read_view, write_view_input,
 };
 
 use crate::live::LiveSet;

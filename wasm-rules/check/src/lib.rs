@@ -16,7 +16,7 @@
 //! Test vectors are here too ([`Vector`]): how an answer is judged must not depend on where it came from.
 //!
 //! The codes are listed in [`CODES`], the limits in [`merge_core::policy::limits`], what instructions cost in
-//! [`prices`]; the contract in
+//! [`prices`](mod@prices); the contract in
 //! `wasm-rules/CONTRACT.md` repeats both tables and a test compares them.
 //!
 //! ```

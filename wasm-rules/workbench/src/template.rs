@@ -37,7 +37,7 @@ const SDK: &[File] = sdk![
     "policy_macro.rs",
     "view.rs"
 ];
-/// Of merge-core the SDK uses the JSON alone.
+/// Of merge-core the SDK uses the JSON, and what activities say.
 const JSON: &[File] = json!["mod.rs", "reader.rs", "value.rs", "writer.rs"];
 const RUST: &[File] = &[
     ("Cargo.toml", include_str!("../templates/rust/Cargo.toml.txt")),
@@ -46,6 +46,7 @@ const RUST: &[File] = &[
     ("sdk/policy-sdk/Cargo.toml", include_str!("../templates/rust/sdk.toml")),
     ("sdk/merge-core/Cargo.toml", include_str!("../templates/rust/merge-core.toml")),
     ("sdk/merge-core/src/lib.rs", include_str!("../templates/rust/merge-core.rs")),
+    ("sdk/merge-core/src/activity.rs", include_str!("../../../merge-core/src/activity.rs")),
     ("sdk/merge-core/src/order.rs", include_str!("../../../merge-core/src/order.rs")),
 ];
 const ASSEMBLY_SCRIPT: &[File] = &[

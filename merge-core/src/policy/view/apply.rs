@@ -4,7 +4,8 @@ use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
 use super::{Level, View, ViewDrop};
-use crate::compose::{BARE_TUPLE, Hidden, hindrance_of};
+use crate::activity::hindrance;
+use crate::compose::{BARE_TUPLE, Hidden};
 use crate::model::{Basic, Document};
 use crate::policy::apply::write_tokens;
 use crate::uri::is_gruu;
@@ -109,7 +110,7 @@ fn entity(merged: &Document) -> &str {
 
 /// What several activities come to: away, or else busy, or nothing.
 fn coarse<'a>(activities: impl Iterator<Item = &'a str>) -> Vec<String> {
-    match activities.map(hindrance_of).max().unwrap_or(0) {
+    match activities.map(hindrance).max().unwrap_or(0) {
         0 => Vec::new(),
         1 => alloc::vec!["busy".to_string()],
         _ => alloc::vec!["away".to_string()],

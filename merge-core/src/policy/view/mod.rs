@@ -12,7 +12,7 @@ mod input;
 mod reading;
 
 pub use input::{ViewCall, write_view_input};
-pub use reading::{Seen, check_view, keeps_from_answering, read_view};
+pub use reading::{Seen, check_view, read_view};
 
 use alloc::string::String;
 use alloc::vec::Vec;

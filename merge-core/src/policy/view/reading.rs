@@ -6,19 +6,13 @@ use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
 use super::{COARSE, Level, View, ViewDrop};
-use crate::compose::hindrance_of;
+use crate::activity::keeps_from_answering;
 use crate::json::Value;
 use crate::model::{Basic, Document};
 use crate::policy::faults::{Faults, object};
 use crate::policy::limits;
 use crate::policy::output::{Finding, OutputError};
 use crate::policy::tokens::{is_activity, safe_text};
-
-/// Whether somebody who does this cannot well answer: what `busy` or `away` may stand for.
-#[must_use]
-pub fn keeps_from_answering(activity: &str) -> bool {
-    hindrance_of(activity) > 0
-}
 
 /// What a view may name of the document that it is made of: that document, or an input that was recorded as JSON.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -99,7 +99,7 @@ impl<'j> Merged<'j> {
     /// `busy` or `away`.
     #[must_use]
     pub fn keeps_from_answering(self) -> bool {
-        self.activities().any(merge_core::policy::keeps_from_answering)
+        self.activities().any(merge_core::activity::keeps_from_answering)
     }
     /// Whether anybody is said to be engaged in this.
     #[must_use]
