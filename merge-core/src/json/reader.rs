@@ -363,6 +363,7 @@ mod tests {
         check(b"true", Ok("Bool(true)"));
         check(b"-0", Ok("Int(0)"));
         check(b"9007199254740991", Ok("Int(9007199254740991)"));
+        check(b"-9007199254740991", Ok("Int(-9007199254740991)"));
         check(b"[1, -2]", Ok("Array([Int(1), Int(-2)])"));
         check(br#""a\u00e9\ud83d\ude00\n\/""#, Ok("String(\"a\u{e9}\u{1F600}\\n/\")"));
         check(b"{ }", Ok("Object([])"));
@@ -374,7 +375,9 @@ mod tests {
         check(b"\"\xff\"", Err((NotUtf8, 1)));
         check(b"900.0", Err((NotAnInteger, 0)));
         check(b"[1e3]", Err((NotAnInteger, 1)));
+        check(b"9e2", Err((NotAnInteger, 0)));
         check(b"9007199254740992", Err((IntegerTooLarge, 0)));
+        check(b"-9007199254740992", Err((IntegerTooLarge, 0)));
         check(b"01", Err((LeadingZero, 0)));
         check(b"-", Err((UnexpectedEnd, 1)));
         check(br#""\ud83d""#, Err((LoneSurrogate, 1)));

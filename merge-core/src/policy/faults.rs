@@ -11,6 +11,9 @@ use super::tokens::safe_text;
 use crate::json::{self, Member, Value};
 use crate::model::Basic;
 
+/// The characters that are told of a policy's own code for a failure.
+const OWN_CODE_CHARS: usize = 64;
+
 /// The findings of one output.
 #[derive(Default)]
 pub(super) struct Faults {
@@ -35,7 +38,7 @@ pub(super) fn object(bytes: &[u8]) -> Result<Value<'_>, OutputError> {
     };
     if bytes.len() > limits::OUTPUT_BYTES {
         let message = format!("{} bytes, at most {} are taken", bytes.len(), limits::OUTPUT_BYTES);
-        return Err(refuse("E207", "", message, "answer with less"));
+        return Err(refuse("E208", "", message, "answer with less"));
     }
     let value = json::read(bytes).map_err(|error| {
         refuse(
@@ -52,24 +55,11 @@ pub(super) fn object(bytes: &[u8]) -> Result<Value<'_>, OutputError> {
     if let Some(error) = value.get("error") {
         let part = |name| error.get(name).and_then(Value::as_str).unwrap_or_default();
         let (code, message) = (safe_text(part("code")), safe_text(part("message")));
-        return Err(OutputError {
-            code: "error",
-            place: code.chars().take(64).collect(),
-            message: message.chars().take(limits::NOTE_CHARS).collect(),
-            findings: Vec::new(),
-        });
+        let code: String = code.chars().take(OWN_CODE_CHARS).collect();
+        let message = message.chars().take(limits::NOTE_CHARS).collect();
+        return Err(refuse("E209", &code, message, "the policy says so itself"));
     }
     Ok(value)
-}
-
-impl OutputError {
-    /// All that is wrong, the failure that the policy reports itself included.
-    pub(super) fn into_findings(self) -> Vec<Finding> {
-        if self.findings.is_empty() {
-            return alloc::vec![finding(self.code, self.place, self.message, "")];
-        }
-        self.findings
-    }
 }
 
 impl Faults {
@@ -207,7 +197,7 @@ impl Faults {
     pub(super) fn explain(&mut self, value: &Value<'_>) -> Vec<String> {
         let mut lines = Vec::new();
         for (at, line) in
-            self.list(value, "explain", limits::LOG_LINES).unwrap_or_default().iter().enumerate()
+            self.list(value, "explain", limits::OUTPUT_EXPLAIN).unwrap_or_default().iter().enumerate()
         {
             match line.as_str() {
                 Some(line) => lines.push(safe_text(line).chars().take(limits::NOTE_CHARS).collect()),

@@ -87,7 +87,11 @@ pub const UPLOAD_VECTORS: usize = 256;
 
 /// Tuples an output may select.
 pub const OUTPUT_TUPLES: usize = 32;
-/// Activities an output may set.
+/// What an output may drop.
+pub const OUTPUT_DROPS: usize = 128;
+/// Lines in which an output may explain itself. Each is cut to [`NOTE_CHARS`].
+pub const OUTPUT_EXPLAIN: usize = 32;
+/// Activities an output may set; moods and places too.
 pub const OUTPUT_ACTIVITIES: usize = 8;
 /// The length of one activity or other token, in characters.
 pub const TOKEN_CHARS: usize = 32;
@@ -166,6 +170,8 @@ pub const TABLE: &[Limit] = &[
     limit("tenant-assignments", TENANT_ASSIGNMENTS as u64, "", "E193"),
     limit("upload-vectors", UPLOAD_VECTORS as u64, "", ""),
     limit("output-tuples", OUTPUT_TUPLES as u64, "", "E207"),
+    limit("output-drops", OUTPUT_DROPS as u64, "", "E207"),
+    limit("output-explain", OUTPUT_EXPLAIN as u64, "", "E207"),
     limit("output-activities", OUTPUT_ACTIVITIES as u64, "", "E207"),
     limit("token", TOKEN_CHARS as u64, "characters", "E207"),
     limit("output-notes", OUTPUT_NOTES as u64, "", "E207"),

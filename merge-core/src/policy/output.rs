@@ -95,7 +95,7 @@ pub enum Drop {
 /// One thing that is wrong with an output.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// The code of the contract: E202, E203, E206 or E207.
+    /// The code of the contract: E202, E203 or E206 to E209.
     pub code: &'static str,
     /// The member: `select[0].tuple`; empty for the whole text.
     pub place: String,
@@ -115,12 +115,12 @@ impl fmt::Display for Finding {
     }
 }
 
-/// Why an output cannot be used; the built-in composition is served instead.
+/// Why an output cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutputError {
-    /// The code of the first finding, or `error` where the policy itself reported a failure.
+    /// The code of the first finding.
     pub code: &'static str,
-    /// Where the first finding is.
+    /// Where the first finding is; of E209 the policy's own code for the failure.
     pub place: String,
     /// What the owner of the policy reads.
     pub message: String,

@@ -17,7 +17,7 @@ use crate::time::Millis;
 /// Reads an output as a policy that runs is read: unknown members are passed over.
 ///
 /// # Errors
-/// E202, E203 or E207 with all their findings, or the failure that the policy reports itself.
+/// E202, E203, E207 or E208 with all their findings, or E209: the failure that the policy reports itself.
 pub fn read_output(bytes: &[u8], call: &Call<'_>) -> Result<Output, OutputError> {
     read_output_for(bytes, &Shown::to(call))
 }
@@ -82,7 +82,7 @@ pub fn check_output(bytes: &[u8], call: &Call<'_>) -> Vec<Finding> {
 pub fn check_output_for(bytes: &[u8], known: &dyn Known) -> Vec<Finding> {
     match read_output_for(bytes, known) {
         Ok(output) => output.unknown,
-        Err(error) => error.into_findings(),
+        Err(error) => error.findings,
     }
 }
 
@@ -213,9 +213,9 @@ impl Reading<'_> {
     }
 
     fn drop(&mut self, value: &Value<'_>) -> Vec<Drop> {
-        let most = limits::OUTPUT_TUPLES * 4;
         let mut dropped = Vec::new();
-        for (at, item) in self.faults.list(value, "drop", most).unwrap_or_default().iter().enumerate() {
+        let items = self.faults.list(value, "drop", limits::OUTPUT_DROPS);
+        for (at, item) in items.unwrap_or_default().iter().enumerate() {
             let place = format!("drop[{at}]");
             let word = item.as_str().unwrap_or_default();
             let parsed = match word {

@@ -2,6 +2,7 @@
 
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod contract;
 mod explained;
 mod four_phones;
 mod json_form;

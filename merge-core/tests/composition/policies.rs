@@ -128,8 +128,8 @@ fn outputs_are_checked_word_by_word() {
     check(&format!(r#"{{"abi":1,"reevaluate_at_ms":{}}}"#, NOW.0 + 999), &["E207 reevaluate_at_ms"]);
     check(&format!(r#"{{"abi":1,"reevaluate_at_ms":{}}}"#, NOW.0 + 86_400_001), &["E207 reevaluate_at_ms"]);
     check(r#"{"abi":1,"selct":[],"set":{"activites":[]}}"#, &["E206 selct", "E206 set.activites"]);
-    check(r#"{"abi":1,"error":{"code":"oops","message":"no roster"}}"#, &["error oops"]);
-    check(&format!("{{\"abi\":1,\"x\":\"{}\"}}", "y".repeat(limits::OUTPUT_BYTES)), &["E207 "]);
+    check(r#"{"abi":1,"error":{"code":"oops","message":"no roster"}}"#, &["E209 oops"]);
+    check(&format!("{{\"abi\":1,\"x\":\"{}\"}}", "y".repeat(limits::OUTPUT_BYTES)), &["E208 "]);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use crate::published::{NOW, document, minutes, publication, set};
 
 /// What a policy may drop by its kind.
-const WORDS: [&str; 7] = ["geo", "note", "devices", "person", "activities", "mood", "sphere"];
+const WORDS: [&str; 8] = ["geo", "note", "devices", "person", "activities", "mood", "place", "sphere"];
 
 /// Elements by what drops them; `MARK` is in each.
 const PLANTS: &[(&str, &str)] = &[
@@ -26,7 +26,10 @@ const PLANTS: &[(&str, &str)] = &[
     ("person", "<dm:person id='MARK'><e:x>MARK</e:x></dm:person>"),
     ("activities", "<rpid:activities><rpid:other>MARK</rpid:other></rpid:activities>"),
     ("mood", "<rpid:mood from='MARK'><rpid:happy/></rpid:mood>"),
+    ("place", "<rpid:place-type><rpid:other>MARK</rpid:other></rpid:place-type>"),
     ("sphere", "<rpid:sphere><e:MARK/></rpid:sphere>"),
+    // What only a view takes out.
+    ("user_input", "<rpid:user-input last-input='2026-11-21T12:00:00Z' at='MARK'>idle</rpid:user-input>"),
     ("", "<e:plain>MARK</e:plain>"),
 ];
 

@@ -102,7 +102,7 @@ fn only_what_takes_away_passes() {
     );
     check(r#"{"abi":1,"lvel":"basic","set":{"basics":"closed"}}"#, &["E206 lvel", "E206 set.basics"]);
     check("[]", &["E207 "]);
-    check(r#"{"abi":1,"error":{"code":"x","message":"no"}}"#, &["error x"]);
+    check(r#"{"abi":1,"error":{"code":"x","message":"no"}}"#, &["E209 x"]);
     // With nobody busy there is no coarser word for it.
     let idle =
         Seen::in_document(&Document::read(document("<tuple id='t'><status/></tuple>").as_bytes()).unwrap());
@@ -192,7 +192,9 @@ fn views() -> impl Strategy<Value = View> {
             ViewDrop::Contacts,
             ViewDrop::Field("activities"),
             ViewDrop::Field("mood"),
+            ViewDrop::Field("place-type"),
             ViewDrop::Field("sphere"),
+            ViewDrop::Field("user-input"),
             ViewDrop::Tuple("t0".into()),
             ViewDrop::Tuple("t1".into()),
         ],
@@ -214,7 +216,9 @@ fn dropped(view: &View, kind: &str) -> bool {
         "person" => has(&ViewDrop::Person),
         "activities" => has(&ViewDrop::Field("activities")) || view.activities.is_some(),
         "mood" => has(&ViewDrop::Field("mood")),
+        "place" => has(&ViewDrop::Field("place-type")),
         "sphere" => has(&ViewDrop::Field("sphere")),
+        "user_input" => has(&ViewDrop::Field("user-input")),
         _ => false,
     }
 }

@@ -166,7 +166,9 @@ fn marker(facts: &Facts<'_>, errors: &mut Findings) -> u32 {
         .exports
         .iter()
         .filter_map(|&(name, kind, index)| {
-            Some((name.strip_prefix(MARKER)?.parse().ok()?, name, kind, index))
+            let version: u32 = name.strip_prefix(MARKER)?.parse().ok()?;
+            // One way to write a number: `+1` and `01` are other names.
+            (name == format!("{MARKER}{version}")).then_some((version, name, kind, index))
         })
         .collect();
     let known = versions.iter().filter(|(version, ..)| (1..=ABI).contains(version)).max_by_key(|v| v.0);

@@ -357,6 +357,27 @@ mod tests {
     }
 
     #[test]
+    fn the_keywords_of_the_contract_are_those_that_are_judged_and_those_that_are_passed_over() {
+        let contract = include_str!("../../CONTRACT.md");
+        let (_, section) = contract.split_once("JSON Schema (draft 2020-12) of these keywords").unwrap();
+        let (section, _) = section.split_once("Any other keyword").unwrap();
+        let (_, list) = section.split_once("\n- ").unwrap();
+        let (judged, said) = list.split_once("\n- ").unwrap();
+        let words = |text: &str| -> Vec<String> {
+            text.split('`').skip(1).step_by(2).filter(|word| *word != "default").map(str::to_owned).collect()
+        };
+        assert_eq!(words(judged), KEYWORDS.split(", ").collect::<Vec<_>>());
+        assert_eq!(
+            words(said),
+            ANNOTATIONS.into_iter().filter(|word| *word != "default").collect::<Vec<_>>()
+        );
+        for word in ANNOTATIONS {
+            let schema = format!(r#"{{"{word}":[{{"pattern":1}}]}}"#);
+            assert_eq!(check_schema(&read(schema.as_bytes()).unwrap()), [], "{word}");
+        }
+    }
+
+    #[test]
     fn a_keyword_that_is_not_judged_or_has_the_wrong_kind_of_value_is_refused_by_name() {
         for (schema, place) in [
             (r#"{"properties":{"a":{"pattern":"(a+)+$"}}}"#, "params_schema.properties.a.pattern"),

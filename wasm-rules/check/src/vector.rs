@@ -158,9 +158,7 @@ impl Vector {
         let answer = answer.and_then(|bytes| match bytes.map(|bytes| (bytes, known.read_output(bytes))) {
             None => Ok(None),
             Some((bytes, Ok(_))) => Ok(Some(String::from_utf8_lossy(bytes).into_owned())),
-            Some((_, Err(error))) => {
-                Err((if error.code == "error" { "E209" } else { error.code }, error.to_string()))
-            }
+            Some((_, Err(error))) => Err((error.code, error.to_string())),
         });
         match answer {
             Err(failure) => self.mismatch(Some(failure), None),

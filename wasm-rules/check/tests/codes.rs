@@ -1,7 +1,10 @@
-//! Each code that a file alone can provoke is provoked here: a code without a row fails the test.
+//! Each code that a file alone can provoke is provoked here: a code without a row fails the test. The others are
+//! looked for in the tests that provoke them.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where something is missing")]
 
 use policy_check::{CODES, Phase, check};
+use std::fs;
+use std::path::{Path, PathBuf};
 
 const MARKER: &str = r#"(func (export "presence_policy_abi_1"))"#;
 const MEMORY: &str = r#"(memory (export "memory") 1 4)"#;
@@ -58,5 +61,45 @@ fn each_code_that_is_found_in_a_file_is_provoked_by_one_alone() {
         let codes: Vec<&str> = report.errors.iter().map(|finding| finding.code).collect();
         assert_eq!(codes, [row.code], "{:#?}", report.errors);
         assert!(!report.errors[0].fix.is_empty() && !report.errors[0].place.is_empty());
+    }
+}
+
+/// The Rust files under a folder, without those that were built.
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if path.is_dir() && name != "target" && name != "node_modules" {
+            sources(&path, found);
+        } else if name.ends_with(".rs") {
+            found.push(path);
+        }
+    }
+}
+
+#[test]
+fn each_code_of_a_compile_or_an_upload_stands_in_a_test_by_its_name() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut files = Vec::new();
+    ["merge-core", "wasm-rules", "edge-server"].iter().for_each(|part| sources(&root.join(part), &mut files));
+    let this = Path::new(file!()).file_name();
+    let tests: String = files
+        .iter()
+        .filter(|file| file.file_name() != this)
+        .map(|file| {
+            let text = fs::read_to_string(file).unwrap();
+            let in_tests = file.components().any(|part| part.as_os_str() == "tests");
+            let at = if in_tests { Some(0) } else { text.find("#[cfg(test)]") };
+            at.map_or_else(String::new, |at| text[at..].to_owned())
+        })
+        .collect();
+    // Those of a run are provoked by the files of `policies/bad`, which a test of the sandbox counts.
+    for row in CODES.iter().filter(|row| matches!(row.phase, Phase::Compile | Phase::Upload)) {
+        assert!(
+            tests.contains(&format!("\"{}\"", row.code)),
+            "no test provokes {}: {}",
+            row.code,
+            row.meaning
+        );
     }
 }

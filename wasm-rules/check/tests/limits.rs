@@ -1,20 +1,20 @@
-//! Every count of the limits table: the largest that is allowed passes, one more is refused with
+//! Every limit of a file in the limits table: the largest that is allowed passes, one more is refused with
 //! its code, and a file with many mistakes gets all of them named in one pass.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where something is missing")]
 
-use policy_check::{NAMED_PER_KIND, Owner, check, check_as};
+use merge_core::policy::limits;
+use policy_check::{NAMED_PER_KIND, Owner, Phase, Script, check, check_as, find_code};
+
+const POLICY: &str = r#"(module
+    (memory (export "memory") 1 4)
+    (func (export "presence_policy_abi_1"))
+    (func (export "pp_alloc") (param i32) (result i32) (i32.const 1024))
+    (func (export "pp_merge") (param i32 i32) (result i64) (i64.const 0))
+    EXTRA)"#;
 
 /// A good policy with something added inside the module.
 fn with(extra: &str) -> Vec<u8> {
-    let text = format!(
-        r#"(module
-        (memory (export "memory") 1 4)
-        (func (export "presence_policy_abi_1"))
-        (func (export "pp_alloc") (param i32) (result i32) (i32.const 1024))
-        (func (export "pp_merge") (param i32 i32) (result i64) (i64.const 0))
-        {extra})"#
-    );
-    wat::parse_str(&text).unwrap()
+    wat::parse_str(POLICY.replace("EXTRA", extra)).unwrap()
 }
 
 fn codes(wasm: &[u8]) -> Vec<&'static str> {
@@ -42,75 +42,84 @@ fn a_plain_policy_passes_with_nothing_but_a_word_on_its_manifest() {
     assert_eq!(report.warnings.len(), 1);
 }
 
+/// A policy that has so much of what this limit bounds.
+fn file(limit: &str, much: usize) -> Vec<u8> {
+    let extra = match limit {
+        // A section's contents, behind the rest of the module and the head of the section.
+        "module" | "module-operator" => {
+            let padded = |bytes: usize| with(&format!("(@custom \"padding\" \"{}\")", "x".repeat(bytes)));
+            let head = padded(much - 1024).len() - (much - 1024);
+            return padded(much - head);
+        }
+        "manifest" => {
+            let rest = much - r#"{"name":"a","build":""}"#.len();
+            format!(
+                r#"(@custom "presence-policy" "{{\22name\22:\22a\22,\22build\22:\22{}\22}}")"#,
+                "x".repeat(rest)
+            )
+        }
+        "memory" => {
+            let text = POLICY.replace("1 4", &format!("1 {much}"));
+            return wat::parse_str(text.replace("EXTRA", "")).unwrap();
+        }
+        "tables" => repeat(much, |_| "(table 1 funcref)".into()),
+        "table-elements" => format!("(table {much} funcref)"),
+        "locals" => format!("(func {})", repeat(much, |_| "(local i32)".into())),
+        // The number of groups of locals, and the end.
+        "body" => format!("(func {})", "nop ".repeat(much - 2)),
+        "nesting" => format!("(func {} {})", "(block ".repeat(much), ")".repeat(much)),
+        // The last target is the one that is taken for all other numbers.
+        "br-table" => format!("(func (block (br_table {} (i32.const 0))))", "0 ".repeat(much)),
+        // Three functions, with three types, and four exports make a policy.
+        "functions" => repeat(much - 3, |_| "(func)".into()),
+        "types" => repeat(much - 3, |at| format!("(type (func (result {})))", "i32 ".repeat(at + 2))),
+        "exports" => repeat(much - 4, |at| format!("(export \"x{at}\" (memory 0))")),
+        "globals" => repeat(much, |_| "(global i32 (i32.const 0))".into()),
+        "data-segments" => repeat(much, |_| "(data (i32.const 0) \"x\")".into()),
+        "imports" => {
+            let import = r#"(import "presence" "log" (func (param i32 i32)))"#;
+            let text = POLICY.replace("(module", &format!("(module {}", import.repeat(much)));
+            return wat::parse_str(text.replace("EXTRA", "")).unwrap();
+        }
+        other => panic!("{other} bounds a file, and none here meets it"),
+    };
+    with(&extra)
+}
+
 #[test]
-fn each_count_may_reach_its_limit_and_not_pass_it() {
-    let functions = |n| repeat(n, |_| "(func)".into());
-    check_code(&functions(4096 - 3), &[]);
-    check_code(&functions(4096 - 2), &["E144"]);
-
-    let globals = |n| repeat(n, |_| "(global i32 (i32.const 0))".into());
-    check_code(&globals(64), &[]);
-    check_code(&globals(65), &["E145"]);
-
-    let data = |n| repeat(n, |_| "(data (i32.const 0) \"x\")".into());
-    check_code(&data(256), &[]);
-    check_code(&data(257), &["E146"]);
-
-    let types = |n| repeat(n, |_| "(type (func))".into());
-    // Three types belong to the policy itself: the marker's, pp_alloc's, pp_merge's.
-    check_code(&types(512 - 2), &[]);
-    check_code(&types(512), &["E147"]);
-
-    let exports = |n| repeat(n, |at| format!("(export \"x{at}\" (memory 0))"));
-    check_code(&exports(32 - 4), &[]);
-    check_code(&exports(32 - 3), &["E148"]);
-
-    check_code("(table 1024 funcref)", &[]);
-    check_code("(table 1025 funcref)", &["E140"]);
+fn each_limit_of_a_file_may_be_met_and_not_passed() {
+    let of_files = |limit: &&limits::Limit| {
+        // A second table is a feature (E110) before it is one too many.
+        find_code(limit.code).is_some_and(|code| code.phase == Phase::Static) && limit.name != "tables"
+    };
+    let rows: Vec<_> = limits::TABLE.iter().filter(of_files).collect();
+    assert!(rows.len() >= 16, "{rows:?}");
+    for limit in rows {
+        let found = |much: u64| {
+            let much = much as usize;
+            if limit.name == "script" {
+                return Script::check(&vec![b' '; much])
+                    .err()
+                    .map(|finding| finding.code)
+                    .into_iter()
+                    .collect();
+            }
+            let owner = if limit.name == "module-operator" { Owner::Operator } else { Owner::Tenant };
+            let errors = check_as(&file(limit.name, much), owner).errors;
+            errors.into_iter().map(|finding| finding.code).collect::<Vec<_>>()
+        };
+        assert_eq!(found(limit.value), [""; 0], "{} at its limit", limit.name);
+        assert_eq!(found(limit.value + 1), [limit.code], "{} one beyond", limit.name);
+    }
+    assert_eq!(check(&file("module-operator", limits::MODULE_BYTES_OPERATOR)).errors[0].code, "E103");
+    check_code(&"(table 1 funcref)".repeat(limits::TABLES as usize), &[]);
+    check_code(&"(table 1 funcref)".repeat(limits::TABLES as usize + 1), &["E110", "E140"]);
+    // What a table may grow to, what its segments hold, and parameters count as well.
     check_code("(table 1 2000 funcref)", &["E140"]);
-
-    let locals = |n| format!("(func {})", repeat(n, |_| "(local i32)".into()));
-    check_code(&locals(256), &[]);
-    check_code(&locals(257), &["E141"]);
+    let segments = |n: usize| format!("(table 1 funcref) (elem (i32.const 0) {})", "0 ".repeat(n));
+    check_code(&segments(1024), &[]);
+    check_code(&segments(1025), &["E140"]);
     check_code(&format!("(func (param i32) {})", repeat(256, |_| "(local i32)".into())), &["E141"]);
-
-    let nested = |n| format!("(func {} {})", "(block ".repeat(n), ")".repeat(n));
-    check_code(&nested(256), &[]);
-    check_code(&nested(257), &["E143"]);
-
-    let jumps = |n: usize| format!("(func (block (br_table {} (i32.const 0))))", "0 ".repeat(n));
-    check_code(&jumps(1024), &[]);
-    check_code(&jumps(1025), &["E143"]);
-
-    let body = |n: usize| format!("(func {})", "nop ".repeat(n));
-    check_code(&body(32 * 1024 - 2), &[]);
-    check_code(&body(32 * 1024), &["E142"]);
-}
-
-#[test]
-fn a_third_import_is_too_many() {
-    let wasm = wat::parse_str(
-        r#"(module
-        (import "presence" "log" (func (param i32 i32)))
-        (import "env" "abort" (func (param i32 i32 i32 i32)))
-        (import "presence" "log" (func (param i32 i32)))
-        (memory (export "memory") 1 4)
-        (func (export "presence_policy_abi_1"))
-        (func (export "pp_alloc") (param i32) (result i32) (i32.const 1024))
-        (func (export "pp_merge") (param i32 i32) (result i64) (i64.const 0)))"#,
-    )
-    .unwrap();
-    assert_eq!(codes(&wasm), ["E148"]);
-}
-
-#[test]
-fn the_operator_may_bring_a_larger_file() {
-    let padding = format!("(@custom \"padding\" \"{}\")", "x".repeat(300 * 1024));
-    let wasm = with(&padding);
-    assert_eq!(codes(&wasm), ["E103"]);
-    assert!(check_as(&wasm, Owner::Operator).is_ok());
-    let wasm = with(&format!("(@custom \"padding\" \"{}\")", "x".repeat(2 * 1024 * 1024)));
-    assert_eq!(check_as(&wasm, Owner::Operator).errors[0].code, "E103");
 }
 
 #[test]

@@ -171,8 +171,12 @@ fn allowed(policy: &Policy, hook: Hook, input: &str) -> u64 {
 
 /// What `merge-core` found in an answer, in the words of a check.
 fn answer_finding(found: &merge_core::policy::Finding) -> Finding {
-    let code = if found.code == "error" { "E209" } else { found.code };
-    Finding::new(code, format!("output {}", found.place).trim_end(), found.message.clone(), found.fix.clone())
+    Finding::new(
+        found.code,
+        format!("output {}", found.place).trim_end(),
+        found.message.clone(),
+        found.fix.clone(),
+    )
 }
 
 impl Ran {

@@ -78,7 +78,7 @@ impl View {
 /// Reads an output as a policy that runs is read: unknown members are passed over.
 ///
 /// # Errors
-/// E202, E203 or E207 with all their findings, or the failure that the policy reports itself.
+/// E202, E203, E207 or E208 with all their findings, or E209: the failure that the policy reports itself.
 pub fn read_view(bytes: &[u8], seen: &Seen) -> Result<View, OutputError> {
     let value = object(bytes)?;
     let mut reading = Reading { seen, faults: Faults::default() };
@@ -92,7 +92,7 @@ pub fn read_view(bytes: &[u8], seen: &Seen) -> Result<View, OutputError> {
 pub fn check_view(bytes: &[u8], seen: &Seen) -> Vec<Finding> {
     match read_view(bytes, seen) {
         Ok(view) => view.unknown,
-        Err(error) => error.into_findings(),
+        Err(error) => error.findings,
     }
 }
 
@@ -170,8 +170,8 @@ impl Reading<'_> {
 
     fn drop(&mut self, value: &Value<'_>) -> Vec<ViewDrop> {
         let mut dropped = Vec::new();
-        let most = limits::OUTPUT_TUPLES * 4;
-        for (at, item) in self.faults.list(value, "drop", most).unwrap_or_default().iter().enumerate() {
+        let items = self.faults.list(value, "drop", limits::OUTPUT_DROPS);
+        for (at, item) in items.unwrap_or_default().iter().enumerate() {
             let place = format!("drop[{at}]");
             let word = item.as_str().unwrap_or_default();
             let drop = match word {
