@@ -80,6 +80,11 @@ fn the_javascript_of_today_is_understood() {
             "return { x: new Date(1795225680000).toISOString(), y: new Date(0).getHours() };",
             r#"{"abi":1,"x":"2026-11-21T01:48:00.000Z","y":0}"#,
         ),
+        // What is not there is not there at all.
+        (
+            "return { x: ['Uint8Array', 'DataView', 'SharedArrayBuffer', 'WebAssembly', 'setTimeout', 'fetch', 'performance'].filter((name) => name in globalThis) };",
+            r#"{"abi":1,"x":[]}"#,
+        ),
         (
             "return { x: JSON.parse('{\"a\":[1.5e3]}').a[0], y: Number('12.5') };",
             r#"{"abi":1,"x":1500,"y":12.5}"#,
@@ -159,6 +164,29 @@ fn parameters_are_judged_by_the_schema_and_by_the_script() {
     assert!(policy.judge_params(r#"{"a":"x"}"#)[0].code == "E207");
     assert_eq!(policy.name(), Some("p"));
     assert_eq!(dry_run(&policy, &builtin_samples()), []);
+}
+
+#[test]
+fn a_script_that_exports_view_is_asked_what_a_class_of_watchers_sees() {
+    let policy = compiled(
+        "export function merge() {}
+        export const view = ({ watcher, merged }) => watcher.class === 'family' ? null : { level: 'basic', explain: [merged.entity] };",
+    );
+    assert!(policy.view_key().is_some());
+    let seen = |class: &str| {
+        let input = format!(
+            r#"{{"abi":1,"now_ms":1,"watcher":{{"class":"{class}","groups":[]}},"merged":{{"entity":"sip:alice@example.com","tuples":[]}},"params":{{}}}}"#
+        );
+        policy
+            .view(input.as_bytes())
+            .result
+            .map(|output| String::from_utf8(output.unwrap_or_default()).unwrap())
+    };
+    assert_eq!(seen("family"), Ok(String::new()));
+    let basic = r#"{"abi":1,"level":"basic","explain":["sip:alice@example.com"]}"#;
+    assert_eq!(seen("stranger"), Ok(basic.to_owned()));
+    assert_eq!(dry_run(&policy, &builtin_samples()), []);
+    assert!(compiled("export function merge() {}").view_key().is_none());
 }
 
 #[test]
