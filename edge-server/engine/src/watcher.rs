@@ -170,4 +170,65 @@ mod tests {
         let by_identity = classify(&config, alice, carol, ViewKey::Identity).unwrap();
         assert_eq!(by_identity.watcher.aor.as_deref(), Some(carol));
     }
+
+    /// A directory and contacts in which everybody is what a row of the table says.
+    #[derive(Clone, Copy, Debug)]
+    struct Row {
+        contact: bool,
+        groups: bool,
+    }
+
+    impl Users for Row {
+        fn account(&self, _username: &str) -> Option<Account> {
+            None
+        }
+
+        fn exists(&self, _aor: &str) -> bool {
+            true
+        }
+
+        fn profile(&self, _aor: &str) -> Profile {
+            let groups = if self.groups { vec!["sales".to_owned()] } else { Vec::new() };
+            Profile { tenant: "acme".to_owned(), groups, locale: None }
+        }
+    }
+
+    impl Contacts for Row {
+        fn find(&self, _presentity: &str, _watcher: &str) -> Option<Contact> {
+            let contact = Contact { class: WatcherClass::Family, groups: Vec::new(), by_domain: true };
+            self.contact.then_some(contact)
+        }
+    }
+
+    #[test]
+    fn who_is_several_things_at_once_is_the_first_of_them() {
+        for bits in 0..32_u32 {
+            let is = |bit: u32| bits & (1 << bit) != 0;
+            let (anonymous, service, contact, groups, domain) = (is(4), is(3), is(2), is(1), is(0));
+            let watcher = if anonymous { "sip:w@anonymous.invalid" } else { "sip:w@example.com" };
+            let presentity = match (domain, anonymous) {
+                (true, true) => "sip:alice@anonymous.invalid",
+                (true, false) => "sip:alice@example.com",
+                (false, _) => "sip:alice@example.net",
+            };
+            let mut config = Config::of_trial("example.com");
+            config.domains.extend(["example.net".to_owned(), "anonymous.invalid".to_owned()]);
+            let row = Row { contact, groups };
+            (config.users, config.contacts) = (Arc::new(row), Arc::new(row));
+            config.services = if service { vec![watcher.to_owned()] } else { Vec::new() };
+            let order = [
+                (anonymous, WatcherClass::Anonymous),
+                (service, WatcherClass::Service),
+                (contact, WatcherClass::Family),
+                (groups, WatcherClass::Colleague),
+                (domain, WatcherClass::SameDomain),
+                (true, WatcherClass::Stranger),
+            ];
+            let first = order.iter().find(|(holds, _)| *holds).map(|(_, class)| *class);
+            let found = classify(&config, presentity, watcher, ViewKey::Class).unwrap();
+            assert_eq!(Some(found.watcher.class), first, "{bits:05b}: {}", found.why);
+            let nameless = matches!(found.watcher.class, WatcherClass::Anonymous | WatcherClass::Service);
+            assert_eq!(found.watcher.groups.is_empty(), nameless || !groups, "{bits:05b}");
+        }
+    }
 }

@@ -27,4 +27,5 @@ mod shutdown;
 mod simulation;
 mod subscribe;
 mod tokens;
+mod told;
 mod views;

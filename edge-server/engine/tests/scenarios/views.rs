@@ -348,3 +348,53 @@ fn a_place_that_its_last_watcher_left_is_free_for_others() {
     mum.refresh(&mut stage.scene, &mut hers, "Expires: 3600\r\n");
     assert!(stage.told(&mum).is_some_and(|body| body.contains("meeting")));
 }
+
+#[test]
+fn views_are_made_anew_at_the_moment_that_the_merge_wanted_and_not_because_time_passes() {
+    let mut stage = stage();
+    let (carol, _) = stage.watched_by("carol");
+    let at = stage.scene.now + 1_800_000;
+    stage.scene.host.answers.push_back(says(&format!(r#"{{"abi":1,"reevaluate_at_ms":{at}}}"#)));
+    stage.publish("");
+    assert_eq!(stage.calls(), 1, "when she came");
+    stage.scene.host.views = vec![("same-domain".to_owned(), says(BUSY_OR_FREE))];
+    stage.scene.pass(1_799_000);
+    assert_eq!((stage.calls(), stage.told(&carol)), (0, None));
+    stage.scene.pass(2_000);
+    // What was merged is what it was, but the view may go by the clock.
+    assert_eq!(stage.calls(), 1);
+    assert!(stage.told(&carol).is_some_and(|body| body.contains("busy")));
+}
+
+#[test]
+fn a_presentity_has_64_views_and_who_would_need_one_more_sees_open_or_closed() {
+    assert_eq!(config().limits.views_per_presentity, 64);
+    let mut stage = stage_with(config(), assignment(ViewKey::Identity));
+    stage.scene.host.views.clear();
+    for number in 0..66 {
+        let user: &'static str = format!("w{number}").leak();
+        let (_, shown) = stage.watched_by(user);
+        assert!(shown.contains("<basic>open</basic>"), "{shown}");
+        assert_eq!(shown.contains("with the board"), number < 64, "watcher {number}: {shown}");
+    }
+    assert_eq!(stage.calls(), 64);
+}
+
+#[test]
+fn after_a_restart_no_last_good_view_is_left_and_what_is_to_be_hidden_stays_hidden() {
+    for privacy in [false, true] {
+        let given = Assignment { on_failure: OnFailure::LastGood, privacy, ..assignment(ViewKey::Class) };
+        let mut stage = stage_with(config(), given);
+        stage.scene.host.views = vec![("same-domain".to_owned(), says(BUSY_OR_FREE))];
+        let mut carol = stage.client("carol");
+        let (mut watch, first) = carol.watch(&mut stage.scene, "alice");
+        assert!(body(&first).contains("busy"));
+        stage.scene.host.views = vec![("same-domain".to_owned(), out_of_fuel())];
+        stage.scene.restart(1_000);
+        carol.reconnect(&mut stage.scene);
+        carol.refresh(&mut stage.scene, &mut watch, "Expires: 3600\r\n");
+        let shown = stage.told(&carol).unwrap();
+        assert!(shown.contains("<basic>open</basic>") && !shown.contains("busy"), "{shown}");
+        assert_eq!(shown.contains("with the board"), !privacy, "{shown}");
+    }
+}
