@@ -35,6 +35,9 @@ const LOG_CALL = 200;
 const COUNTER = "presence fuel";
 const SPENT = 2n ** 63n - 1n;
 
+/** The export that a metered policy's start function is, so that what ends it can be told. */
+const START = "presence start";
+
 /** A policy that did not give an answer: `code` is one of the contract's error codes. */
 export class PolicyFailure extends Error {
   constructor(code, message, log = []) {
@@ -72,7 +75,7 @@ const ALWAYS = ["abi", "minor"];
  * The part of an input that a policy is sent: the members that its manifest's `needs` names, their bytes
  * as they are. All of it where the manifest does not say.
  */
-export function neededInput(module, input) {
+function neededInput(module, input) {
   const [section] = WebAssembly.Module.customSections(module, "presence-policy");
   const { needs } = section ? JSON.parse(new TextDecoder().decode(section)) : {};
   if (!needs) return input;
@@ -167,6 +170,7 @@ export function runHook(module, hook, whole) {
   counter = exports[COUNTER] ?? null;
   if (!(memory instanceof WebAssembly.Memory)) throw fail("E130", "the policy exports no memory");
   if (typeof exports[hook] !== "function") throw fail("E130", `the policy has no ${hook}`);
+  if (typeof exports[START] === "function") guarded("start", () => exports[START]());
   if (typeof exports._initialize === "function") guarded("_initialize", () => exports._initialize());
 
   allowed = LIMITS.fuel + LIMITS.fuelPerInputByte * input.length;

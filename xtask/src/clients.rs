@@ -46,7 +46,6 @@ fn node_test(folder: &Path, server: &Path, args: &[&str], counts: &mut Counts) -
         .env("CHROMIUM", chromium)
         .env("TEST_POLICIES", paths::policies())
         .env("TEST_SITE", paths::root().join("web-demo/site/dist"))
-        .env("TEST_TARGET", paths::target())
         .watched(&mut |line| counts.read(line))
 }
 

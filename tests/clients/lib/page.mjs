@@ -1,10 +1,9 @@
-// What runs inside the page: the flow and the calls with both libraries, and the policies.
+// What runs inside the page: the flow and the calls with both libraries.
 
 import { calls } from "./calls.mjs";
 import { flow } from "./flow.mjs";
 import { JsSipClient } from "./jssip-client.mjs";
 import { SipJsClient } from "./sipjs-client.mjs";
-import { compilePolicy, runHook } from "../../../wasm-rules/runner/policy-runner.mjs";
 
 const KINDS = { "JsSIP": JsSipClient, "SIP.js": SipJsClient };
 
@@ -32,20 +31,4 @@ globalThis.runCalls = async (world) => {
   } catch (error) {
     return { steps, error: `${steps.at(-1)}: ${error.message}` };
   }
-};
-
-const bytes = (base64) => Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
-const base64 = (array) => btoa(Array.from(array, (byte) => String.fromCharCode(byte)).join(""));
-
-/** Runs each input through a policy; outputs in base64, null for no opinion, `error:CODE` for a failure. */
-globalThis.runPolicy = async ({ wasm, inputs }) => {
-  const policy = await compilePolicy(bytes(wasm));
-  return inputs.map((input) => {
-    try {
-      const { output } = runHook(policy, "pp_merge", bytes(input));
-      return output === null ? null : base64(output);
-    } catch (error) {
-      return `error:${error.code ?? error.message}`;
-    }
-  });
 };

@@ -19,21 +19,29 @@
 //!
 //! The prices are `policy_check::prices`, and the places are those at which the server's engine counts, so that
 //! a call that ends takes the same fuel to the unit here and there (a test runs both). A call that traps has
-//! counted the whole run in which it trapped; one that uses all in its start function is ended too, but leaves no
-//! instance whose counter could say so.
+//! counted the whole run in which it trapped. A start function becomes an export, [`START`], for the host to call
+//! first: ended while the instance is made, it would leave none whose counter could say why.
 #![forbid(unsafe_code)]
 
 mod body;
 
 use merge_core::policy::limits;
 use policy_check::FEATURES;
-use wasm_encoder::{ConstExpr, Encode, ExportKind, GlobalType, Module, RawSection, SectionId, ValType};
-use wasmparser::{BinaryReader, BinaryReaderError, CodeSectionReader, Parser, Payload};
+use wasm_encoder::{
+    ConstExpr, Encode, ExportKind, ExportSection, GlobalType, Module, RawSection, SectionId, ValType,
+};
+use wasmparser::{
+    BinaryReader, BinaryReaderError, CodeSectionReader, Export, ExportSectionReader, ExternalKind, Parser,
+    Payload,
+};
 
 use body::Counter;
 
 /// The export that holds the counter: a mutable `i64`, minus the fuel that is left.
 pub const COUNTER: &str = "presence fuel";
+
+/// The export that is the module's start function, where it has one.
+pub const START: &str = "presence start";
 
 /// What the counter holds where the policy was ended because all is used.
 pub const SPENT: i64 = i64::MAX;
@@ -51,23 +59,29 @@ pub fn metered(policy: &[u8]) -> Result<Vec<u8>, MeterError> {
     let mut parser = Parser::new(0);
     parser.set_features(FEATURES);
     let mut module = Module::new();
+    let payloads = parser.parse_all(policy).collect::<Result<Vec<_>, _>>()?;
+    let start = payloads.iter().find_map(|payload| match payload {
+        Payload::StartSection { func, .. } => Some(*func),
+        _ => None,
+    });
     let mut globals = None;
-    for payload in parser.parse_all(policy) {
-        let payload = payload?;
+    for payload in &payloads {
         let Some((id, range)) = payload.as_section() else { continue };
         let Some(contents) = policy.get(range.start as usize..range.end as usize) else { continue };
         let counter = Counter::after(globals.unwrap_or(0));
-        let contents = match &payload {
+        let contents = match payload {
+            Payload::StartSection { .. } => continue,
             Payload::GlobalSection(section) => {
                 globals = Some(section.count());
                 &grown(contents, &counters())?
             }
-            Payload::ExportSection(_) => {
+            Payload::ExportSection(section) => {
                 if globals.is_none() {
                     let data = &grown(&[0], &counters())?;
                     module.section(&RawSection { id: SectionId::Global as u8, data });
                 }
-                &grown(contents, &[exported(counter)])?
+                module.section(&exports(section.clone(), start, counter)?);
+                continue;
             }
             Payload::CodeSectionStart { .. } => &code(contents, counter)?,
             _ => contents,
@@ -101,12 +115,30 @@ fn counters() -> [Vec<u8>; 2] {
     [global(ValType::I64, ConstExpr::i64_const(-start)), global(ValType::I32, ConstExpr::i32_const(0))]
 }
 
-fn exported(counter: Counter) -> Vec<u8> {
-    let mut item = Vec::new();
-    COUNTER.encode(&mut item);
-    ExportKind::Global.encode(&mut item);
-    counter.fuel.encode(&mut item);
-    item
+/// The policy's exports, but for what it calls as the meter calls its own, and those.
+fn exports(
+    section: ExportSectionReader<'_>,
+    start: Option<u32>,
+    counter: Counter,
+) -> Result<ExportSection, BinaryReaderError> {
+    let mut exports = ExportSection::new();
+    for export in section {
+        let Export { name, kind, index } = export?;
+        let kind = match kind {
+            _ if [COUNTER, START].contains(&name) => continue,
+            ExternalKind::Table => ExportKind::Table,
+            ExternalKind::Memory => ExportKind::Memory,
+            ExternalKind::Global => ExportKind::Global,
+            ExternalKind::Tag => ExportKind::Tag,
+            ExternalKind::Func | ExternalKind::FuncExact => ExportKind::Func,
+        };
+        exports.export(name, kind, index);
+    }
+    if let Some(start) = start {
+        exports.export(START, ExportKind::Func, start);
+    }
+    exports.export(COUNTER, ExportKind::Global, counter.fuel);
+    Ok(exports)
 }
 
 fn code(contents: &[u8], counter: Counter) -> Result<Vec<u8>, BinaryReaderError> {

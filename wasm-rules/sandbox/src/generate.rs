@@ -45,9 +45,18 @@ const REASONS: [&str; 8] =
 const STATES: [&str; 5] = ["trying", "proceeding", "early", "confirmed", "terminated"];
 const ZONES: [&str; 4] = ["Europe/Amsterdam", "America/St_Johns", "Pacific/Kiritimati", "UTC"];
 
+/// What devices call themselves, registered or publishing: the same ones, so that some are both.
+const INSTANCES: [&str; 4] = [
+    "urn:uuid:00000000-0000-1000-8000-805ec0123456",
+    "urn:uuid:5e3a6c1e-8f5b-4a93-9b12-7a9a2f3c4d5e",
+    "urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6",
+    "urn:uuid:0c67446e-f1a1-11d9-94d3-000a95a0e128",
+];
+
 /// A moment in November 2026; inputs lie within a year of it.
 const NOW: i64 = 1_795_225_680_000;
-const YEAR_MS: i64 = 365 * 24 * 60 * 60 * 1000;
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+const YEAR_MS: i64 = 365 * DAY_MS;
 /// The most publications of one input; a few inputs have that many, most have up to four.
 const CROWD: u64 = 40;
 
@@ -178,12 +187,10 @@ impl Generator {
             .map(|n| {
                 let tuples = (0..self.below(4)).map(|tuple| format!("t{tuple}")).collect();
                 let etag = format!("e-{n:02x}{:06x}", self.below(1 << 24));
-                Device {
-                    etag,
-                    name: format!("device-{n}"),
-                    received_ms: now - self.between(0, 86_400_000),
-                    tuples,
-                }
+                // Some have only just come: that is when policies decide otherwise.
+                let longest_ago = if self.chance(3) { 60_000 } else { DAY_MS };
+                let received_ms = now - self.between(0, longest_ago);
+                Device { etag, name: format!("device-{n}"), received_ms, tuples }
             })
             .collect();
         devices.sort_by(|a, b| b.received_ms.cmp(&a.received_ms).then_with(|| a.etag.cmp(&b.etag)));
@@ -216,9 +223,11 @@ impl Generator {
         out.key("source").string(if self.chance(4) { self.one(&SOURCES) } else { "publish" });
         out.key("device").string(&device.name);
         out.key("device_kind").string(self.one(&KINDS));
+        out.string_member("instance", self.chance(2).then(|| self.one(&INSTANCES)));
         out.string_member("user_agent", self.chance(2).then(|| self.one(&TEXTS)));
         out.key("received_ms").int(device.received_ms);
-        out.key("first_ms").int(device.received_ms - self.between(0, 1_000_000));
+        let kept_for = if self.chance(2) { 0 } else { self.between(0, 1_000_000) };
+        out.key("first_ms").int(device.received_ms - kept_for);
         out.key("expires_ms").int(now + self.between(1, 3_600_000));
         out.key("tuples").begin_array();
         for id in &device.tuples {
@@ -293,6 +302,7 @@ impl Generator {
         for n in 0..self.below(4) {
             out.begin_object();
             out.key("contact").string(&format!("sip:alice@192.0.2.{n}"));
+            out.string_member("instance", self.chance(2).then(|| self.one(&INSTANCES)));
             out.key("q_milli").int(self.between(0, 1001));
             out.key("expires_ms").int(now + self.between(1, 3_600_000));
             out.string_member("user_agent", self.chance(2).then(|| self.one(&TEXTS)));

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use merge_core::policy::limits;
-use policy_meter::{COUNTER, SPENT, metered};
+use policy_meter::{COUNTER, SPENT, START, metered};
 use policy_sandbox::{Policy, Sandbox, Settings, builtin_samples};
 use wasmtime::{Engine, Extern, Instance, Linker, Module, Store, Val};
 
@@ -41,8 +41,10 @@ fn in_another(wasm: &[u8], input: &[u8]) -> End {
     let Ok(instance) = linker.instantiate(&mut store, &module) else { return End::Failure };
     let counter = instance.get_global(&mut store, COUNTER).unwrap();
     let allowed = limits::fuel(input.len()).cast_signed();
-    counter.set(&mut store, Val::I64(-allowed)).unwrap();
-    let ended = call(instance, &mut store, input);
+    let ended = start(instance, &mut store).and_then(|()| {
+        counter.set(&mut store, Val::I64(-allowed)).unwrap();
+        call(instance, &mut store, input)
+    });
     match (counter.get(&mut store).unwrap_i64(), ended) {
         (SPENT, _) => End::OutOfFuel,
         (left, Ok(())) => End::Answer((allowed + left).cast_unsigned()),
@@ -50,10 +52,16 @@ fn in_another(wasm: &[u8], input: &[u8]) -> End {
     }
 }
 
-fn call(instance: Instance, store: &mut Store<()>, input: &[u8]) -> wasmtime::Result<()> {
-    if let Ok(initialize) = instance.get_typed_func::<(), ()>(&mut *store, "_initialize") {
-        initialize.call(&mut *store, ())?;
+fn start(instance: Instance, store: &mut Store<()>) -> wasmtime::Result<()> {
+    for name in [START, "_initialize"] {
+        if let Ok(function) = instance.get_typed_func::<(), ()>(&mut *store, name) {
+            function.call(&mut *store, ())?;
+        }
     }
+    Ok(())
+}
+
+fn call(instance: Instance, store: &mut Store<()>, input: &[u8]) -> wasmtime::Result<()> {
     let length = input.len() as i32;
     let pointer = instance.get_typed_func::<i32, i32>(&mut *store, "pp_alloc")?.call(&mut *store, length)?;
     let Some(Extern::Memory(memory)) = instance.get_export(&mut *store, "memory") else {
@@ -137,6 +145,17 @@ fn policy(body: &str) -> String {
 }
 
 #[test]
+fn a_policy_that_exports_the_names_of_the_meter_is_metered_like_any_other() {
+    let (sandbox, input) = (sandbox(), sample());
+    let named = policy("").replace(
+        "(func $twice",
+        r#"(export "presence fuel" (global $g)) (export "presence start" (func $twice)) (func $twice"#,
+    );
+    let wasm = wat::parse_str(named).unwrap();
+    assert_eq!(in_another(&wasm, &input), in_ours(&sandbox.compile(&wasm).unwrap(), &input));
+}
+
+#[test]
 fn what_ends_a_hostile_policy_in_the_sandbox_ends_it_metered() {
     let (sandbox, input) = (sandbox(), sample());
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies/bad");
@@ -150,9 +169,8 @@ fn what_ends_a_hostile_policy_in_the_sandbox_ends_it_metered() {
         let Ok(policy) = sandbox.compile(&wasm) else { continue };
         let name = file.file_stem().unwrap().display().to_string();
         let ours = in_ours(&policy, &input);
-        // What the host is asked to write is not metered here, a stack has another depth elsewhere, and an
-        // instance that never came to be has no counter to look at.
-        if name.starts_with("log") || name.contains("recursion") || name.ends_with("in-start") {
+        // What the host is asked to write is not metered here, and a stack has another depth elsewhere.
+        if name.starts_with("log") || name.contains("recursion") {
             continue;
         }
         let theirs = in_another(&wasm, &input);

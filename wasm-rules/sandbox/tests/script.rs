@@ -3,12 +3,10 @@
 //! `cargo xtask policies` builds the engine that they run in.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where something is missing")]
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
 use std::sync::LazyLock;
 
 use merge_core::policy::limits;
-use policy_check::Script;
 use policy_sandbox::{
     Finding, Generator, Owner, Policy, Sandbox, ScriptEngine, Settings, builtin_samples, dry_run,
 };
@@ -270,67 +268,17 @@ fn the_script_of_the_documentation_works() {
     assert_eq!(said(12 * 60, 7, "{}"), away(9, 6));
 }
 
-/// Made-up inputs that a script is given in both engines.
-const MADE_UP: usize = 1000;
-
-/// Runs a script of `runner/` in Node.
-fn node(args: &[&Path]) {
-    let runner = Path::new(env!("CARGO_MANIFEST_DIR")).join("../runner");
-    let output = Command::new("node").args(args).current_dir(runner).stdin(Stdio::null()).output();
-    let output = output.unwrap_or_else(|error| panic!("{error}: Node 20 is needed to compare two engines"));
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-}
-
 #[test]
-fn a_page_makes_the_same_policy_of_a_script_and_it_answers_alike_for_the_same_fuel() {
-    // What it was given comes back, so that it was read as JSON is; and something is computed.
-    const SCRIPT: &str = "export function merge(input) {
-        const kinds = new Map();
-        for (const { device_kind } of input.publications ?? []) kinds.set(device_kind, (kinds.get(device_kind) ?? 0) + 1);
-        return { input, kinds: [...kinds].sort(([a], [b]) => (a < b ? -1 : 1)), sqrt: Math.sqrt(input.now_ms) };
-    }";
-    let scratch = tempfile::tempdir().unwrap();
-    let file = |name: &str| scratch.path().join(name);
-    let engine = engine();
-    std::fs::write(file("javascript.engine"), &engine).unwrap();
-    std::fs::write(file("policy.js"), SCRIPT).unwrap();
-    node(&[Path::new("read-script.mjs"), &file("javascript.engine"), &file("policy.js")]);
-    let [said, memory] =
-        ["policy.js.said", "policy.js.memory"].map(|name| std::fs::read(file(name)).unwrap());
-    let made = Script::make(&engine, &said, &memory).unwrap();
-    std::fs::write(file("policy.wasm"), policy_meter::metered(&made.module).unwrap()).unwrap();
-
-    let policy = compiled(SCRIPT);
+fn what_a_script_is_given_is_the_input_as_it_was_written() {
+    let policy = compiled("export function merge(input) { return { input }; }");
     let mut generator = Generator::new(7);
-    let mut inputs: Vec<Vec<u8>> = builtin_samples().into_iter().map(|sample| sample.input).collect();
-    inputs.extend((0..MADE_UP).map(|_| generator.next_input()));
-    let files: Vec<PathBuf> = (0..inputs.len()).map(|at| file(&format!("{at}.json"))).collect();
-    for (file, input) in files.iter().zip(&inputs) {
-        std::fs::write(file, input).unwrap();
-    }
-    let (program, module) = (PathBuf::from("compare.mjs"), file("policy.wasm"));
-    let args: Vec<&Path> = [&program, &module].into_iter().chain(&files).map(PathBuf::as_path).collect();
-    node(&args);
-    let mut answers = 0;
-    for (file, input) in files.iter().zip(&inputs) {
-        let theirs = std::fs::read_to_string(file.with_extension("out")).unwrap();
-        let outcome = policy.merge(input);
-        match outcome.result {
-            // Too long an answer, or too little fuel: in both.
-            Err(failure) => assert_eq!(failure.code, theirs, "{failure}"),
-            Ok(ours) => {
-                let ours = String::from_utf8(ours.unwrap()).unwrap();
-                assert_eq!(ours, theirs);
-                let fuel = std::fs::read_to_string(file.with_extension("fuel")).unwrap();
-                assert_eq!(fuel, outcome.fuel_used.to_string());
-                let input = std::str::from_utf8(input).unwrap();
-                assert!(
-                    ours.starts_with(&format!(r#"{{"abi":1,"input":{input},"kinds":["#)),
-                    "{input}\n{ours}"
-                );
-                answers += 1;
-            }
+    for _ in 0..300 {
+        let input = String::from_utf8(generator.next_input()).unwrap();
+        let outcome = policy.merge(input.as_bytes());
+        // An answer has its limit, which some inputs alone exceed.
+        if let Ok(answer) = outcome.result {
+            let answer = String::from_utf8(answer.unwrap()).unwrap();
+            assert_eq!(answer, format!(r#"{{"abi":1,"input":{input}}}"#));
         }
     }
-    assert!(answers > MADE_UP / 2, "{answers}");
 }

@@ -15,7 +15,7 @@ export function program() {
   const target = join(root, process.env.CARGO_TARGET_DIR ?? "target");
   const candidates = [process.env.TEST_SERVER, join(target, "release", "tributary"), join(target, "debug", "tributary")].filter(Boolean);
   const found = candidates.find((path) => existsSync(path));
-  if (found === undefined) throw new Error("no server binary: build it with `cargo build -p tributary`, or name it in the environment variable TEST_SERVER");
+  if (found === undefined) throw new Error("no server binary: build it with `cargo build --workspace --bins`, or name it in the environment variable TEST_SERVER");
   return found;
 }
 

@@ -1,3 +1,4 @@
+import { compilePolicy } from "../../../../wasm-rules/runner/policy-runner.mjs";
 import { built } from "../build.ts";
 import { meterPolicy } from "./check.ts";
 import type { Fuel, Hook, Job, Outcome } from "./worker.ts";
@@ -18,12 +19,21 @@ export interface Read {
   readonly memory: Uint8Array<ArrayBuffer>;
 }
 
+type Make = (wasm: Uint8Array<ArrayBuffer>) => Promise<Uint8Array<ArrayBuffer>>;
+
+/** The policy with its counter; as it is where that cannot be made, since no fuel is better than no answer. */
+const countingIn: Make = (wasm) =>
+  meterPolicy(wasm).catch((error: unknown) => {
+    console.warn("the policy's fuel is not counted:", error);
+    return wasm;
+  });
+
 /** Runs policies in a Worker, one at a time, each for a limited time. They count the fuel that the server's engine would. */
 export class PolicyRunner {
   #worker: Worker | null = null;
   #queue: Promise<unknown> = Promise.resolve();
   #serial = 0;
-  #metered = new WeakMap<Uint8Array, Promise<Uint8Array<ArrayBuffer>>>();
+  #compiled = new WeakMap<Uint8Array, Promise<WebAssembly.Module>>();
 
   /** Starts the Worker now, so that it is there when the server is gone. */
   warm(): void {
@@ -31,29 +41,36 @@ export class PolicyRunner {
   }
 
   run(wasm: Uint8Array<ArrayBuffer>, input: Uint8Array<ArrayBuffer>, hook: Hook = "pp_merge"): Promise<Run> {
-    const result = this.#queue.then(async () => this.#one<Exclude<Run, Failed>>({ id: ++this.#serial, wasm: await this.#countingIn(wasm), input, hook }));
-    this.#queue = result;
-    return result;
-  }
-
-  /** The policy with its counter; as it is where that cannot be made, since no fuel is better than no answer. */
-  #countingIn(wasm: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
-    const known = this.#metered.get(wasm);
-    if (known !== undefined) return known;
-    const made = meterPolicy(wasm).catch((error: unknown) => {
-      this.#metered.delete(wasm);
-      console.warn("the policy's fuel is not counted:", error);
-      return wasm;
-    });
-    this.#metered.set(wasm, made);
-    return made;
+    return this.#next<Exclude<Run, Failed>>(wasm, countingIn, input, hook);
   }
 
   /** Has the engine for scripts read one. It is ours, but what it reads may loop. */
   readScript(engine: Uint8Array<ArrayBuffer>, script: Uint8Array<ArrayBuffer>): Promise<Read | Failed> {
-    const result = this.#queue.then(() => this.#one<Read>({ id: ++this.#serial, wasm: engine, input: script, hook: "pp_script" }));
+    return this.#next<Read>(engine, async (wasm) => wasm, script, "pp_script");
+  }
+
+  #next<Done>(wasm: Uint8Array<ArrayBuffer>, made: Make, input: Uint8Array<ArrayBuffer>, hook: Job["hook"]): Promise<Done | Failed> {
+    const result = this.#queue.then(async (): Promise<Done | Failed> => {
+      let policy: WebAssembly.Module;
+      try {
+        policy = await this.#compile(wasm, made);
+      } catch (error) {
+        return { code: "E101", message: String(error) };
+      }
+      return this.#one({ id: ++this.#serial, policy, input, hook });
+    });
     this.#queue = result;
     return result;
+  }
+
+  /** Compiled here, once: the Worker is handed the module, and not its bytes at each call. */
+  #compile(wasm: Uint8Array<ArrayBuffer>, made: Make): Promise<WebAssembly.Module> {
+    const known = this.#compiled.get(wasm);
+    if (known !== undefined) return known;
+    const compiled = made(wasm).then(compilePolicy);
+    this.#compiled.set(wasm, compiled);
+    compiled.catch(() => this.#compiled.delete(wasm));
+    return compiled;
   }
 
   #one<Done>(job: Job): Promise<Done | Failed> {

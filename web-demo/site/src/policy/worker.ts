@@ -1,9 +1,9 @@
 // Runs policies away from the page: one that loops without counting its fuel is ended by ending this Worker.
-import { compilePolicy, PolicyFailure, readScript, runHook } from "../../../../wasm-rules/runner/policy-runner.mjs";
+import { PolicyFailure, readScript, runHook } from "../../../../wasm-rules/runner/policy-runner.mjs";
 
 export interface Job {
   readonly id: number;
-  readonly wasm: Uint8Array<ArrayBuffer>;
+  readonly policy: WebAssembly.Module;
   readonly input: Uint8Array<ArrayBuffer>;
   readonly hook: Hook | "pp_script";
 }
@@ -21,15 +21,11 @@ export type Outcome =
   | { readonly id: number; readonly said: Uint8Array<ArrayBuffer>; readonly memory: Uint8Array<ArrayBuffer> }
   | { readonly id: number; readonly code: string; readonly message: string };
 
-let last: { wasm: Uint8Array; policy: WebAssembly.Module } | null = null;
-const same = (a: Uint8Array, b: Uint8Array) => a.length === b.length && a.every((byte, i) => byte === b[i]);
-
-addEventListener("message", async ({ data }: MessageEvent<Job>) => {
-  const { id, wasm, input, hook } = data;
+addEventListener("message", ({ data }: MessageEvent<Job>) => {
+  const { id, policy, input, hook } = data;
   let outcome: Outcome;
   try {
-    if (last === null || !same(last.wasm, wasm)) last = { wasm, policy: await compilePolicy(wasm) };
-    outcome = hook === "pp_script" ? { id, ...readScript(last.policy, input) } : { id, ...runHook(last.policy, hook, input) };
+    outcome = hook === "pp_script" ? { id, ...readScript(policy, input) } : { id, ...runHook(policy, hook, input) };
   } catch (error) {
     outcome = error instanceof PolicyFailure
       ? { id, code: error.code, message: error.message }
