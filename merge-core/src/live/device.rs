@@ -56,6 +56,8 @@ impl DeviceKind {
     #[must_use]
     pub fn guess(user_agent: &str) -> DeviceKind {
         const WORDS: &[(&str, DeviceKind)] = &[
+            ("calendar", DeviceKind::Service),
+            ("gateway", DeviceKind::Service),
             ("android", DeviceKind::Mobile),
             ("iphone", DeviceKind::Mobile),
             ("ipad", DeviceKind::Mobile),
@@ -147,5 +149,7 @@ mod tests {
         check("LinphoneAndroid/5.2", DeviceKind::Mobile);
         check("JsSIP 3.10", DeviceKind::Web);
         check("MicroSIP/3.21", DeviceKind::Soft);
+        check("Acme Calendar Bridge/2.0", DeviceKind::Service);
+        check("XMPP-Gateway/1.4", DeviceKind::Service);
     }
 }
