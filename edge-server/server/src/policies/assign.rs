@@ -260,3 +260,34 @@ fn stored(generation: &Generation) -> StoredGeneration {
         since_ms: generation.since.0,
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test ends where something is missing")]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+    use crate::config::Config;
+    use crate::metrics::Exposition;
+    use policy_sandbox::{Sandbox, Settings};
+
+    #[tokio::test]
+    async fn the_last_ten_generations_are_kept_and_rolling_back_takes_them_one_by_one() {
+        let sandbox = Sandbox::new(Settings::default()).unwrap();
+        let seen_by = (Exposition::default().metrics, Clock::default());
+        let library = Library::open(sandbox, Vec::new(), None, seen_by, &Config::default()).unwrap();
+        let scope = Scope::All;
+        for number in 1..=12 {
+            let built_in = Some(if number % 2 == 0 { "union" } else { "newest" });
+            let wanted = Wanted { built_in, ..Wanted::NOTHING };
+            let assigned = library.assign("ann", &scope, wanted).await.unwrap();
+            assert_eq!(assigned.current().unwrap().number, number);
+            assert!(assigned.generations.len() <= 10);
+        }
+        for number in (3..12).rev() {
+            let back = library.roll_back("ann", &scope).await.unwrap();
+            assert_eq!(back.current().unwrap().number, number);
+        }
+        assert!(matches!(library.roll_back("ann", &scope).await, Err(AssignError::NoEarlier)));
+        assert_eq!(library.snapshot().assigned(&scope).unwrap().current().unwrap().number, 3);
+    }
+}

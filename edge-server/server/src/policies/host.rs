@@ -343,3 +343,7 @@ impl PolicyHost for Host {
         self.library.snapshot().in_force(presentity)?.built_in
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test ends where something is missing")]
+mod tests;

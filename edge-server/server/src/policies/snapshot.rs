@@ -75,7 +75,7 @@ impl Entry {
 /// What was in force for a scope at one time.
 #[derive(Clone, Debug)]
 pub struct Generation {
-    /// Counts up within the scope, never back.
+    /// Counts up within the scope; after a rollback it goes on from what is in force then.
     pub number: u64,
     /// The policy, if any.
     pub policy: Option<Arc<Entry>>,

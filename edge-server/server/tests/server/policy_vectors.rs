@@ -2,6 +2,7 @@
 
 use crate::harness::{call, server, wait_for_metric};
 use crate::policy_command::{BUSY, ask, module};
+use merge_core::policy::limits;
 use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -69,5 +70,17 @@ async fn vectors_have_to_hold_on_the_server_and_say_what_the_policy_changes_of_w
                 .await;
         assert_eq!((bad.status, bad.error().as_str()), (400, "bad_body"), "{body}");
     }
+    // As many as may come, and one more.
+    let file = data_encoding::BASE64.encode(&module(BUSY));
+    let checked = async |vectors: usize| {
+        let one = json!({"file": "captured.json", "vector": {"abi": 1, "now_ms": 2, "publications": []}});
+        let body = json!({"module": file, "vectors": vec![one; vectors]}).to_string();
+        let body = Some(("application/json", body.as_bytes()));
+        call(running.address, "POST", "/api/v1/policies/check", body).await
+    };
+    let full = checked(limits::UPLOAD_VECTORS).await;
+    assert_eq!((full.status, &full.json()["tried"]["vectors"]), (200, &json!(limits::UPLOAD_VECTORS)));
+    let over = checked(limits::UPLOAD_VECTORS + 1).await;
+    assert_eq!((over.status, over.error().as_str()), (400, "bad_body"));
     running.stop().await;
 }
