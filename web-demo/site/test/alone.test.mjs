@@ -1,25 +1,17 @@
 // The page without a server: the in-page merge alone.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { violations } from "../browser/axe.mjs";
-import { launch, open } from "../browser/chromium.mjs";
+import { hold } from "../browser/hold.mjs";
 import { serve } from "../browser/serve.mjs";
 
 // The phone spoke a minute ago, the desktop six.
 const CONFLICT = "#desktop=on.open.meeting.800.active.360&desktop.note=Budget+review&phone=on.open.on-the-phone.900.active.60&web=on.closed.none.200.idle.900";
 
-let site, browser;
-before(async () => {
-  site = await serve();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await site?.close();
-});
+const held = hold(serve);
 
 async function visit(hash = "", options = {}) {
-  const { page, context, errors } = await open(browser, site.origin + hash, options);
+  const { page, context, errors } = await held.open(hash, options);
   return { page, context, errors, status: () => page.locator(".contact-status").innerText(), done: () => context.close() };
 }
 
@@ -200,13 +192,13 @@ test("nothing scrolls sideways from 360 px to 2,560 px", async () => {
 });
 
 test("nothing is asked of any other host, and nothing inline would run", async () => {
-  const context = await browser.newContext();
+  const context = await held.browser.newContext();
   const page = await context.newPage();
   const foreign = [];
   page.on("request", (request) => {
-    if (!request.url().startsWith(site.origin)) foreign.push(request.url());
+    if (!request.url().startsWith(held.server.origin)) foreign.push(request.url());
   });
-  await page.goto(site.origin);
+  await page.goto(held.server.origin);
   await page.waitForSelector("html[data-ready=true]");
   assert.deepEqual(foreign, []);
   const ran = await page.evaluate(() => {

@@ -6,11 +6,11 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { readScript, runHook } from "../../../wasm-rules/runner/policy-runner.mjs";
 import { answers } from "../browser/answers.mjs";
-import { launch, open } from "../browser/chromium.mjs";
+import { hold } from "../browser/hold.mjs";
 import { dist, serve } from "../browser/serve.mjs";
 import { program } from "../browser/server.mjs";
 
@@ -18,15 +18,7 @@ import { program } from "../browser/server.mjs";
 const INPUTS = 1000;
 const HOSTILE = 60;
 
-let site, browser;
-before(async () => {
-  site = await serve();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await site?.close();
-});
+const held = hold(serve);
 
 /** What wasmtime makes of each policy, one at a time. */
 async function* expected() {
@@ -56,7 +48,7 @@ async function inNode() {
 
 /** The page's Worker in Chromium, under the page's content security policy, with the page's check and meter. */
 async function inChromium() {
-  const { page, errors } = await open(browser, site.origin);
+  const { page, errors } = await held.open();
   await page.route("**/answers.mjs", (route) => route.fulfill({ path: fileURLToPath(new URL("../browser/answers.mjs", import.meta.url)) }));
   await page.evaluate(async () => {
     const { answers } = await import("/answers.mjs");

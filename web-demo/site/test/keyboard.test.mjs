@@ -1,20 +1,12 @@
 // The page's main story told by keyboard alone, against the real server.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { launch, open } from "../browser/chromium.mjs";
+import { test } from "node:test";
+import { hold } from "../browser/hold.mjs";
 import { demo } from "../browser/server.mjs";
 import { agree, leave } from "../browser/states.mjs";
 import { refused } from "../browser/wasm.mjs";
 
-let server, browser;
-before(async () => {
-  server = await demo();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await server?.close();
-});
+const held = hold(demo);
 
 const MOST_STOPS = 60;
 
@@ -37,7 +29,7 @@ async function tabTo(page, role, name, key = "Tab") {
 }
 
 test("a case, a change, the reason, a policy on and off: all by keyboard", async () => {
-  const { page, context } = await open(browser, server.origin);
+  const { page, context } = await held.open();
   await agree(page);
   await page.keyboard.press("Tab");
   assert.equal(await page.evaluate(() => document.activeElement.className), "skip", "the first stop skips the bar");
@@ -79,7 +71,7 @@ test("a case, a change, the reason, a policy on and off: all by keyboard", async
 });
 
 test("a file is chosen by keyboard, and a device is cut off and plugged in again", async () => {
-  const { page, context } = await open(browser, `${server.origin}#phone=on.open.meeting.500.active`);
+  const { page, context } = await held.open("#phone=on.open.meeting.500.active");
   // Long before the key: the browser's own dialog would come if it were faster than this is told to it.
   const chooser = page.waitForEvent("filechooser");
   await agree(page);
@@ -101,7 +93,7 @@ test("a file is chosen by keyboard, and a device is cut off and plugged in again
 });
 
 test("the keyboard goes through the page in reading order and leaves it again", async () => {
-  const { page, context } = await open(browser, server.origin);
+  const { page, context } = await held.open();
   await agree(page);
   const regions = [];
   for (let stop = 0; stop < 2 * MOST_STOPS; stop++) {

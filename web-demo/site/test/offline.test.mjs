@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
-import { launch, open } from "../browser/chromium.mjs";
+import { test } from "node:test";
+import { hold } from "../browser/hold.mjs";
 import { dist } from "../browser/serve.mjs";
 import { demo } from "../browser/server.mjs";
 import { agree } from "../browser/states.mjs";
@@ -12,17 +12,13 @@ import { seal } from "../seal.mjs";
 
 const CASE = "#desktop=on.open.meeting.800.active.360&phone=on.open.on-the-phone.900.active.60";
 
-let site, server, browser;
-before(async () => {
+/** A copy of the page, which is built anew in these tests. */
+let site;
+const held = hold(async () => {
   site = await mkdtemp(join(tmpdir(), "tributary-site-"));
   await cp(dist, site, { recursive: true });
-  server = await demo(site);
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await server?.close();
-  if (site !== undefined) await rm(site, { recursive: true, force: true });
+  const server = await demo(site);
+  return { ...server, close: async () => { await server.close(); await rm(site, { recursive: true, force: true }); } };
 });
 
 const ready = (page) => page.waitForSelector("html[data-ready=true]");
@@ -47,10 +43,10 @@ async function rebuild(title) {
 }
 
 test("reloaded with its server gone the page is whole: it merges, runs policies and checks files", async () => {
-  const { page, context, errors } = await open(browser, server.origin + CASE);
+  const { page, context, errors } = await held.open(CASE);
   await agree(page);
   assert.deepEqual(await kept(page), [`tributary-${await build()}`]);
-  await server.stop("SIGKILL");
+  await held.server.stop("SIGKILL");
   await page.reload();
   await ready(page);
   await page.getByText("Server away").waitFor();
@@ -62,19 +58,19 @@ test("reloaded with its server gone the page is whole: it merges, runs policies 
   await page.getByRole("button", { name: "Use in this page" }).click();
   await page.locator(".contact-status", { hasText: "On the phone" }).waitFor();
   assert.deepEqual(errors, []);
-  await server.start();
+  await held.server.start();
   await agree(page);
   await context.close();
 });
 
 test("a page on show when its server comes back with another build says so, and a reload brings it", async () => {
-  const { page, context } = await open(browser, server.origin + CASE);
+  const { page, context } = await held.open(CASE);
   await agree(page);
   const [before] = await kept(page);
-  await server.stop("SIGKILL");
+  await held.server.stop("SIGKILL");
   await page.getByText("Server away").waitFor({ timeout: 20_000 });
   await rebuild("Second");
-  await server.start();
+  await held.server.start();
   const offer = page.getByRole("button", { name: "Reload for the newer page" });
   await offer.waitFor({ timeout: 20_000 });
   assert.equal(await page.title(), "Tributary");
@@ -88,7 +84,7 @@ test("a page on show when its server comes back with another build says so, and 
 });
 
 test("a reload after the server was updated shows the newer page at once, and keeps that one", async () => {
-  const { page, context } = await open(browser, server.origin + CASE);
+  const { page, context } = await held.open(CASE);
   await kept(page);
   await rebuild("Third");
   await page.reload();
@@ -97,22 +93,22 @@ test("a reload after the server was updated shows the newer page at once, and ke
   await settled(page);
   assert.deepEqual(await kept(page), [`tributary-${await build()}`]);
   assert.equal(await page.getByRole("button", { name: "Reload for the newer page" }).isVisible(), false);
-  await server.stop("SIGKILL");
+  await held.server.stop("SIGKILL");
   await page.reload();
   await ready(page);
   assert.equal(await page.title(), "Third");
-  await server.start();
+  await held.server.start();
   await context.close();
 });
 
 test("the worker keeps files of the page only: no answer of the API, no demo.json, no other page", async () => {
-  const { page, context } = await open(browser, server.origin + CASE);
+  const { page, context } = await held.open(CASE);
   await agree(page);
   const [name] = await kept(page);
   const urls = await page.evaluate(async (name) => (await (await caches.open(name)).keys()).map((request) => new URL(request.url).pathname), name);
   for (const path of urls) assert.doesNotMatch(path, /api|demo\.json|sw\.js|\.gz$/);
   for (const path of ["/", "/app.js", "/app.css", "/policy-worker.js", "/engine/web_engine_bg.wasm", "/engine/web_check_bg.wasm", "/policies/index.json"]) assert.ok(urls.includes(path), path);
-  const answer = await page.goto(`${server.origin}nothing-here`);
+  const answer = await page.goto(`${held.server.origin}nothing-here`);
   assert.equal(answer.status(), 404);
   await context.close();
 });

@@ -5,35 +5,22 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { violations } from "../browser/axe.mjs";
-import { launch, open } from "../browser/chromium.mjs";
+import { hold } from "../browser/hold.mjs";
 import { dist, serve } from "../browser/serve.mjs";
 import { program } from "../browser/server.mjs";
 import { discreet, looping } from "../browser/wasm.mjs";
 
 const CASE = "#desktop=on.open.presentation.800.active.60&phone=on.open.on-the-phone.900.active.360&policy=on-the-phone-wins";
 
-let site, browser;
-before(async () => {
-  site = await serve();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await site?.close();
-});
+const held = hold(serve);
 
-async function visit(run) {
-  const { page, context, errors } = await open(browser, site.origin + CASE, { acceptDownloads: true });
-  try {
-    await page.getByText("Fuel for this case").waitFor();
-    await run(page);
-    assert.deepEqual(errors, []);
-  } finally {
-    await context.close();
-  }
-}
+/** Looks at the case when what the policy makes of it is there. */
+const visit = (run) => held.visit(CASE, async (page) => {
+  await page.getByText("Fuel for this case").waitFor();
+  await run(page);
+});
 
 test("the fuel that a case takes in the page is what the command line counts for it", async () => {
   const folder = await mkdtemp(join(tmpdir(), "tributary-fuel-"));
@@ -100,29 +87,29 @@ test("a policy that makes views is looked at as each class of watchers, and the 
 });
 
 test("twenty lines of JavaScript are a policy at once, their mistakes have a line, and the link carries them", async () => {
-  const { page, context, errors } = await open(browser, site.origin + CASE.replace(/&policy=.*/, ""));
-  await page.locator("#policy").selectOption("script");
-  await page.locator(".compare .is-changed", { hasText: "On the phone" }).waitFor();
-  await page.getByText("Who is in a call is on the phone.").waitFor();
-  assert.deepEqual(await violations(page), []);
+  await held.visit(CASE.replace(/&policy=.*/, ""), async (page) => {
+    await page.locator("#policy").selectOption("script");
+    await page.locator(".compare .is-changed", { hasText: "On the phone" }).waitFor();
+    await page.getByText("Who is in a call is on the phone.").waitFor();
+    assert.deepEqual(await violations(page), []);
 
-  await page.locator("#script").fill('export function merge() {\n  return { set: { activities: [; };\n}');
-  await page.getByText("script, line 2, column 32").waitFor();
-  assert.equal(await page.getByRole("button", { name: "Use in this page" }).isVisible(), false);
+    await page.locator("#script").fill('export function merge() {\n  return { set: { activities: [; };\n}');
+    await page.getByText("script, line 2, column 32").waitFor();
+    assert.equal(await page.getByRole("button", { name: "Use in this page" }).isVisible(), false);
 
-  await page.locator("#script").fill('export function merge() {\n  return Date.now();\n}');
-  await page.getByText("input.now_ms", { exact: false }).nth(1).waitFor();
+    await page.locator("#script").fill('export function merge() {\n  return Date.now();\n}');
+    await page.getByText("input.now_ms", { exact: false }).nth(1).waitFor();
 
-  const script = 'export const manifest = { name: "meal-time", summary: "Lunch" };\nexport const merge = () => ({ set: { activities: ["meal"] } });';
-  await page.locator("#script").fill(script);
-  await page.locator(".compare .is-changed", { hasText: "At lunch" }).waitFor();
-  await page.getByRole("button", { name: "Use in this page" }).click();
-  await page.locator(".bed-name", { hasText: "meal-time decides" }).waitFor();
-  await page.waitForFunction(() => location.hash.includes("meal-time"));
-  const again = await open(browser, page.url());
-  await again.page.locator(".compare .is-changed", { hasText: "At lunch" }).waitFor();
-  assert.equal(await again.page.locator("#script").inputValue(), script);
-  assert.deepEqual([...errors, ...again.errors], []);
-  await again.context.close();
-  await context.close();
+    const script = 'export const manifest = { name: "meal-time", summary: "Lunch" };\nexport const merge = () => ({ set: { activities: ["meal"] } });';
+    await page.locator("#script").fill(script);
+    await page.locator(".compare .is-changed", { hasText: "At lunch" }).waitFor();
+    await page.getByRole("button", { name: "Use in this page" }).click();
+    await page.locator(".bed-name", { hasText: "meal-time decides" }).waitFor();
+    await page.waitForFunction(() => location.hash.includes("meal-time"));
+    const again = await held.open(new URL(page.url()).hash);
+    await again.page.locator(".compare .is-changed", { hasText: "At lunch" }).waitFor();
+    assert.equal(await again.page.locator("#script").inputValue(), script);
+    assert.deepEqual(again.errors, []);
+    await again.context.close();
+  });
 });

@@ -1,20 +1,12 @@
 // The five states that the page is judged by, each with axe-core, light and dark, narrow and wide, and with text twice as large.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { violations } from "../browser/axe.mjs";
-import { launch, open } from "../browser/chromium.mjs";
+import { hold } from "../browser/hold.mjs";
 import { demo } from "../browser/server.mjs";
 import { agree, leave, STATES } from "../browser/states.mjs";
 
-let server, browser;
-before(async () => {
-  server = await demo();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await server?.close();
-});
+const held = hold(demo);
 
 /** What is wider than its window, or cut off though nothing says that it goes on. */
 const overflowing = (page) => page.evaluate(() => {
@@ -29,9 +21,9 @@ const overflowing = (page) => page.evaluate(() => {
 
 for (const [name, state] of Object.entries(STATES)) {
   test(`${name}: axe-core finds nothing in light and dark, and nothing overflows from 360 px on, at twice the text size neither`, async () => {
-    const { page, context } = await open(browser, server.origin + state.hash, { viewport: { width: 1440, height: 900 }, colorScheme: "light" });
+    const { page, context } = await held.open(state.hash, { viewport: { width: 1440, height: 900 }, colorScheme: "light" });
     await agree(page);
-    await state.act(page, server);
+    await state.act(page, held.server);
     const found = [];
     const note = (what, list) => found.push(...list.map((line) => `${what}: ${line}`));
     for (const width of [1440, 390]) {
@@ -54,7 +46,7 @@ for (const [name, state] of Object.entries(STATES)) {
     }
     await session.send("Page.setFontSizes", { fontSizes: { standard: 16, fixed: 13 } });
     assert.deepEqual(found, []);
-    await state.undo?.(page, server);
+    await state.undo?.(page, held.server);
     await leave(page);
     await context.close();
   });
@@ -62,7 +54,7 @@ for (const [name, state] of Object.entries(STATES)) {
 
 test("what wins a value glows once for less than 300 ms, and nothing moves for who asked for no motion", async () => {
   for (const [reducedMotion, expect] of [["no-preference", true], ["reduce", false]]) {
-    const { page, context } = await open(browser, `${server.origin}#desktop=on.open.meeting.500.active.60&phone=on.open.none.500.active.30`, { reducedMotion });
+    const { page, context } = await held.open("#desktop=on.open.meeting.500.active.60&phone=on.open.none.500.active.30", { reducedMotion });
     await agree(page);
     await page.evaluate(() => {
       window.moved = [];

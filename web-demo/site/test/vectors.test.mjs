@@ -6,35 +6,22 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { violations } from "../browser/axe.mjs";
-import { launch, open } from "../browser/chromium.mjs";
+import { hold } from "../browser/hold.mjs";
 import { dist, serve } from "../browser/serve.mjs";
 import { program } from "../browser/server.mjs";
 
 const POLICIES = fileURLToPath(new URL("../../../wasm-rules/policies/", import.meta.url));
 const CASE = "#desktop=on.open.meeting.800.active.360&phone=on.open.on-the-phone.900.active.60&policy=most-recent-device";
 
-let site, browser;
-before(async () => {
-  site = await serve();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await site?.close();
-});
+const held = hold(serve);
 
-async function visit(hash, run) {
-  const { page, context, errors } = await open(browser, site.origin + hash, { acceptDownloads: true });
-  try {
-    await page.getByText("Passes the check").waitFor();
-    await run(page);
-    assert.deepEqual(errors, []);
-  } finally {
-    await context.close();
-  }
-}
+/** Looks at the case when the check of its policy is there. */
+const visit = (run) => held.visit(CASE, async (page) => {
+  await page.getByText("Passes the check").waitFor();
+  await run(page);
+});
 
 /** A shipped policy's vectors, and the inputs that they name, as files to be dropped. */
 async function shipped(policy) {
@@ -50,7 +37,7 @@ const file = (name, value) => ({ name, mimeType: "application/json", buffer: Buf
 const drop = (page, files) => page.locator("#policy-file").setInputFiles(files);
 
 test("the vectors that ship with a policy hold in the page, with the inputs that they are based on", async () => {
-  await visit(CASE, async (page) => {
+  await visit(async (page) => {
     const { vectors, bases } = await shipped("most-recent-device");
     await drop(page, [...vectors, ...bases]);
     await page.getByText(`Tests: ${vectors.length} hold, 0 fail`, { exact: false }).waitFor();
@@ -59,7 +46,7 @@ test("the vectors that ship with a policy hold in the page, with the inputs that
 });
 
 test("a vector that does not hold says what was expected and what came, and a broken one says why", async () => {
-  await visit(CASE, async (page) => {
+  await visit(async (page) => {
     const input = JSON.parse(await readFile(join(POLICIES, "inputs/one-device.json"), "utf8"));
     await drop(page, [
       file("wrong.json", { name: "the phone is away", patch: input, expect: { set: { activities: ["away"] } }, match: "subset" }),
@@ -75,7 +62,7 @@ test("a vector that does not hold says what was expected and what came, and a br
 });
 
 test("another policy runs the same tests", async () => {
-  await visit(CASE, async (page) => {
+  await visit(async (page) => {
     const { vectors, bases } = await shipped("on-the-phone-wins");
     await drop(page, [...vectors, ...bases]);
     await page.getByText(/^Tests: .*[1-9]\d* fail/).waitFor();
@@ -89,7 +76,7 @@ test("another policy runs the same tests", async () => {
 test("the case on show is saved as a test that holds here and on the command line", async () => {
   const folder = await mkdtemp(join(tmpdir(), "tributary-vector-"));
   try {
-    await visit(CASE, async (page) => {
+    await visit(async (page) => {
       await page.locator("#test-name").fill("The phone spoke last");
       const download = page.waitForEvent("download");
       await page.getByRole("button", { name: "Save as test" }).click();
