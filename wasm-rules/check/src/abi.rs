@@ -4,6 +4,7 @@ use merge_core::policy::limits;
 use wasmparser::{ExternalKind, FuncType, TypeRef, ValType};
 
 use crate::report::{Finding, Findings, Hooks};
+use crate::text::short_name;
 use crate::walk::{Facts, Imported};
 
 /// The newest ABI that this host speaks.
@@ -56,7 +57,7 @@ pub(crate) fn check(facts: &Facts<'_>, errors: &mut Findings) -> (u32, Hooks) {
 
 fn imports(facts: &Facts<'_>, errors: &mut Findings) {
     for import in &facts.imports {
-        let place = format!("import {}.{}", plain(import.module), plain(import.name));
+        let place = format!("import {}.{}", short_name(import.module), short_name(import.name));
         let signature = match (import.module, import.name) {
             ("presence", "log") => &LOG,
             ("env", "abort") => &ABORT,
@@ -243,12 +244,7 @@ fn found_exports(facts: &Facts<'_>) -> String {
     if facts.exports.is_empty() {
         return "the module exports nothing".into();
     }
-    let names: Vec<String> = facts.exports.iter().take(12).map(|(name, ..)| plain(name)).collect();
+    let names: Vec<String> = facts.exports.iter().take(12).map(|(name, ..)| short_name(name)).collect();
     let more = if facts.exports.len() > 12 { ", ..." } else { "" };
     format!("found {}{more}", names.join(", "))
-}
-
-/// A name from the file, fit for one line of a report.
-fn plain(name: &str) -> String {
-    name.chars().filter(|c| !c.is_control()).take(80).collect()
 }

@@ -4,7 +4,7 @@
 //! each release: a policy accepted by one node of a rolling upgrade would be refused by another,
 //! and some engines accept instructions of a proposal that they have switched off.
 
-use wasmparser::{Operator, WasmFeatures};
+use wasmparser::{BinaryReaderError, Operator, WasmFeatures};
 
 /// What policies may use: WebAssembly 1.0 and the small additions that every compiler of today
 /// emits by default. No reference types beyond the encoding of `call_indirect`, no passive
@@ -89,8 +89,34 @@ macro_rules! define_proposal_of {
 }
 wasmparser::for_each_operator!(define_proposal_of);
 
+/// The feature that a validator misses.
+pub(crate) fn missing_feature(error: &BinaryReaderError) -> Forbidden {
+    error.missing_wasm_feature().map_or_else(|| guess_feature(error.message()), forbidden_feature)
+}
+
+/// Memories and tables that only a proposal allows are told by their message alone.
+fn guess_feature(message: &str) -> Forbidden {
+    let feature = [
+        ("multiple memories", WasmFeatures::MULTI_MEMORY),
+        ("64-bit", WasmFeatures::MEMORY64),
+        ("memory64", WasmFeatures::MEMORY64),
+        ("threads", WasmFeatures::THREADS),
+        ("shared", WasmFeatures::THREADS),
+        ("SIMD", WasmFeatures::SIMD),
+        ("exception", WasmFeatures::EXCEPTIONS),
+        ("page size", WasmFeatures::CUSTOM_PAGE_SIZES),
+        ("reference", WasmFeatures::REFERENCE_TYPES),
+        ("table", WasmFeatures::REFERENCE_TYPES),
+        ("bulk", WasmFeatures::BULK_MEMORY),
+        ("gc", WasmFeatures::GC),
+    ]
+    .into_iter()
+    .find_map(|(word, feature)| message.contains(word).then_some(feature));
+    forbidden_feature(feature.unwrap_or(WasmFeatures::empty()))
+}
+
 /// The feature that a validator's complaint names.
-pub(crate) fn forbidden_feature(missing: WasmFeatures) -> Forbidden {
+fn forbidden_feature(missing: WasmFeatures) -> Forbidden {
     let by_flag: &[(WasmFeatures, &'static str)] = &[
         (WasmFeatures::SIMD, "simd"),
         (WasmFeatures::RELAXED_SIMD, "relaxed_simd"),

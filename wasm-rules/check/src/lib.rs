@@ -50,7 +50,7 @@ pub use recorded::{Hook, RecordedInput};
 pub use report::{FINDING_CHARS, Finding, Findings, Hooks, NAMED_PER_KIND, Report};
 pub use schema::judge_params;
 pub use script::{Script, is_script};
-pub use text::plain_text;
+pub use text::{plain_text, short_name};
 pub use vector::{Expect, Mismatch, Vector, VectorError};
 
 use merge_core::policy::limits;

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::manifest::Manifest;
+use crate::text::plain_text;
 
 /// Findings that are named for one kind of mistake; the rest are counted.
 pub const NAMED_PER_KIND: usize = 10;
@@ -28,7 +29,8 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// A finding from its four parts, each cut to [`FINDING_CHARS`].
+    /// A finding from its four parts, each cut to [`FINDING_CHARS`] and made [plain](plain_text): what they quote comes
+    /// from a file.
     pub fn new(
         code: &'static str,
         place: impl Into<String>,
@@ -39,7 +41,8 @@ impl Finding {
     }
 }
 
-fn cut(mut text: String) -> String {
+fn cut(text: String) -> String {
+    let mut text = plain_text(&text);
     if let Some((end, _)) = text.char_indices().nth(FINDING_CHARS) {
         text.truncate(end);
         text.push_str("...");

@@ -5,15 +5,18 @@
 //! validator runs beside the walk, twice: with our feature set, and with every feature there is.
 //! What only the first refuses is a forbidden feature (E110); what both refuse is broken (E101).
 
+mod functions;
+
 use std::collections::BTreeMap;
 
 use merge_core::policy::limits;
 use wasmparser::{
-    CompositeInnerType, ElementItems, ExternalKind, FuncType, FunctionBody, KnownCustom, MemoryType, Name,
-    Operator, Parser, Payload, TypeRef, ValidPayload, Validator, WasmFeatures,
+    CompositeInnerType, ElementItems, ExternalKind, FuncType, MemoryType, Parser, Payload, TypeRef,
+    ValidPayload, Validator, WasmFeatures,
 };
 
-use crate::features::{FEATURES, Forbidden, forbidden_feature, forbidden_operator};
+use self::functions::function_names;
+use crate::features::{FEATURES, Forbidden, missing_feature};
 use crate::report::{Finding, Findings};
 
 /// What the later steps need to know about a module.
@@ -114,10 +117,7 @@ impl<'a> Walk<'a, '_> {
                 Err(error) => {
                     self.ours = None;
                     let place = format!("{}, offset {:#x}", section_name(payload), error.offset());
-                    let feature = error
-                        .missing_wasm_feature()
-                        .map_or_else(|| guess_feature(error.message()), forbidden_feature);
-                    self.forbidden(place, feature, error.message());
+                    self.forbidden(place, missing_feature(&error), error.message());
                 }
             }
         }
@@ -209,133 +209,6 @@ impl<'a> Walk<'a, '_> {
         }
     }
 
-    fn function(&mut self, body: &FunctionBody<'a>, pending: Pending) {
-        let index = self.imported_functions + self.bodies;
-        self.bodies += 1;
-        let start = body.range().start;
-
-        let size = body.as_bytes().len();
-        if size > limits::BODY_BYTES {
-            self.in_function(index, start, "E142", "body", || {
-                (
-                    format!("the body has {size} bytes, allowed are {}", limits::BODY_BYTES),
-                    "split the function, or build for size (`opt-level = \"s\"`, `-Os`)".into(),
-                )
-            });
-        }
-
-        let parameters = self.facts.function_type(index).map_or(0, |ty| ty.params().len()) as u64;
-        let locals = body.get_locals_reader().map_or(0, |reader| {
-            reader.into_iter().map_while(Result::ok).map(|(count, _)| u64::from(count)).sum::<u64>()
-        }) + parameters;
-        if locals > limits::LOCALS {
-            self.in_function(index, start, "E141", "locals", || {
-                (
-                    format!("{locals} locals, allowed are {}", limits::LOCALS),
-                    "split the function; large arrays belong in memory".into(),
-                )
-            });
-        }
-
-        let named_feature = self.instructions(index, body);
-
-        let check =
-            |function: FunctionToValidate| function.into_validator(Default::default()).validate(body).err();
-        let refused = match pending.ours.map(check) {
-            Some(None) => return,
-            Some(Some(error)) => Some(error),
-            None => None,
-        };
-        if let Some(error) = pending.lax.and_then(check) {
-            let message = error.message().to_owned();
-            self.in_function(index, error.offset(), "E101", "invalid", || (message, REBUILD.into()));
-        } else if let Some(error) = refused
-            && !named_feature
-        {
-            let feature = error
-                .missing_wasm_feature()
-                .map_or_else(|| guess_feature(error.message()), forbidden_feature);
-            let message = error.message().to_owned();
-            self.in_function(index, error.offset(), "E110", feature.name, || {
-                (format!("{}: {message}", feature.name), feature.fix.into())
-            });
-        }
-    }
-
-    /// Nesting, jump tables and forbidden instructions. True when a forbidden feature was named.
-    fn instructions(&mut self, index: u32, body: &FunctionBody<'a>) -> bool {
-        let Ok(reader) = body.get_operators_reader() else { return false };
-        let (mut depth, mut deepest) = (0_u64, (0_u64, 0_u64));
-        let mut longest = (0_u64, 0_u64);
-        let mut features: Vec<(Forbidden, u64)> = Vec::new();
-        for (operator, offset) in reader.into_iter_with_offsets().map_while(Result::ok) {
-            match &operator {
-                Operator::Block { .. }
-                | Operator::Loop { .. }
-                | Operator::If { .. }
-                | Operator::Try { .. }
-                | Operator::TryTable { .. } => {
-                    depth += 1;
-                    if depth > deepest.0 {
-                        deepest = (depth, offset);
-                    }
-                }
-                Operator::End => depth = depth.saturating_sub(1),
-                Operator::BrTable { targets } => {
-                    let length = u64::from(targets.len()) + 1;
-                    if length > longest.0 {
-                        longest = (length, offset);
-                    }
-                }
-                _ => {}
-            }
-            if let Some(feature) = forbidden_operator(&operator)
-                && features.iter().all(|(known, _)| known.name != feature.name)
-            {
-                features.push((feature, offset));
-            }
-        }
-        if deepest.0 > limits::NESTING {
-            self.in_function(index, deepest.1, "E143", "nesting", || {
-                (
-                    format!("blocks are nested {} deep, allowed are {}", deepest.0, limits::NESTING),
-                    "split the function, or turn nested conditions into early returns".into(),
-                )
-            });
-        }
-        if longest.0 > limits::BR_TABLE {
-            self.in_function(index, longest.1, "E143", "br_table", || {
-                (
-                    format!("a br_table with {} targets, allowed are {}", longest.0, limits::BR_TABLE),
-                    "split the match, or use a table in memory".into(),
-                )
-            });
-        }
-        for (feature, offset) in &features {
-            self.in_function(index, *offset, "E110", feature.name, || {
-                (format!("{} is not available to policies", feature.name), feature.fix.into())
-            });
-        }
-        !features.is_empty()
-    }
-
-    /// Reports a mistake in a function.
-    fn in_function(
-        &mut self,
-        index: u32,
-        offset: u64,
-        code: &'static str,
-        kind: &'static str,
-        text: impl FnOnce() -> (String, String),
-    ) {
-        let names = &self.names;
-        self.errors.push_kind(code, kind, || {
-            let name = names.get(&index).map_or_else(String::new, |name| format!(" ({})", one_line(name)));
-            let (message, fix) = text();
-            Finding::new(code, format!("function {index}{name}, offset {offset:#x}"), message, fix)
-        });
-    }
-
     fn count(&mut self, code: &'static str, place: &str, what: &str, found: u64, allowed: u64) {
         if found > allowed {
             self.errors.push(Finding::new(
@@ -368,27 +241,6 @@ impl<'a> Walk<'a, '_> {
 
 const REBUILD: &str = "the file is damaged, or its compiler is at fault: build it again";
 
-/// Memories and tables that only a proposal allows are told by their message alone.
-fn guess_feature(message: &str) -> Forbidden {
-    let feature = [
-        ("multiple memories", WasmFeatures::MULTI_MEMORY),
-        ("64-bit", WasmFeatures::MEMORY64),
-        ("memory64", WasmFeatures::MEMORY64),
-        ("threads", WasmFeatures::THREADS),
-        ("shared", WasmFeatures::THREADS),
-        ("SIMD", WasmFeatures::SIMD),
-        ("exception", WasmFeatures::EXCEPTIONS),
-        ("page size", WasmFeatures::CUSTOM_PAGE_SIZES),
-        ("reference", WasmFeatures::REFERENCE_TYPES),
-        ("table", WasmFeatures::REFERENCE_TYPES),
-        ("bulk", WasmFeatures::BULK_MEMORY),
-        ("gc", WasmFeatures::GC),
-    ]
-    .into_iter()
-    .find_map(|(word, feature)| message.contains(word).then_some(feature));
-    forbidden_feature(feature.unwrap_or(WasmFeatures::empty()))
-}
-
 fn section_name(payload: &Payload<'_>) -> &'static str {
     match payload {
         Payload::TypeSection(_) => "type section",
@@ -405,24 +257,4 @@ fn section_name(payload: &Payload<'_>) -> &'static str {
         Payload::CodeSectionStart { .. } | Payload::CodeSectionEntry(_) => "code section",
         _ => "file",
     }
-}
-
-/// Names of functions, for places; a file without them still gets indices.
-fn function_names(bytes: &[u8]) -> BTreeMap<u32, &str> {
-    let mut names = BTreeMap::new();
-    for payload in Parser::new(0).parse_all(bytes).map_while(Result::ok) {
-        let Payload::CustomSection(custom) = payload else { continue };
-        let KnownCustom::Name(sections) = custom.as_known() else { continue };
-        for section in sections.map_while(Result::ok) {
-            if let Name::Function(map) = section {
-                names.extend(map.into_iter().map_while(Result::ok).map(|naming| (naming.index, naming.name)));
-            }
-        }
-    }
-    names
-}
-
-/// A name from the file, fit for one line of a report.
-fn one_line(name: &str) -> String {
-    name.chars().filter(|c| !c.is_control()).take(80).collect()
 }

@@ -269,3 +269,21 @@ fn no_bytes_make_the_check_panic() {
         let _ = check(&bytes);
     });
 }
+
+#[test]
+fn names_out_of_a_file_change_nothing_in_what_shows_them() {
+    // Line ends, an escape of a terminal and a bidirectional override: imported, exported twice, and of a function.
+    let name = r"a\0ab\1b[31mc\e2\80\ae";
+    let text = format!(
+        r#"(module (import "{name}" "{name}" (func)) (export "{name}1" (func 0)) (export "{name}2" (func 0)))"#
+    );
+    let mut wasm = wat::parse_str(text).unwrap();
+    let last = wasm.windows(4).position(|bytes| bytes == b"\xe2\x80\xae2").unwrap();
+    wasm[last + 3] = b'1';
+    let report = check(&wasm);
+    assert!(report.errors.iter().any(|finding| finding.message.contains("ab[31mc")), "{report:#?}");
+    for finding in &report.errors {
+        let text = finding.to_string();
+        assert!(!text.contains(|c: char| c.is_control() || c == '\u{202e}'), "{text:?}");
+    }
+}

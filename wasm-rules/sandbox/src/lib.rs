@@ -25,6 +25,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod call;
 mod child;
 mod cost;
 mod dry_run;
