@@ -9,6 +9,22 @@ use crate::schema::{check_schema, judge_params};
 /// The name of the custom section.
 pub const SECTION: &str = "presence-policy";
 
+/// The members of a manifest.
+const MEMBERS: [&str; 12] = [
+    "name",
+    "version",
+    "abi",
+    "input_minor",
+    "hooks",
+    "needs",
+    "view_key",
+    "privacy",
+    "summary",
+    "license",
+    "params_schema",
+    "build",
+];
+
 /// A manifest that was read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Manifest {
@@ -65,7 +81,7 @@ impl Manifest {
     }
 }
 
-/// Reads the manifest sections of a file: none is a warning, two are an error.
+/// Reads the manifest sections of a file: none is a warning, as is a member that is not known; two are an error.
 pub(crate) fn read(
     sections: &[(&[u8], u64)],
     hooks: Hooks,
@@ -82,7 +98,9 @@ pub(crate) fn read(
             ));
             None
         }
-        [(bytes, offset)] => read_one(bytes, format!("section {SECTION}, offset {offset:#x}"), hooks, errors),
+        [(bytes, offset)] => {
+            read_one(bytes, format!("section {SECTION}, offset {offset:#x}"), hooks, errors, warnings)
+        }
         [_, (_, second), ..] => {
             errors.push(Finding::new(
                 "E160",
@@ -96,8 +114,14 @@ pub(crate) fn read(
 }
 
 /// Reads the one manifest there is; findings name its place so.
-pub(crate) fn read_one(bytes: &[u8], place: String, hooks: Hooks, errors: &mut Findings) -> Option<Manifest> {
-    let mut reader = Reader { errors, place };
+pub(crate) fn read_one(
+    bytes: &[u8],
+    place: String,
+    hooks: Hooks,
+    errors: &mut Findings,
+    warnings: &mut Vec<Finding>,
+) -> Option<Manifest> {
+    let mut reader = Reader { errors, warnings, place };
     let manifest = reader.manifest(bytes)?;
     reader.cross_check(&manifest, hooks);
     Some(manifest)
@@ -105,6 +129,7 @@ pub(crate) fn read_one(bytes: &[u8], place: String, hooks: Hooks, errors: &mut F
 
 struct Reader<'e> {
     errors: &'e mut Findings,
+    warnings: &'e mut Vec<Finding>,
     place: String,
 }
 
@@ -136,6 +161,7 @@ impl Reader<'_> {
                 return None;
             }
         };
+        self.unknown(&value);
         let before = self.errors.count();
         let name = self.text(&value, "name", 64).unwrap_or_default();
         if name.is_empty()
@@ -161,6 +187,17 @@ impl Reader<'_> {
             build: self.build(&value),
         };
         (self.errors.count() == before).then_some(manifest)
+    }
+
+    /// What is misspelt says nothing: least of all `privacy` may be passed over in silence.
+    fn unknown(&mut self, manifest: &Value<'_>) {
+        let names = manifest.members().iter().map(|member| &*member.name);
+        let unknown: Vec<&str> = names.filter(|name| !MEMBERS.contains(name)).collect();
+        if !unknown.is_empty() {
+            let message = format!("no members of a manifest that this host knows: {}", unknown.join(", "));
+            let fix = format!("there are {}", MEMBERS.join(", "));
+            self.warnings.push(Finding::new("W302", self.place.clone(), message, fix));
+        }
     }
 
     fn cross_check(&mut self, manifest: &Manifest, hooks: Hooks) {

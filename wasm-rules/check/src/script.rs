@@ -87,8 +87,9 @@ impl Script {
                 let mut out = Writer::new();
                 out.value(value);
                 let bytes = out.into_bytes();
+                let place = "export manifest".to_owned();
                 report.manifest =
-                    manifest::read_one(&bytes, "export manifest".to_owned(), hooks, &mut errors);
+                    manifest::read_one(&bytes, place, hooks, &mut errors, &mut report.warnings);
                 manifest = Some(bytes);
             }
             None => report.warnings.push(Finding::new(
