@@ -79,3 +79,21 @@ async fn the_bytes_of_a_tenant_are_bounded_and_the_operators_file_may_be_larger_
     assert_eq!(upload(address, "name=more&tenant=acme", &policy(999, large)).await.status, 201);
     running.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_operator_keeps_up_to_max_files_and_tenants_files_count() {
+    let running = server(|config| {
+        of_acme(config);
+        config.policies.max_files = 2;
+    })
+    .await;
+    let address = running.address;
+    assert_eq!(upload(address, "name=ours", &policy(1, 8)).await.status, 201);
+    assert_eq!(upload(address, "name=theirs&tenant=acme", &policy(2, 8)).await.status, 201);
+    for query in ["name=more", "name=more&tenant=acme"] {
+        let full = upload(address, query, &policy(3, 8)).await;
+        assert_eq!((full.status, full.error().as_str()), (507, "full"), "{query}");
+    }
+    assert_eq!(upload(address, "name=ours", &policy(1, 8)).await.status, 201, "what is kept is no more");
+    running.stop().await;
+}

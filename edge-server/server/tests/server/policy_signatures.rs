@@ -152,3 +152,26 @@ async fn a_key_takes_anothers_place_while_both_are_trusted_and_what_only_the_old
     assert_eq!(signers(last.address).await, [Value::Null, json!("new"), json!("new")]);
     last.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_ships_with_the_server_needs_no_signature() {
+    let folder = tempfile::tempdir().unwrap();
+    let _trusted = key(folder.path(), "ours");
+    let shipped = folder.path().join("shipped");
+    std::fs::create_dir(&shipped).unwrap();
+    std::fs::write(shipped.join("quiet.wasm"), policy(1)).unwrap();
+    let server = server(|config| {
+        config.policies.keys = keys(folder.path(), &["ours"]);
+        config.policies.signatures = Signatures::Require;
+        config.policies.shipped = Some(shipped.display().to_string());
+    })
+    .await;
+    let listed = call(server.address, "GET", "/api/v1/policies", None).await.json();
+    let body = json!({"policy": listed["policies"][0]["id"]}).to_string();
+    let body = Some(("application/json", body.as_bytes()));
+    let assigned = call(server.address, "PUT", "/api/v1/assignments/operator", body).await;
+    assert_eq!(assigned.status, 200, "{assigned:?}");
+    let unsigned = upload(server.address, "name=b", &policy(2), None).await;
+    assert_eq!(codes(&unsigned, "errors"), ["E170"]);
+    server.stop().await;
+}

@@ -109,6 +109,17 @@ async fn a_state_that_failed_is_not_tried_again_and_failures_of_both_hooks_count
 }
 
 #[tokio::test]
+async fn a_merge_under_way_ends_with_the_generation_that_it_began_with() {
+    let library = Arc::new(open(None));
+    assigned(&library, None).await;
+    let (mut host, alice) = (door(&library), of(""));
+    let began = host.assignment(&alice).unwrap();
+    library.assign("ann", &Scope::All, Wanted::NOTHING).await.unwrap();
+    assert_eq!(host.run(&alice, &began, Hook::Merge, CALM.as_bytes()), Ok(None));
+    assert_eq!(host.assignment(&alice), None, "the next one goes by the new one");
+}
+
+#[tokio::test]
 async fn the_last_good_answer_is_kept_where_it_is_wanted_and_until_a_restart() {
     for (on_failure, kept) in [(OnFailure::LastGood, true), (OnFailure::Builtin, false)] {
         let library = Arc::new(open(None));
