@@ -177,7 +177,10 @@ impl Faults {
                     );
                     self.fault(
                         &format!("set.{name}[{at}]"),
-                        &format!("{what} is not {wanted} or an x- token of at most 32 characters"),
+                        &format!(
+                            "{what} is not {wanted} or an x- token of at most {} characters",
+                            limits::TOKEN_CHARS
+                        ),
                         "lower case, as the RFC writes it",
                     );
                 }

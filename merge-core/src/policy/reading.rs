@@ -153,7 +153,7 @@ impl Reading<'_> {
                     if milli.is_none() {
                         self.faults.fault(
                             &format!("{place}.priority_milli"),
-                            "is not an integer from 0 to 1000",
+                            &format!("is not an integer from 0 to {}", limits::PRIORITY_MILLI),
                             "a priority of 0.9 is 900",
                         );
                     }
@@ -194,7 +194,8 @@ impl Reading<'_> {
                 continue;
             };
             if text.chars().count() > limits::NOTE_CHARS {
-                self.faults.fault(&place, "has more than 512 characters", "shorten it");
+                let message = format!("has more than {} characters", limits::NOTE_CHARS);
+                self.faults.fault(&place, &message, "shorten it");
                 continue;
             }
             let lang = match item.get("lang") {
