@@ -126,6 +126,16 @@ fn what_a_script_throws_is_told_with_line_and_column() {
 }
 
 #[test]
+fn what_is_thrown_is_the_failure_that_the_contract_shows() {
+    let contract = include_str!("../../CONTRACT.md");
+    let (_, shown) = contract.split_once("with the place in the script: `").unwrap();
+    let shown = shown.split('`').next().unwrap().replace('\n', "");
+    let policy = compiled("export function merge(input) {\n  const f = 5;\n  return input.f();\n}");
+    let answer = String::from_utf8(policy.merge(br#"{"abi":1}"#).result.unwrap().unwrap()).unwrap();
+    assert_eq!(answer, shown);
+}
+
+#[test]
 fn what_a_script_logs_is_kept_for_whoever_traces_it() {
     let policy = compiled(
         "console.log('as it is read'); export function merge(input) { console.log('now', input.now_ms, { a: [1] }, null); }",
