@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use merge_core::policy::limits;
 use policy_sandbox::{
     Generator, Hook, Owner, Policy, Sandbox, ScriptEngine, Settings, Vector, builtin_samples, view_samples,
 };
@@ -63,6 +64,9 @@ fn print_all(policies: &Path) -> Result<(), Error> {
         print(&sandbox, &name(&file), &module, |policy| inputs(policy, params))?;
     }
     print(&sandbox, "in-three-engines", SCRIPT.as_bytes(), |policy| inputs(policy, Vec::new()))?;
+    // Longer than a script may be.
+    let long = format!("{SCRIPT}//{}", " ".repeat(limits::SCRIPT_BYTES));
+    print(&sandbox, "bad/script-too-long", long.as_bytes(), |_| Vec::new())?;
     let sample = builtin_samples().into_iter().find(|sample| sample.name == "one-device");
     let sample: Vec<_> = sample.into_iter().map(|sample| (Hook::Merge, sample.input)).collect();
     for file in files(&sources.join("bad"), "wat")? {

@@ -66,15 +66,20 @@ pub fn is_script(file: &[u8]) -> bool {
     policy_check::is_script(file)
 }
 
-/// Makes a policy of a script, as the server does: of the `engine`'s file, and what `readScript` of the runner
-/// gave for the script.
+/// The report on a script that is refused before an engine reads it; `undefined` where it may be read.
+#[wasm_bindgen(js_name = checkScript)]
+#[must_use]
+pub fn check_script(file: &[u8]) -> Option<String> {
+    let finding = Script::check(file).err()?;
+    Some(Report { errors: vec![finding], ..Report::default() }.write_json())
+}
+
+/// Makes a policy of a script that [`check_script`] has nothing against, as the server does: of the `engine`'s file,
+/// and what `readScript` of the runner gave for the script.
 #[wasm_bindgen(js_name = makeScript)]
 #[must_use]
-pub fn make_script(file: &[u8], engine: &[u8], said: &[u8], memory: &[u8]) -> MadeOfScript {
-    let made = Script::check(file)
-        .map_err(|finding| Box::new(Report { errors: vec![finding], ..Report::default() }))
-        .and_then(|()| Script::make(engine, said, memory));
-    match made {
+pub fn make_script(engine: &[u8], said: &[u8], memory: &[u8]) -> MadeOfScript {
+    match Script::make(engine, said, memory) {
         Ok(script) => MadeOfScript { report: script.report.write_json(), module: Some(script.module) },
         Err(report) => MadeOfScript { report: report.write_json(), module: None },
     }

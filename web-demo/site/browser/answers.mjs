@@ -27,7 +27,9 @@ async function checked(file, check, engine, run) {
     const report = check.checkPolicy(file);
     return { report, module: JSON.parse(report).errors.length === 0 ? file : undefined };
   }
+  const refusal = check.checkScript(file);
+  if (refusal !== undefined) return { report: refusal };
   const { said, memory } = await run({ policy: await WebAssembly.compile(engine), hook: "pp_script", input: file });
-  const { report, module } = check.makeScript(file, engine, said, memory);
+  const { report, module } = check.makeScript(engine, said, memory);
   return { report, module };
 }

@@ -63,6 +63,24 @@ test("reloaded with its server gone the page is whole: it merges, runs policies 
   await context.close();
 });
 
+test("a link with a script works without the network after it has been opened once", async () => {
+  const link = `#desktop=on.open.meeting.800.active.360&policy=script&js=${encodeURIComponent('export const merge = () => ({ set: { activities: ["meal"] } });')}`;
+  const lunch = (page) => page.locator(".compare .is-changed", { hasText: "At lunch" }).waitFor();
+  const { page, context, errors } = await held.open(link);
+  await lunch(page);
+  await kept(page);
+  // The engine for scripts was asked for before there was a worker to keep it.
+  await page.waitForFunction(async () => (await caches.match("policies/javascript.engine", { ignoreSearch: true })) !== undefined);
+  await held.server.stop("SIGKILL");
+  await page.reload();
+  await ready(page);
+  await page.getByText("Server away").waitFor();
+  await lunch(page);
+  assert.deepEqual(errors, []);
+  await held.server.start();
+  await context.close();
+});
+
 test("a page on show when its server comes back with another build says so, and a reload brings it", async () => {
   const { page, context } = await held.open(CASE);
   await agree(page);

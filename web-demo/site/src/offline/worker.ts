@@ -3,6 +3,7 @@
 // The page itself is asked of the server first, so that page and server are of one build whenever there is a
 // server. All else carries the build's id in its address (`app.js?b=ID`) or a hash in its name, so a copy of it
 // never goes stale: it is taken from this build's cache, and a page is never put together from two builds.
+import { CACHE_PREFIX } from "./keep.ts";
 
 /** What a worker that takes over tells the pages on show. */
 export interface Build {
@@ -28,8 +29,7 @@ interface Asked extends Event {
 
 /** How long the server has for the first byte of the page before the copy is shown. */
 const PAGE_WAIT_MS = 4000;
-const PREFIX = "tributary-";
-const CACHE = PREFIX + BUILD.id;
+const CACHE = CACHE_PREFIX + BUILD.id;
 
 const scope = self as unknown as WorkerScope;
 const at = (file: string) => new URL(file, location.href).href;
@@ -57,7 +57,7 @@ async function keep(): Promise<void> {
 /** Other builds' copies go: a page of theirs that is on show has loaded all it needs before it registered a worker. */
 async function takeOver(): Promise<void> {
   const names = await caches.keys();
-  await Promise.all(names.filter((name) => name.startsWith(PREFIX) && name !== CACHE).map((name) => caches.delete(name)));
+  await Promise.all(names.filter((name) => name.startsWith(CACHE_PREFIX) && name !== CACHE).map((name) => caches.delete(name)));
   await scope.clients.claim();
   for (const client of await scope.clients.matchAll()) client.postMessage({ build: BUILD.id });
 }

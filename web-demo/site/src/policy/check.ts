@@ -5,7 +5,8 @@ interface Glue {
   checkPolicy(bytes: Uint8Array): string;
   meterPolicy(bytes: Uint8Array): Uint8Array<ArrayBuffer>;
   isScript(file: Uint8Array): boolean;
-  makeScript(file: Uint8Array, engine: Uint8Array, said: Uint8Array, memory: Uint8Array): { readonly report: string; readonly module: Uint8Array | undefined; free(): void };
+  checkScript(file: Uint8Array): string | undefined;
+  makeScript(engine: Uint8Array, said: Uint8Array, memory: Uint8Array): { readonly report: string; readonly module: Uint8Array | undefined; free(): void };
   readVector(file: string, bytes: Uint8Array, base: Uint8Array | undefined): string;
   judgeVector(file: string, bytes: Uint8Array, base: Uint8Array | undefined, output: Uint8Array | undefined, code: string, message: string): string;
 }

@@ -15,6 +15,8 @@ export interface Report {
   readonly summary: string;
   readonly abi: number | null;
   readonly hooks: readonly string[];
+  /** Whether it hides things: where it fails, less is shown and not more. */
+  readonly privacy: boolean;
 }
 
 type Json = Record<string, unknown>;
@@ -38,5 +40,6 @@ export function readReport(json: Json): Report {
     summary: text(manifest["summary"]),
     abi: typeof json["abi"] === "number" ? json["abi"] : null,
     hooks: Array.isArray(json["hooks"]) ? json["hooks"].filter((h): h is string => typeof h === "string") : [],
+    privacy: manifest["privacy"] === true,
   };
 }

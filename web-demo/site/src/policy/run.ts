@@ -1,4 +1,3 @@
-import { compilePolicy } from "../../../../wasm-rules/runner/policy-runner.mjs";
 import { built } from "../build.ts";
 import { meterPolicy } from "./check.ts";
 import type { Fuel, Hook, Job, Outcome } from "./worker.ts";
@@ -67,7 +66,7 @@ export class PolicyRunner {
   #compile(wasm: Uint8Array<ArrayBuffer>, made: Make): Promise<WebAssembly.Module> {
     const known = this.#compiled.get(wasm);
     if (known !== undefined) return known;
-    const compiled = made(wasm).then(compilePolicy);
+    const compiled = made(wasm).then((counting) => WebAssembly.compile(counting));
     this.#compiled.set(wasm, compiled);
     compiled.catch(() => this.#compiled.delete(wasm));
     return compiled;

@@ -3,7 +3,6 @@ declare module "*/policy-runner.mjs" {
     readonly code: string;
     readonly log: readonly string[];
   }
-  export function compilePolicy(bytes: Uint8Array<ArrayBuffer>): Promise<WebAssembly.Module>;
   export function readScript(engine: WebAssembly.Module, script: Uint8Array): { said: Uint8Array<ArrayBuffer>; memory: Uint8Array<ArrayBuffer> };
   export function runHook(
     module: WebAssembly.Module,

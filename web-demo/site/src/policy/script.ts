@@ -1,4 +1,5 @@
 import { built } from "../build.ts";
+import { fetchAndKeep } from "../offline/keep.ts";
 import { loadCheck } from "./check.ts";
 import { readReport, type Report } from "./report.ts";
 import type { PolicyRunner } from "./run.ts";
@@ -13,7 +14,7 @@ let engine: Promise<Uint8Array<ArrayBuffer>> | null = null;
 
 /** The engine for policies in JavaScript, fetched when the first comes. */
 function scriptEngine(): Promise<Uint8Array<ArrayBuffer>> {
-  engine ??= fetch(built("policies/javascript.engine")).then(async (response) => {
+  engine ??= fetchAndKeep(built("policies/javascript.engine")).then(async (response) => {
     if (!response.ok) throw new Error(`this page was built without the engine for JavaScript (${response.status})`);
     return new Uint8Array(await response.arrayBuffer());
   });
@@ -29,20 +30,23 @@ function scriptEngine(): Promise<Uint8Array<ArrayBuffer>> {
 export async function checkFile(file: Uint8Array<ArrayBuffer>, runner: PolicyRunner, written = false): Promise<Checked> {
   const check = await loadCheck();
   if (!written && !check.isScript(file)) {
-    const report = readReport(JSON.parse(check.checkPolicy(file)) as Record<string, unknown>);
-    return { module: report.errors.length === 0 ? file : null, report };
+    const found = report(check.checkPolicy(file));
+    return { module: found.errors.length === 0 ? file : null, report: found };
   }
+  const refusal = check.checkScript(file);
+  if (refusal !== undefined) return { module: null, report: report(refusal) };
   const wasm = await scriptEngine();
   const read = await runner.readScript(wasm, file);
   if ("code" in read) return { module: null, report: refused(read.code, read.message) };
-  const made = check.makeScript(file, wasm, read.said, read.memory);
-  const report = readReport(JSON.parse(made.report) as Record<string, unknown>);
-  const module = made.module as Uint8Array<ArrayBuffer> | undefined;
+  const made = check.makeScript(wasm, read.said, read.memory);
+  const checked = { module: (made.module as Uint8Array<ArrayBuffer> | undefined) ?? null, report: report(made.report) };
   made.free();
-  return { module: module ?? null, report };
+  return checked;
 }
+
+const report = (json: string) => readReport(JSON.parse(json) as Record<string, unknown>);
 
 function refused(code: string, message: string): Report {
   const fix = "compute in `merge`, or put the result into the script";
-  return { errors: [{ code, place: "script", message, fix }], warnings: [], name: "", version: "", summary: "", abi: null, hooks: [] };
+  return { errors: [{ code, place: "script", message, fix }], warnings: [], name: "", version: "", summary: "", abi: null, hooks: [], privacy: false };
 }
