@@ -10,7 +10,7 @@ use crate::wheel::TimerId;
 use bytes::Bytes;
 use merge_core::compose::{Composed, Composition, compose};
 use merge_core::live::LiveSet;
-use merge_core::policy::{Base, Call, Output, Reason, Set, apply, limits, read_output, write_needed};
+use merge_core::policy::{Call, Output, Reason, apply, limits, minimal, read_output, write_needed};
 use merge_core::time::Millis;
 
 /// A merge, and which policy had its say.
@@ -118,14 +118,8 @@ fn in_its_place<'a>(
 fn without_last_good<'a>(call: &Call<'_>, assignment: &Assignment, builtin: Composed<'a>) -> Composed<'a> {
     match assignment.on_failure {
         OnFailure::LastGood if !assignment.privacy => builtin,
-        _ => status_alone(call, &builtin),
+        _ => minimal(call, &builtin),
     }
-}
-
-/// Open or closed, and nothing else of what was published (contract, "Life of a policy": `minimal`).
-fn status_alone<'a>(call: &Call<'_>, builtin: &Composed<'a>) -> Composed<'a> {
-    let set = Set { basic: builtin.basic(), ..Set::default() };
-    apply(call, builtin, &Output { base: Base::Empty, set, ..Output::default() })
 }
 
 impl Shard {

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 use super::Call;
-use super::output::{Base, Drop, Output, Select};
+use super::output::{Base, Drop, Output, Select, Set};
 use crate::compose::tuples;
 use crate::compose::write::enumeration;
 use crate::compose::{
@@ -54,6 +54,14 @@ pub fn apply<'a>(call: &Call<'_>, builtin: &Composed<'a>, output: &Output) -> Co
     ids::make_unique(&mut composed);
     composed.verdict = Some(output.clone());
     composed
+}
+
+/// What stands in for a policy that hides things and could not answer: open or closed, and nothing else of what was
+/// published (contract, "When a policy fails": `minimal`). For a view that is [`View::minimal`](super::View::minimal).
+#[must_use]
+pub fn minimal<'a>(call: &Call<'_>, builtin: &Composed<'a>) -> Composed<'a> {
+    let set = Set { basic: builtin.basic(), ..Set::default() };
+    apply(call, builtin, &Output { base: Base::Empty, set, ..Output::default() })
 }
 
 fn is_tuple(composed: &Composed<'_>, candidate: &TupleCandidate<'_>, etag: &str, id: &str) -> bool {

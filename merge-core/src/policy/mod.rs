@@ -16,7 +16,7 @@ mod reading;
 mod tokens;
 mod view;
 
-pub use apply::apply;
+pub use apply::{apply, minimal};
 pub use input::{INPUT_MEMBERS, INPUT_MINOR, Needs, write_input, write_needed};
 pub use output::{Base, Drop, Finding, NoteText, Output, OutputError, Select, Set};
 pub use reading::{Known, check_output, check_output_for, read_output, read_output_for};

@@ -6,6 +6,7 @@
 //!                  ┌───────────────────────────────────────────────────────────────┘
 //!                  └──> applyPolicy ──────> {"pidf", "json", "explanation", "explain"} or {"error"}
 //!   the merged document ──> viewInput ──> bytes ──> pp_view ──> bytes ──> applyView ──> {"pidf", "json", "explain"}
+//!   where a policy fails that hides things ──> minimal, minimalView ──> what stands in for it
 //!   a document that came over the wire ──> readPidf ──> its JSON form
 //! ```
 //! The same code that the server merges with, so the bytes are the same. JSON text crosses the border in
@@ -21,7 +22,7 @@ mod watcher;
 use merge_core::compose::compose;
 use merge_core::live::Snapshot;
 use merge_core::model::Document;
-use merge_core::policy::{self, Call, Reason, Seen, ViewCall};
+use merge_core::policy::{self, Call, Reason, Seen, View, ViewCall};
 use merge_core::presence_json;
 use merge_core::time::Millis;
 use wasm_bindgen::JsError;
@@ -64,6 +65,27 @@ pub fn apply_policy(live: &str, params: &str, output: &[u8]) -> Result<String, J
         Ok(output) => answer::of(&policy::apply(&call, &builtin, &output), &output.explain),
         Err(error) => answer::refused(&error),
     })
+}
+
+/// What stands in for a policy that hides things and failed: open or closed, and nothing else.
+///
+/// # Errors
+/// As for [`merge`].
+#[wasm_bindgen]
+pub fn minimal(live: &str) -> Result<String, JsError> {
+    let snapshot = read(live)?;
+    let builtin = compose(&snapshot.set, snapshot.now, snapshot.composition);
+    Ok(answer::of(&policy::minimal(&call(&snapshot, "{}"), &builtin), &[]))
+}
+
+/// The same for its `pp_view`: what is left of a merged document.
+///
+/// # Errors
+/// What is wrong with the document.
+#[wasm_bindgen(js_name = minimalView)]
+pub fn minimal_view(merged: &str) -> Result<String, JsError> {
+    let merged = document(merged)?;
+    Ok(answer::of_view(&document(&String::from_utf8_lossy(&View::minimal().apply(&merged)))?, &[]))
 }
 
 /// The input that `pp_view` is given for a merged document and a watcher, `{"class","groups":[..],"aor"?}`.

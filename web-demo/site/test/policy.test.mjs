@@ -86,6 +86,37 @@ test("a policy that makes views is looked at as each class of watchers, and the 
   });
 });
 
+test("a policy that hides things and fails shows whether she is there and nothing else, in the merge and in the view", async () => {
+  const script = (merge, view) => `export const manifest = { name: "discreet", summary: "Hides", privacy: true };
+export function merge() { ${merge} }
+export function view() { ${view} }`;
+  await held.visit(CASE.replace(/&policy=.*/, "&desktop.note=Budget+review"), async (page) => {
+    await page.locator("#policy").selectOption("script");
+    for (const [merge, view] of [["throw new Error('no merge')", "return null"], ["return null", "throw new Error('no view')"]]) {
+      await page.locator("#script").fill(script(merge, view));
+      await page.getByText("where it fails Bob is shown whether Alice is there and nothing else").waitFor();
+      await page.getByRole("button", { name: "Use in this page" }).click();
+      await page.getByText("discreet gave no answer to this (E209). It hides things, so whether Alice is there is all that is shown.").waitFor();
+      await page.locator(".contact-status", { hasText: "Available" }).waitFor();
+      assert.equal(await page.locator(".fact-note").count(), 0);
+      assert.deepEqual(await violations(page), []);
+      await page.getByRole("switch", { name: "Policy in force" }).click();
+      await page.locator(".contact-status", { hasText: "Presenting" }).waitFor();
+    }
+  });
+});
+
+test("a script that is too long is refused before the engine for scripts is fetched, in the words of the server", async () => {
+  await held.visit("", async (page) => {
+    const asked = held.server.asked.length;
+    const buffer = Buffer.from(`export const merge = () => null;//${" ".repeat(64 * 1024)}`);
+    await page.locator("#policy-file").setInputFiles({ name: "long.js", mimeType: "text/javascript", buffer });
+    await page.getByText(`${buffer.length} bytes, allowed are 65536`).waitFor();
+    await page.getByText("leave out what is not used, or write the policy as a module").waitFor();
+    assert.ok(!held.server.asked.slice(asked).some((path) => path.endsWith(".engine")));
+  });
+});
+
 test("twenty lines of JavaScript are a policy at once, their mistakes have a line, and the link carries them", async () => {
   await held.visit(CASE.replace(/&policy=.*/, ""), async (page) => {
     await page.locator("#policy").selectOption("script");

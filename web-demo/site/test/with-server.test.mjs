@@ -184,6 +184,33 @@ test("a policy that makes views shows Bob what he is to Alice, and page and serv
   });
 });
 
+test("where a policy that hides things fails, page and server show the same little", async () => {
+  await visit(CONFLICT, async (page) => {
+    await page.locator("#policy").selectOption("script");
+    await page.locator("#script").fill(`export const manifest = { name: "discreet", summary: "Hides", privacy: true };
+const without = (word, persons) => { if (persons.some((person) => person?.note?.some(({ text }) => text === word))) throw new Error(word); return null; };
+export const merge = (input) => without("no merge", input.publications.map(({ person }) => person));
+export const view = (input) => without("no view", [input.merged.person]);`);
+    await page.getByText("Hides.", { exact: true }).waitFor();
+    await page.getByText("No opinion on this").waitFor();
+    await page.getByRole("button", { name: "Upload and activate" }).click();
+    await page.locator(".bed-name", { hasText: "discreet decides" }).waitFor();
+    await agree(page);
+    for (const note of ["no merge", "no view"]) {
+      await page.locator("#desktop-note").fill(note);
+      await page.getByText("discreet gave no answer to this (E209)").waitFor();
+      await page.locator(".contact-status", { hasText: "Available" }).waitFor();
+      assert.equal(await page.locator(".fact-note").count(), 0);
+      await agree(page);
+      await page.locator("#desktop-note").fill("Budget review");
+      await page.locator(".fact-note", { hasText: "Budget review" }).waitFor();
+      await agree(page);
+    }
+    await page.getByRole("switch", { name: "Policy in force" }).click();
+    await page.locator(".bed-name", { hasText: "Built-in merge" }).waitFor();
+  });
+});
+
 test("a built-in alternative can be in force, and page and server agree on it", async () => {
   await visit(CONFLICT, async (page) => {
     await page.locator("#web-activity").selectOption("sleeping");

@@ -3,9 +3,10 @@ import type { LiveSet, Merged } from "../engine/types.ts";
 import { History } from "../model/history.ts";
 import { assemble } from "../model/live-set.ts";
 import type { Watcher } from "../model/watcher.ts";
-import type { PolicyRunner } from "../policy/run.ts";
+import type { Report } from "../policy/report.ts";
+import type { Failed, PolicyRunner } from "../policy/run.ts";
 import type { Hook } from "../policy/worker.ts";
-import type { ActivePolicy, Agreement, App, Call, Outcome, Preview } from "../state/app.ts";
+import type { ActivePolicy, Agreement, App, Call, Failure, Outcome } from "../state/app.ts";
 
 /** How long page and server may differ before the badge says so: a NOTIFY or a /live answer may be under way. */
 const SETTLE_MS = 1500;
@@ -16,7 +17,14 @@ export interface Loaded {
   readonly params: unknown;
   /** Whether it exports `pp_view`. */
   readonly views: boolean;
+  /** Whether it hides things. */
+  readonly privacy: boolean;
 }
+
+export const loaded = (bytes: Uint8Array<ArrayBuffer>, params: unknown, { hooks, privacy }: Report): Loaded =>
+  ({ bytes, params, views: hooks.includes("pp_view"), privacy });
+
+type Made = Outcome | Failure;
 
 /**
  * Merges in the page whenever anything that counts has changed, runs the active policy and the chosen
@@ -93,52 +101,60 @@ export class Confluence {
       this.app.set({ builtin, merged: builtin, inForce: { kind: "none" } });
       this.#compare();
     }
-    const chosen = state.choice.bytes === null ? null : { bytes: state.choice.bytes, params: this.chosenParams(), views: state.report?.hooks.includes("pp_view") ?? false };
+    const chosen = state.choice.bytes === null || state.report === null ? null : loaded(state.choice.bytes, this.chosenParams(), state.report);
     const other = state.choice.source === "builtin" && state.choice.name !== inForceHere.composition ? engine.merge({ ...set, composition: state.choice.name }) : null;
     const run = (policy: Loaded, as: Watcher) => this.#apply(engine, set, builtin, policy, as);
     const [forBob, inForce, preview] = await Promise.all([
       active === null || state.seenBy === null ? null : run(active, state.bob),
       active === null ? null : run(active, watcher),
-      chosen === null || state.report === null || state.report.errors.length > 0 ? null : run(chosen, watcher),
+      chosen === null || state.report?.errors.length !== 0 ? null : run(chosen, watcher),
     ]);
     if (turn !== this.#turn) return; // something newer is on its way
     if (inForce !== null) {
-      // A policy that fails never costs a watcher more than the policy: the built-in merge stands.
-      const made = (outcome: Preview) => (outcome.kind === "done" ? outcome.merged : builtin);
-      this.#forBob = made(forBob ?? inForce);
-      this.app.set({ builtin, merged: made(inForce), inForce });
+      this.#forBob = (forBob ?? inForce).merged;
+      this.app.set({ builtin, merged: inForce.merged, inForce });
       this.#compare();
     }
     if (other !== null) this.app.set({ preview: { kind: "done", merged: other, opinion: true, views: false, fuel: null, log: [], explain: [], calls: [] } });
     else this.app.set({ preview: preview ?? { kind: "none" } });
   }
 
-  async #apply(engine: MergeEngine, set: LiveSet, builtin: Merged, policy: Loaded, watcher: Watcher): Promise<Preview> {
+  /** What a policy makes of the case for a watcher; where it fails, what stands in for it (the contract's section 12). */
+  async #apply(engine: MergeEngine, set: LiveSet, builtin: Merged, policy: Loaded, watcher: Watcher): Promise<Made> {
+    const merged = await this.#merge(engine, set, builtin, policy);
+    return policy.views ? this.#view(engine, set.now_ms, merged, policy, watcher) : merged;
+  }
+
+  async #merge(engine: MergeEngine, set: LiveSet, builtin: Merged, policy: Loaded): Promise<Made> {
+    const failed = ({ code, message }: Failed): Failure =>
+      ({ kind: "failed", code, message, merged: policy.privacy ? engine.minimal(set) : builtin, minimal: policy.privacy, views: policy.views });
     let input: Uint8Array<ArrayBuffer>;
     try {
       input = engine.policyInput(set, policy.params);
     } catch (error) {
-      return { kind: "failed", code: "", message: String(error) };
+      return failed({ code: "", message: String(error) });
     }
     const run = await this.runner.run(policy.bytes, input);
-    if ("code" in run) return { kind: "failed", ...run };
-    const base = { kind: "done", views: policy.views, fuel: run.fuel, log: run.log, calls: [callOf("pp_merge", input, run.output)] } as const;
+    if ("code" in run) return failed(run);
     const applied = run.output === null ? { merged: builtin, explain: [] } : engine.apply(set, policy.params, run.output);
-    if ("code" in applied) return { kind: "failed", ...applied };
-    const outcome: Outcome = { ...base, ...applied, opinion: run.output !== null };
-    return policy.views ? this.#view(engine, set.now_ms, outcome, policy, watcher) : outcome;
+    if ("code" in applied) return failed(applied);
+    return { kind: "done", views: policy.views, fuel: run.fuel, log: run.log, calls: [callOf("pp_merge", input, run.output)], ...applied, opinion: run.output !== null };
   }
 
-  /** What is left of an outcome for a watcher. */
-  async #view(engine: MergeEngine, now: number, outcome: Outcome, policy: Loaded, watcher: Watcher): Promise<Preview> {
-    const input = engine.viewInput(outcome.merged, watcher, now, policy.params);
+  /** What is left for a watcher of what was merged, or of what stands in for that. */
+  async #view(engine: MergeEngine, now: number, made: Made, policy: Loaded, watcher: Watcher): Promise<Made> {
+    const failed = ({ code, message }: Failed): Failure =>
+      ({ kind: "failed", code, message, merged: policy.privacy ? engine.minimalView(made.merged) : made.merged, minimal: policy.privacy, views: true });
+    const input = engine.viewInput(made.merged, watcher, now, policy.params);
     const run = await this.runner.run(policy.bytes, input, "pp_view");
-    if ("code" in run) return { kind: "failed", ...run };
-    const called = { ...outcome, fuel: run.fuel, log: [...outcome.log, ...run.log], calls: [...outcome.calls, callOf("pp_view", input, run.output)] };
-    if (run.output === null) return called;
-    const view = engine.view(outcome.merged, run.output);
-    if ("code" in view) return { kind: "failed", ...view };
-    return { ...called, merged: view.merged, opinion: true, explain: [...outcome.explain, ...view.explain] };
+    if ("code" in run) return failed(run);
+    const view = run.output === null ? { merged: made.merged, explain: [] } : engine.view(made.merged, run.output);
+    if ("code" in view) return failed(view);
+    if (made.kind === "failed") return { ...made, merged: view.merged };
+    return {
+      ...made, merged: view.merged, fuel: run.fuel, opinion: made.opinion || run.output !== null,
+      log: [...made.log, ...run.log], explain: [...made.explain, ...view.explain], calls: [...made.calls, callOf("pp_view", input, run.output)],
+    };
   }
 
   /** Page against server: the page's bytes against the body of the NOTIFY that Bob got. */

@@ -6,7 +6,7 @@ import { aorOf } from "../model/live-set.ts";
 import { ApiError, type Api, type LiveAnswer } from "../server/api.ts";
 import type { App, Choice } from "../state/app.ts";
 import { SCRIPT } from "../state/fragment.ts";
-import type { Confluence, Loaded } from "./confluence.ts";
+import { loaded, type Confluence } from "./confluence.ts";
 
 /** The built-in compositions that can be in force without any policy, the default first. */
 export const COMPOSITIONS: readonly (readonly [name: string, words: string, summary: string])[] = [
@@ -104,12 +104,13 @@ export class Policies {
   async activate(): Promise<void> {
     const { choice } = this.app.value;
     if (choice.source === "builtin") return this.#activateBuiltin(choice.name);
-    if (choice.bytes === null || choice.file === null) return;
+    const { report } = this.app.value;
+    if (choice.bytes === null || choice.file === null || report === null) return;
     const { file } = choice;
-    const loaded: Loaded = { bytes: choice.bytes, params: this.params, views: this.app.value.report?.hooks.includes("pp_view") ?? false };
+    const policy = loaded(choice.bytes, this.params, report);
     const api = this.api();
     if (api === null) {
-      this.confluence().setActive({ source: "policy", id: "", name: choice.name, where: "page" }, loaded);
+      this.confluence().setActive({ source: "policy", id: "", name: choice.name, where: "page" }, policy);
       this.#say(true, `${choice.name} decides in this page. The server is away: upload it when it is back.`);
       return;
     }
@@ -120,9 +121,9 @@ export class Policies {
         this.#say(false, "The server refused the policy. What it found stands above; nothing has changed for Bob.");
         return;
       }
-      await api.assign(this.#aor, { policy: uploaded.id, params: loaded.params });
+      await api.assign(this.#aor, { policy: uploaded.id, params: policy.params });
       this.#inForce = uploaded.id;
-      this.confluence().setActive({ source: "policy", id: uploaded.id, name: choice.name, where: "server" }, loaded);
+      this.confluence().setActive({ source: "policy", id: uploaded.id, name: choice.name, where: "server" }, policy);
       this.#say(true, `${choice.name} is active on the server. Bob sees its result from now on.`);
     });
   }
@@ -168,9 +169,9 @@ export class Policies {
     }
     if (api === null) return;
     try {
-      const { module: bytes, report: { hooks } } = await checkFile(await api.wasm(id), this.runner);
+      const { module: bytes, report } = await checkFile(await api.wasm(id), this.runner);
       if (bytes === null) throw new Error("it does not pass the page's check");
-      this.confluence().setActive({ source: "policy", id, name: answer.policy.name, where: "server" }, { bytes, params: answer.policy.params, views: hooks.includes("pp_view") });
+      this.confluence().setActive({ source: "policy", id, name: answer.policy.name, where: "server" }, loaded(bytes, answer.policy.params, report));
     } catch (error) {
       this.#inForce = null;
       console.warn("the active policy could not be fetched:", error);

@@ -88,7 +88,7 @@ export class ServerLink {
   /** Where the policy in force tells watchers apart, the page has to know what Bob is. */
   async #askAboutBob(api: Api): Promise<void> {
     const { inForce, server: { domain }, bob } = this.app.value;
-    if (inForce.kind !== "done" || !inForce.views) return;
+    if (!("views" in inForce) || !inForce.views) return;
     const is = await api.watcher(aorOf(domain), `sip:bob@${domain}`);
     if (is !== null && JSON.stringify(is) !== JSON.stringify(bob)) this.app.set({ bob: is });
   }

@@ -10,6 +10,8 @@ interface Glue {
   readPidf(xml: string): string;
   policyInput(live: string, params: string): Uint8Array<ArrayBuffer>;
   applyPolicy(live: string, params: string, output: Uint8Array): string;
+  minimal(live: string): string;
+  minimalView(merged: string): string;
   viewInput(merged: string, watcher: string, nowMs: number, params: string): Uint8Array<ArrayBuffer>;
   applyView(merged: string, output: Uint8Array): string;
 }
@@ -51,6 +53,16 @@ export class MergeEngine {
     return refusal(json) ?? { merged: readMerged(json), explain: lines(json) };
   }
 
+  /** What stands in for a policy that hides things and failed: open or closed, and nothing else. */
+  minimal(live: LiveSet): Merged {
+    return readMerged(JSON.parse(this.glue.minimal(JSON.stringify(live))));
+  }
+
+  /** The same for its `pp_view`. */
+  minimalView(merged: Merged): Merged {
+    return readView(merged, JSON.parse(this.glue.minimalView(merged.pidf)) as Record<string, unknown>);
+  }
+
   viewInput(merged: Merged, watcher: Watcher, now: number, params: unknown): Uint8Array<ArrayBuffer> {
     return this.glue.viewInput(merged.pidf, JSON.stringify(watcher), now, JSON.stringify(params ?? {}));
   }
@@ -58,8 +70,7 @@ export class MergeEngine {
   /** What the host makes of the output of `pp_view`. */
   view(merged: Merged, output: Uint8Array): Applied {
     const json = JSON.parse(this.glue.applyView(merged.pidf, output)) as Record<string, unknown>;
-    const presence = readPresence(json["json"]);
-    return refusal(json) ?? { merged: { pidf: String(json["pidf"]), presence, explanation: leftOf(merged, presence) }, explain: lines(json) };
+    return refusal(json) ?? { merged: readView(merged, json), explain: lines(json) };
   }
 }
 
@@ -83,6 +94,11 @@ function leftOf({ explanation }: Merged, presence: Presence): ExplainedField[] {
     const shown = id === undefined ? field.value.split(" ").every((word) => raw.includes(word)) : raw.includes(`"${id}"`);
     return shown ? [field] : [];
   });
+}
+
+function readView(merged: Merged, json: Record<string, unknown>): Merged {
+  const presence = readPresence(json["json"]);
+  return { pidf: String(json["pidf"]), presence, explanation: leftOf(merged, presence) };
 }
 
 function readMerged(json: Record<string, unknown>): Merged {

@@ -64,6 +64,17 @@ export interface Outcome {
   readonly calls: readonly Call[];
 }
 
+/** A policy gave no answer that can be used. */
+export interface Failure {
+  readonly kind: "failed";
+  readonly code: string;
+  readonly message: string;
+  /** What stands in for it: what the built-in merge has, or open or closed and nothing else. */
+  readonly merged: Merged;
+  readonly minimal: boolean;
+  readonly views: boolean;
+}
+
 /** One call of a policy, its JSON as it was. */
 export interface Call {
   readonly hook: Hook;
@@ -76,7 +87,7 @@ export type Preview =
   | { readonly kind: "none" }
   | { readonly kind: "running" }
   | Outcome
-  | { readonly kind: "failed"; readonly code: string; readonly message: string };
+  | Failure;
 
 /** Whether the chosen policy does what a test expects; "waiting": there is none yet. */
 export type Verdict = { readonly kind: "waiting" | "holds" } | { readonly kind: "fails"; readonly message: string };

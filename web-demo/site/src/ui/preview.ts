@@ -11,7 +11,9 @@ export function preview(state: AppState): Node[] {
   if (preview.kind === "none" || (choice.bytes === null && choice.source !== "builtin")) return [];
   if (preview.kind === "running") return [h("p", { class: "hint" }, "Running the policy on what is live.")];
   if (preview.kind === "failed")
-    return [h("div", { class: "finding" }, h("p", {}, h("strong", { class: "code" }, preview.code), " The policy gave no answer"), h("p", {}, preview.message), h("p", { class: "fix" }, "On the server the built-in merge answers instead, and the failure is counted."))];
+    return [h("div", { class: "finding" }, h("p", {}, h("strong", { class: "code" }, preview.code), " The policy gave no answer"), h("p", {}, preview.message), h("p", { class: "fix" }, preview.minimal
+      ? "It is there to hide things, so where it fails Bob is shown whether Alice is there and nothing else. The server does the same, and counts the failure."
+      : "On the server the built-in merge answers instead, and the failure is counted."))];
   const [before, after] = [rows(builtin), rows(preview.merged)];
   const reasons = builtin === null ? [] : differences(state, builtin, preview.merged);
   const table = h(

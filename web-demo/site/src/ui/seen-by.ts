@@ -20,7 +20,7 @@ export class SeenBy {
   }
 
   update({ seenBy, preview, inForce }: AppState): void {
-    const views = [preview, inForce].some((outcome) => outcome.kind === "done" && outcome.views);
+    const views = [preview, inForce].some((outcome) => "views" in outcome && outcome.views);
     this.element.hidden = !views && seenBy === null;
     for (const [of, input] of this.#choices) input.checked = of === seenBy;
   }

@@ -11,7 +11,7 @@ export interface Shown {
 }
 
 /** Whether the page looks as somebody else than Bob, and a policy in force that tells them apart. */
-export const asAnother = ({ seenBy, inForce }: AppState) => seenBy !== null && inForce.kind === "done" && inForce.views;
+export const asAnother = ({ seenBy, inForce }: AppState) => seenBy !== null && "views" in inForce && inForce.views;
 
 let last: { pidf: string; presence: Presence | null } = { pidf: "", presence: null };
 

@@ -76,6 +76,17 @@ export class WatcherPanel {
 }
 
 function sourceWords(state: AppState, what: Shown): string {
+  return [standIn(state), madeWhere(state, what)].filter((words) => words !== "").join(" ");
+}
+
+/** That the policy in force has failed on this case, and what stands in for it. */
+function standIn({ active, inForce }: AppState): string {
+  if (inForce.kind !== "failed") return "";
+  const instead = inForce.minimal ? "It hides things, so whether Alice is there is all that is shown." : "The built-in merge stands in for it.";
+  return `${active?.name ?? "The policy"} gave no answer to this (${inForce.code}). ${instead}`;
+}
+
+function madeWhere(state: AppState, what: Shown): string {
   if (asAnother(state)) return "Made in this page, by the policy in force. Bob is sent what Bob sees.";
   if (what.from === "notify" && state.notified !== null) return `Sent to Bob in NOTIFY at ${clock(state.notified.at)}, subscription ${state.notified.state.replace(/;.*/, "")}.`;
   if (state.pinned !== null) return `Merged in this page for ${clock(state.pinned)}. Bob is not asked.`;
