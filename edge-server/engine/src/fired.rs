@@ -4,7 +4,7 @@ use crate::shard::Timer;
 use tributary_sip::transaction;
 
 /// The shard's own timers by their numbers: see [`Timer`].
-const OWN: [&str; 6] = ["registration", "publication", "policy", "subscription", "ringing", "policy_change"];
+const OWN: [&str; 5] = ["registration", "publication", "policy", "subscription", "ringing"];
 
 /// Timers that have run out since the shard began, by what they are for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,7 +33,6 @@ impl Fired {
             Timer::Reevaluate(_) => 2,
             Timer::Subscription(_) => 3,
             Timer::Ringing(_) => 4,
-            Timer::Sweep => 5,
         }] += 1;
     }
 }

@@ -90,8 +90,6 @@ pub(crate) enum Timer {
         mark: u32,
     },
     Reevaluate(PresentityId),
-    /// The next of those that a change of policy concerns.
-    Sweep,
     Subscription(SubscriptionId),
     /// The devices that this call rings had their time.
     Ringing(u32),
@@ -168,7 +166,7 @@ impl Shard {
             return None;
         }
         let transactions = self.transactions.poll_timeout().map(|at| Millis(at as i64));
-        [self.wheel.next(), transactions].into_iter().flatten().min()
+        [self.wheel.next(), transactions, self.sweep.next()].into_iter().flatten().min()
     }
 
     /// Takes one input at the time `now`, in ms since the epoch; a `now` before an earlier one counts
@@ -192,7 +190,8 @@ impl Shard {
             Input::Reached { errand, found } => self.reached(errand, found, fx),
             Input::FlowClosed { flow } => self.flow_closed(flow, fx),
             Input::UserRemoved { aor } => self.user_removed(&aor, fx),
-            Input::Tick | Input::Shutdown => {}
+            Input::Tick => self.sweep_on(),
+            Input::Shutdown => {}
             Input::Restore(record) => self.restore(*record, fx),
             Input::Restored => self.restored(),
             Input::Notice(notice) => self.notice(&notice, fx),
@@ -236,7 +235,6 @@ impl Shard {
                 Timer::Binding { presentity, serial } => self.binding_due(presentity, serial, fx),
                 Timer::Publication { presentity, mark } => self.publication_due(presentity, mark, fx),
                 Timer::Reevaluate(presentity) => self.mark(presentity, Reason::Timer, None, true),
-                Timer::Sweep => self.sweep_on(),
                 Timer::Subscription(id) => self.subscription_due(id, fx),
                 Timer::Ringing(call) => self.proxy.hears(News::Enough { call }),
             }

@@ -96,6 +96,52 @@ fn a_change_for_everybody_asks_so_many_at_a_time_and_what_is_published_meanwhile
 }
 
 #[test]
+fn a_change_for_many_is_spread_over_the_tenth_of_a_second_so_that_messages_find_their_turn() {
+    let mut scene = Scene::with(config());
+    scene.host.assigned = Some(assignment());
+    let watcher = Client::new(&mut scene, "watcher", None);
+    for name in 0..200 {
+        watcher.watch(&mut scene, &format!("u{name}"));
+    }
+    scene.host.inputs.clear();
+    // 200 in a tenth of a second are 4 every 2 ms.
+    let slice = 4 * usize::from(SHARDS);
+    scene.everyone(|| Input::PolicyChanged { scope: Scope::All });
+    let (mut all, mut ms) = (0, 0);
+    while all < 200 {
+        let now = std::mem::take(&mut scene.host.inputs).len();
+        assert!(now <= slice, "{now} at once");
+        all += now;
+        scene.pass(1);
+        ms += 1;
+        assert!(ms <= 100, "{all} after {ms} ms");
+    }
+    scene.pass(1_000);
+    assert!(scene.host.inputs.is_empty(), "nobody twice");
+}
+
+#[test]
+fn after_a_slice_that_took_long_there_is_twice_that_time_for_messages() {
+    let mut scene = Scene::with(config());
+    scene.host.assigned = Some(assignment());
+    let watcher = Client::new(&mut scene, "watcher", None);
+    for name in 0..200 {
+        watcher.watch(&mut scene, &format!("u{name}"));
+    }
+    scene.host.inputs.clear();
+    scene.everyone(|| Input::PolicyChanged { scope: Scope::All });
+    let slice = 4 * usize::from(SHARDS);
+    let asked = |scene: &mut Scene| std::mem::take(&mut scene.host.inputs).len();
+    assert_eq!(asked(&mut scene), slice);
+    // The shards are back 5 ms later.
+    scene.now += 5;
+    for (ms, expect) in [(9, 0), (1, slice), (1, 0), (1, slice)] {
+        scene.pass(ms);
+        assert_eq!(asked(&mut scene), expect, "{ms} ms later");
+    }
+}
+
+#[test]
 fn a_change_for_a_tenant_concerns_its_users_and_nobody_else() {
     let mut config = config();
     config.users = std::sync::Arc::new(OneTenant);
