@@ -30,7 +30,7 @@ pub struct Settings {
     pub compile: Compile,
     /// Where compiled code is kept between two starts, if anywhere.
     pub cache: Option<CacheSettings>,
-    /// What runs policies that are scripts. Without it there are none: a script is refused as any text is.
+    /// What runs policies that are scripts. Without it they are refused.
     pub scripts: Option<ScriptEngine>,
 }
 
@@ -139,10 +139,19 @@ impl Sandbox {
 
     /// Everything that can be told from a file without compiling it; of a script, once it has become a module.
     fn check<'a>(&self, file: &'a [u8], owner: Owner) -> Result<Checked<'a>, Box<Report>> {
-        let Some(scripts) = self.scripts.as_ref().filter(|_| is_script(file)) else {
+        if !is_script(file) {
             let report = check_as(file, owner);
             let checked = |report| Checked { module: Cow::Borrowed(file), report, foreign: true };
             return if report.is_ok() { Ok(checked(report)) } else { Err(Box::new(report)) };
+        }
+        let Some(scripts) = &self.scripts else {
+            let finding = Finding::new(
+                "E180",
+                "engine",
+                "this build has no engine for scripts",
+                "build it whole (`cargo xtask policies` makes the engine), or name the engine's folder in `policies.shipped`",
+            );
+            return Err(Box::new(Report { errors: vec![finding], ..Report::default() }));
         };
         let script = scripts.make(file, |engine| {
             let checked = Checked { module: engine.into(), report: Report::default(), foreign: false };

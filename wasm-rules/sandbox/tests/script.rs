@@ -198,10 +198,14 @@ fn a_script_that_exports_view_is_asked_what_a_class_of_watchers_sees() {
 }
 
 #[test]
-fn without_the_engine_a_script_is_refused_as_any_text_is() {
+fn without_the_engine_a_script_is_refused_and_no_other_text_is_taken_for_one() {
     let sandbox = Sandbox::new(Settings { instances: 1, ..Settings::default() }).unwrap();
-    let report = sandbox.report(b"export function merge() {}", Owner::Tenant);
-    assert_eq!(report.errors[0].code, "E101");
+    let check = |file: &[u8], code: &str, message: &str| {
+        let finding = &sandbox.report(file, Owner::Tenant).errors[0];
+        assert_eq!((finding.code, finding.message.contains(message)), (code, true), "{finding}");
+    };
+    check(b"export function merge() {}", "E180", "no engine for scripts");
+    check(b"# A policy", "E101", "bytes of WebAssembly");
 }
 
 #[test]
