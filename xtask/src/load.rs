@@ -8,7 +8,7 @@ pub(crate) struct Options {
     /// Measure another server in the same run, and print the ratio: `kamailio` (from the system's packages)
     #[arg(long)]
     against: Option<String>,
-    /// What one of these costs, in place of the phases: `register`, `message`, `invite`, `publish`
+    /// What one of these costs, in place of the phases: `register`, `message`, `invite`, `publish`; or `policies`
     #[arg(long)]
     scenario: Option<String>,
     /// What is passed on to the generator (`-- --help` lists it)

@@ -8,7 +8,8 @@
 //! avalanche  all clients register at once, with passwords, after the server was killed (only when asked for)
 //! fan-out  one PUBLISH to N watchers: until the last NOTIFY is here
 //! ```
-//! `--scenario` measures what one registration, message or call costs instead: see `scenario.rs`.
+//! `--scenario` measures what one registration, message or call costs instead (see `scenario.rs`), or what
+//! policies cost those who have nothing to do with them (`policies.rs`).
 //! The generator is one thread and speaks the least of SIP and WebSocket that the work needs, since
 //! it shares the machine with what it measures.
 
@@ -16,6 +17,7 @@ mod avalanche;
 mod figures;
 mod kamailio;
 mod phases;
+mod policies;
 mod scenario;
 mod sip;
 mod target;
@@ -42,6 +44,9 @@ pub struct Options {
     /// What one registration, message or call costs, over UDP and over WebSocket, in place of the phases
     #[arg(long, value_enum)]
     pub scenario: Option<Scenario>,
+    /// Presentities, each watched, that an activation of the scenario `policies` merges anew
+    #[arg(long, default_value_t = 100_000)]
+    pub crowd: usize,
     /// Clients of a scenario, each of which does one thing after another
     #[arg(long, default_value_t = 20)]
     pub callers: usize,
@@ -106,6 +111,9 @@ pub fn run(options: &Options) -> Result<(), String> {
     }
     let options = &options;
     local.block_on(&runtime, async {
+        if options.scenario == Some(Scenario::Policies) {
+            return policies::run(options).await;
+        }
         if let Some(scenario) = options.scenario {
             let ours = (!options.alone).then_some(Target::Tributary);
             let targets: Vec<Target> = ours.into_iter().chain(against).collect();

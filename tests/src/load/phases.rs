@@ -67,7 +67,7 @@ pub(crate) async fn measure(target: &Target, options: &Options) -> Result<Figure
 }
 
 /// Watchers on `connections`, all of them subscribed and greeted when this returns.
-async fn subscribe_all(
+pub(crate) async fn subscribe_all(
     board: &Rc<Board>,
     connections: Vec<super::wire::Connection>,
     of: impl Fn(usize) -> Rc<Presentity>,
@@ -103,7 +103,10 @@ async fn greeted(board: &Rc<Board>, wanted: usize) -> Result<(), String> {
     })
 }
 
-async fn connect_all(running: &Running, count: usize) -> Result<Vec<super::wire::Connection>, String> {
+pub(crate) async fn connect_all(
+    running: &Running,
+    count: usize,
+) -> Result<Vec<super::wire::Connection>, String> {
     let mut connections = Vec::with_capacity(count);
     for n in 0..count {
         connections.push(running.connect(n).await?);
@@ -223,7 +226,7 @@ async fn rate_and_latency(target: &Target, options: &Options, figures: &mut Figu
 }
 
 /// One PUBLISH, until its 200 and the NOTIFY of every watcher are here. Returns the new entity-tag.
-async fn round(
+pub(crate) async fn round(
     publisher: &mut Publisher,
     presentity: &Presentity,
     etag: Option<&str>,
@@ -279,7 +282,7 @@ async fn fan_out(target: &Target, options: &Options, figures: &mut Figures) -> R
     faultless(&board)
 }
 
-fn faultless(board: &Board) -> Result<(), String> {
+pub(crate) fn faultless(board: &Board) -> Result<(), String> {
     match board.faults.borrow().first() {
         None => Ok(()),
         Some(first) => Err(format!("{} faults, the first: {first}", board.faults.borrow().len())),

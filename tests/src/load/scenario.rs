@@ -46,6 +46,8 @@ pub enum Scenario {
     Invite,
     /// Publications that ten watchers hear of: the phase `rate`.
     Publish,
+    /// Uploads, activations, and a tenant with a hostile policy: `policies.rs`.
+    Policies,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -388,7 +390,7 @@ async fn measure(scenario: Scenario, over: Over, target: Target, options: &Optio
                 match scenario {
                     Scenario::Register => client.register().await?,
                     Scenario::Message => client.message(&callee).await?,
-                    Scenario::Invite | Scenario::Publish => client.call(&callee).await?,
+                    Scenario::Invite | Scenario::Publish | Scenario::Policies => client.call(&callee).await?,
                 }
                 done.set(done.get() + 1);
             }
@@ -410,7 +412,7 @@ async fn measure(scenario: Scenario, over: Over, target: Target, options: &Optio
         what: match scenario {
             Scenario::Register => "register",
             Scenario::Message => "message",
-            Scenario::Invite | Scenario::Publish => "invite",
+            Scenario::Invite | Scenario::Publish | Scenario::Policies => "invite",
         },
         over: if over == Over::Udp { "UDP" } else { "WS" },
         server: target.name(),

@@ -73,6 +73,19 @@ impl Target {
         self.run(configured(&folder)?, address, Some(udp), folder).await
     }
 
+    /// Starts Tributary by a configuration to which `listen`, a data folder and the tests' token are added.
+    pub(crate) async fn configured(config: &str) -> Result<Running, String> {
+        let folder = tempfile::tempdir().map_err(|e| format!("no temporary folder: {e}"))?;
+        let address = free_address()?;
+        let whole =
+            format!("server.listen = \"{address}\"\nstore.data = {:?}\n{config}", folder.path().join("data"));
+        let file = config_of(&folder);
+        std::fs::write(&file, whole).map_err(|e| format!("{}: {e}", file.display()))?;
+        let mut command = configured(&folder)?;
+        command.env("TRIBUTARY_API_TOKEN", crate::server::TOKEN);
+        Target::Tributary.run(command, address, None, folder).await
+    }
+
     async fn run(
         self,
         mut command: Command,

@@ -67,7 +67,11 @@ pub(crate) struct Presentity {
 
 impl Presentity {
     pub(crate) fn new(n: usize) -> Rc<Presentity> {
-        Rc::new(Presentity { uri: format!("sip:p{n}@example.com"), ..Presentity::default() })
+        Self::named(format!("sip:p{n}@example.com"))
+    }
+
+    pub(crate) fn named(uri: String) -> Rc<Presentity> {
+        Rc::new(Presentity { uri, ..Presentity::default() })
     }
 }
 
@@ -94,7 +98,9 @@ pub(crate) async fn watch(mut connection: Connection, id: usize, of: Rc<Presenti
                     board.changed.notify_waiters();
                 }
                 let mark = sip::mark(message);
-                if mark.is_some_and(|mark| mark == of.mark.get() && mark > 0) {
+                // Who is sent the same state once more, by another policy, has seen it already.
+                let awaited = of.seen.get() < of.wanted.get();
+                if awaited && mark.is_some_and(|mark| mark == of.mark.get() && mark > 0) {
                     board.latencies.borrow_mut().add(board.now().saturating_sub(of.mark.get()));
                     of.seen.set(of.seen.get() + 1);
                     if of.seen.get() == of.wanted.get() {
