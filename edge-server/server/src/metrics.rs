@@ -93,7 +93,7 @@ metrics! {
     counter responses_sent ["status"] "SIP responses sent, by status code.";
     counter answers_sent ["method", "class"] "SIP responses that requests got from us, by the method and the class of the status, `1xx` to `6xx`; but for 100, which timer `trying` counts.";
     counter answers_received ["method", "class"] "SIP responses that came to requests of ours and to those that were forwarded.";
-    counter timers_fired ["timer"] "Timers that have run out: those of transactions by their letters (RFC 3261 table 4, RFC 6026), `trying` and `late` (100 is sent), `expiry` and `cancelled` (nobody waits any more); `registration`, `publication`, `subscription`, `policy` (a state that changes with the time), `policy_change` (the next that are merged anew), `ringing` (`proxy.ring_seconds`). Updated when it is read.";
+    counter timers_fired ["timer"] "Timers that have run out: those of transactions by their letters (RFC 3261 table 4, RFC 6026), `trying` and `late` (100 is sent), `expiry` and `cancelled` (nobody waits any more); `registration`, `publication`, `subscription`, `policy` (a state that changes with the time), `ringing` (`proxy.ring_seconds`). Updated when it is read.";
     gauge shard_waiting ["shard"] "Inputs that wait for a shard, of 1,024 at most; connections are read no further where there is no room.";
     gauge notices_waiting [] "Notices between shards that wait for them.";
     gauge store_waiting [] "Commits that wait for the store or are being written.";
