@@ -13,8 +13,9 @@
 
 use std::path::Path;
 
-use merge_core::json::Writer;
-use policy_check::{Report, Script, Vector, VectorError, find_code};
+use merge_core::json::{self, Value, Writer};
+use merge_core::policy::limits;
+use policy_check::{Finding, Report, Script, Vector, VectorError, find_code};
 use wasm_bindgen::JsError;
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -85,6 +86,28 @@ pub fn make_script(engine: &[u8], said: &[u8], memory: &[u8]) -> MadeOfScript {
     }
 }
 
+/// Judges parameters before anybody is assigned them: by the `params_schema` of a manifest, or `{}`. What the policy's
+/// own `pp_params` says comes after, and is the page's to ask. Returns the errors as JSON, as [`check_policy`] does.
+#[wasm_bindgen(js_name = judgeParams)]
+#[must_use]
+pub fn judge_params(schema: &str, params: &str) -> String {
+    let whole = |message| {
+        Finding::new("E200", "params", message, "give a JSON object of at most 4 KiB; numbers must be whole")
+    };
+    let errors = match (json::read(schema.as_bytes()), json::read(params.as_bytes())) {
+        _ if params.len() > limits::PARAMS_BYTES => {
+            let (found, allowed) = (params.len(), limits::PARAMS_BYTES);
+            vec![whole(format!("the parameters have {found} bytes, allowed are {allowed}"))]
+        }
+        (_, Err(error)) => vec![whole(format!("the parameters are not JSON: {error}"))],
+        (Ok(schema), Ok(params @ Value::Object(_))) => policy_check::judge_params(&schema, &params),
+        // A schema that cannot be read was refused with its manifest.
+        (Err(_), Ok(Value::Object(_))) => Vec::new(),
+        (_, Ok(other)) => vec![whole(format!("the parameters are {}, not an object", other.kind()))],
+    };
+    Report { errors, ..Report::default() }.write_json()
+}
+
 /// Reads a test vector, or a captured input, as `tributary policy test` does. `base` is the file that it names,
 /// if it names one. Returns `{"name","hook","input"}`, the input as text, or `{"error"}`.
 #[wasm_bindgen(js_name = readVector)]
@@ -146,12 +169,26 @@ fn vector(file: &str, bytes: &[u8], base: Option<Box<[u8]>>) -> Result<Vector, V
 
 #[cfg(test)]
 mod tests {
-    use super::{check_policy, judge_vector, read_vector};
+    use super::{check_policy, judge_params, judge_vector, read_vector};
 
     #[test]
     fn a_file_that_is_no_module_is_told_so_in_json() {
         let json = check_policy(b"hello");
         assert!(json.contains(r#""code":"E101""#), "{json}");
+    }
+
+    #[test]
+    fn parameters_are_judged_by_the_schema_and_must_be_an_object() {
+        let check = |params: &str, expect: &str| {
+            let told = judge_params(r#"{"properties":{"from":{"type":"integer"}}}"#, params);
+            assert!(told.contains(expect), "{told}");
+        };
+        check(r#"{"from":12}"#, r#""errors":[]"#);
+        check(r#"{"from":"noon"}"#, r#""code":"E207","place":"params.from""#);
+        check("{", "the parameters are not JSON");
+        check("[]", "not an object");
+        check(&format!(r#"{{"a":"{}"}}"#, "x".repeat(5000)), "allowed are 4096");
+        assert!(judge_params("{}", "{}").contains(r#""errors":[]"#));
     }
 
     const VECTOR: &[u8] =

@@ -16,7 +16,7 @@
 #![forbid(unsafe_code)]
 
 mod answer;
-mod wall_clock;
+mod local_time;
 mod watcher;
 
 use merge_core::compose::compose;
@@ -40,15 +40,18 @@ pub fn merge(live: &str) -> Result<String, JsError> {
 }
 
 /// The input that a policy is given for a live set, byte for byte as the contract says. `params` is the
-/// operator's JSON object.
+/// operator's JSON object, `local_time` what the presentity's wall clock shows, as the contract's member of that name:
+/// a browser knows the time zones, and this module need not bring them.
 ///
 /// # Errors
-/// As for [`merge`].
+/// As for [`merge`], and what is wrong with the local time.
 #[wasm_bindgen(js_name = policyInput)]
-pub fn policy_input(live: &str, params: &str) -> Result<Vec<u8>, JsError> {
+pub fn policy_input(live: &str, params: &str, local_time: &str) -> Result<Vec<u8>, JsError> {
     let snapshot = read(live)?;
     let builtin = compose(&snapshot.set, snapshot.now, snapshot.composition);
-    Ok(policy::write_input(&call(&snapshot, params), &builtin))
+    let local_time = local_time::read(local_time).map_err(|error| JsError::new(&error))?;
+    let call = Call { local_time: Some(local_time), ..call(&snapshot, params) };
+    Ok(policy::write_input(&call, &builtin))
 }
 
 /// What the host makes of a policy's output: the same checks and the same writing as on the server. An
@@ -140,6 +143,6 @@ fn call<'a>(snapshot: &'a Snapshot, params: &'a str) -> Call<'a> {
         reason: Reason::Publish,
         changed_etag: None,
         params,
-        local_time: Some(wall_clock::utc(snapshot.now)),
+        local_time: None,
     }
 }

@@ -1,14 +1,17 @@
 import { Cards } from "./app/cards.ts";
 import { Confluence } from "./app/confluence.ts";
-import { BUILTIN, COMPOSITIONS, Policies } from "./app/policies.ts";
+import { BUILTIN, isComposition } from "./app/compositions.ts";
+import { InForce } from "./app/in-force.ts";
+import { composition, Policies } from "./app/policies.ts";
 import { ServerLink } from "./app/server-link.ts";
+import { Steps } from "./app/steps.ts";
 import { Tests } from "./app/tests.ts";
 import { MergeEngine } from "./engine/merge.ts";
 import { OfflineCopy } from "./offline/register.ts";
 import { PolicyRunner } from "./policy/run.ts";
 import { Trace } from "./sip/trace.ts";
 import { makeApp, type Choice } from "./state/app.ts";
-import { readFragment, SCRIPT, writeFragment } from "./state/fragment.ts";
+import { IN_FORCE, readFragment, SCRIPT, writeFragment } from "./state/fragment.ts";
 import { caseButtons } from "./ui/cases.ts";
 import { ConfluencePanel } from "./ui/confluence-panel.ts";
 import { Devices } from "./ui/devices.ts";
@@ -23,21 +26,23 @@ const place = (id: string): HTMLElement => {
 };
 
 const start = readFragment(location.hash, Date.now());
-const choice: Choice = start.policy === "" ? BUILTIN : COMPOSITIONS.some(([name]) => name === start.policy) ? { ...BUILTIN, name: start.policy } : { source: start.policy === SCRIPT ? "script" : "shipped", name: start.policy, file: null, bytes: null };
-const app = makeApp({ devices: start.devices, tab: start.tab, theme: start.theme, pinned: start.pinned, choice, script: start.script, seenBy: start.seenBy });
+const choice: Choice = start.policy === "" || isComposition(start.policy) ? composition(start.policy || BUILTIN) : { ...composition(start.policy), source: start.policy === SCRIPT ? "script" : "shipped" };
+const app = makeApp({ devices: start.devices, tab: start.tab, theme: start.theme, pinned: start.pinned, moved: start.moved, zone: start.zone, choice, script: start.script, seenBy: start.seenBy });
 
 const trace = new Trace();
 const runner = new PolicyRunner();
 const cards = new Cards(app);
-const policies: Policies = new Policies(app, runner, () => server.api, () => confluence, () => server.ask());
+const inForce: InForce = new InForce(app, runner, () => server.api, () => confluence, () => steps);
+const policies: Policies = new Policies(app, runner, () => server.api, () => confluence, inForce, () => steps);
 const confluence = new Confluence(app, runner, () => policies.params);
-const server = new ServerLink(app, cards, trace, (answer) => void policies.follow(answer));
+const server = new ServerLink(app, cards, trace, (answer) => inForce.follow(answer));
+const steps = new Steps(app, () => server.ask().then(() => inForce.counters()));
 
 const offline = new OfflineCopy(() => app.set({ newer: true }));
 
 const bar = new TopBar(place("bar"), app, () => confluence.history.start);
 const devices = new Devices(cards);
-const middle = new ConfluencePanel(app, policies, new Tests(app, runner, confluence, () => policies.params));
+const middle = new ConfluencePanel(app, policies, inForce, new Tests(app, runner, confluence, () => policies.params));
 const watcher = new WatcherPanel(app, trace, () => confluence.engine);
 const map = place("map");
 map.replaceChildren(devices.element, middle.element, watcher.element);
@@ -64,14 +69,14 @@ app.listen((state, before) => {
 });
 addEventListener("hashchange", () => {
   const next = readFragment(location.hash, Date.now());
-  app.set({ tab: next.tab, theme: next.theme, pinned: next.pinned, seenBy: next.seenBy, script: next.script });
+  app.set({ tab: next.tab, theme: next.theme, pinned: next.pinned, moved: next.moved, zone: next.zone, seenBy: next.seenBy, script: next.script });
   cards.replace(next.devices);
-  void policies.choose(next.policy);
+  void policies.choose(next.policy || IN_FORCE, next.params);
 });
 
 // The engine and the server are waited for side by side; what is only needed later comes when all is quiet.
 const engine = confluence.load(() => MergeEngine.load());
-const list = policies.load();
+const list = policies.load(start.params);
 const found = server.look();
 void Promise.allSettled([engine, list, found]).then(async () => {
   runner.warm();
@@ -80,8 +85,11 @@ void Promise.allSettled([engine, list, found]).then(async () => {
   document.documentElement.dataset["ready"] = "true"; // tests and screenshots wait for it
 });
 setInterval(() => {
-  const { links, active, pinned } = app.value;
-  if (Object.values(links).some((l) => l?.phase === "pulled")) void server.ask();
-  if (active?.where === "server" && document.visibilityState === "visible") void policies.counters();
+  const { active, pinned } = app.value;
+  // What is assigned may change without a word to Bob: another watcher sees something else, or nobody does.
+  if (document.visibilityState === "visible") {
+    void server.ask();
+    if (active?.where === "server") void inForce.counters();
+  }
   if (pinned !== null) bar.update(app.value);
 }, 2000);

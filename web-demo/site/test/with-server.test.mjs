@@ -94,13 +94,15 @@ test("a policy that never returns is ended in the page, and the page stays alive
   });
 });
 
-test("the server's own refusal is shown when the dry run finds what the static check cannot", async () => {
+test("what the server would refuse is told before anything is uploaded, though the static check finds nothing", async () => {
   await visit(CONFLICT, async (page) => {
     await drop(page, "loop.wasm", looping());
     await page.getByText("out of fuel").waitFor();
-    await page.getByRole("button", { name: "Upload and activate" }).click();
-    await page.getByText("The server refused the policy").waitFor({ timeout: 20_000 });
-    assert.ok((await page.locator(".finding .code").allInnerTexts()).includes("E204"));
+    await page.getByText(/^The server would refuse loop: \d+ errors?$/).waitFor();
+    assert.ok((await page.locator(".findings .code").allInnerTexts()).includes("E204"));
+    assert.equal(await page.locator(".verdict.is-good").count(), 0);
+    assert.equal(await page.getByRole("button", { name: "Upload and activate" }).isVisible(), false);
+    await page.getByText("It cannot be activated. The built-in merge decides.").waitFor();
   });
 });
 
@@ -132,7 +134,7 @@ test("a dropped file that passes is uploaded and activated too, and rolled back"
     await page.getByRole("button", { name: "Upload and activate" }).click();
     await page.getByText(/decides$/).waitFor();
     await agree(page);
-    await page.getByRole("button", { name: "Roll back" }).click();
+    await page.getByRole("button", { name: "Take it back" }).click();
     await page.locator(".bed-name", { hasText: "Built-in merge" }).waitFor();
     await agree(page);
   });

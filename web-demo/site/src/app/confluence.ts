@@ -1,7 +1,8 @@
 import type { MergeEngine } from "../engine/merge.ts";
 import type { LiveSet, Merged } from "../engine/types.ts";
 import { History } from "../model/history.ts";
-import { assemble } from "../model/live-set.ts";
+import { assemble, movedTo } from "../model/live-set.ts";
+import { localTime, otherClock, zoneOf, type LocalTime } from "../model/wall-clock.ts";
 import type { Watcher } from "../model/watcher.ts";
 import type { Report } from "../policy/report.ts";
 import type { Failed, PolicyRunner } from "../policy/run.ts";
@@ -12,7 +13,7 @@ import type { ActivePolicy, Agreement, App, Call, Failure, Outcome } from "../st
 const SETTLE_MS = 1500;
 
 /** A policy's bytes with the parameters it is run with. */
-export interface Loaded {
+interface Loaded {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly params: unknown;
   /** Whether it exports `pp_view`. */
@@ -21,7 +22,7 @@ export interface Loaded {
   readonly privacy: boolean;
 }
 
-export const loaded = (bytes: Uint8Array<ArrayBuffer>, params: unknown, { hooks, privacy }: Report): Loaded =>
+const loaded = (bytes: Uint8Array<ArrayBuffer>, params: unknown, { hooks, privacy }: Report): Loaded =>
   ({ bytes, params, views: hooks.includes("pp_view"), privacy });
 
 type Made = Outcome | Failure;
@@ -40,7 +41,7 @@ export class Confluence {
   #forBob: Merged | null = null;
   #turn = 0;
   #settle: ReturnType<typeof setTimeout> | undefined;
-  #expiry: ReturnType<typeof setTimeout> | undefined;
+  #later: ReturnType<typeof setTimeout> | undefined;
   #differsSince = 0;
 
   constructor(
@@ -49,7 +50,7 @@ export class Confluence {
     private readonly chosenParams: () => unknown,
   ) {
     app.listen((state, before) => {
-      const inputs = ["published", "live", "pinned", "server", "choice", "active", "devices", "bob", "seenBy"] as const;
+      const inputs = ["published", "live", "pinned", "moved", "zone", "server", "choice", "params", "paramsErrors", "active", "devices", "bob", "seenBy"] as const;
       if (inputs.some((key) => state[key] !== before[key])) void this.run();
       else if (state.notified !== before.notified) this.#compare();
     });
@@ -72,12 +73,12 @@ export class Confluence {
 
   /** What a policy is given of the case on show; null while nothing was merged. */
   input(params: unknown): Uint8Array<ArrayBuffer> | null {
-    return this.#engine === null || this.#set === null ? null : this.#engine.policyInput(this.#set, params);
+    return this.#engine === null || this.#set === null ? null : this.#engine.policyInput(this.#set, params, this.#localTime(this.#set));
   }
 
   /** The policy in force, which the page must run too if it is to agree with the server. */
-  setActive(active: ActivePolicy | null, loaded: Loaded | null): void {
-    this.#active = loaded;
+  setActive(active: ActivePolicy | null): void {
+    this.#active = active === null || active.held === null ? null : loaded(active.held.module, active.params, active.held.report);
     this.app.set({ active });
     void this.run();
   }
@@ -89,10 +90,10 @@ export class Confluence {
     const state = this.app.value;
     const present = assemble(state, Date.now());
     this.history.add(present);
-    this.#wakeAtExpiry(present);
-    const set = state.pinned === null ? present : (this.history.at(state.pinned) ?? { ...present, now_ms: state.pinned });
+    this.#wakeLater(present);
+    const set = state.pinned === null ? present : state.moved ? movedTo(present, state.pinned) : (this.history.at(state.pinned) ?? { ...present, now_ms: state.pinned });
     this.#set = set;
-    const inForceHere = state.active?.where === "page" && state.active.source === "builtin" ? { ...set, composition: state.active.name } : set;
+    const inForceHere = state.active?.where === "page" && state.active.held === null ? { ...set, composition: state.active.name } : set;
     const builtin = engine.merge(inForceHere);
     const active = this.#active;
     const watcher = state.seenBy === null ? state.bob : { class: state.seenBy, groups: [] };
@@ -107,7 +108,7 @@ export class Confluence {
     const [forBob, inForce, preview] = await Promise.all([
       active === null || state.seenBy === null ? null : run(active, state.bob),
       active === null ? null : run(active, watcher),
-      chosen === null || state.report?.errors.length !== 0 ? null : run(chosen, watcher),
+      chosen === null || state.report?.errors.length !== 0 || state.paramsErrors.length > 0 ? null : run(chosen, watcher),
     ]);
     if (turn !== this.#turn) return; // something newer is on its way
     if (inForce !== null) {
@@ -130,7 +131,7 @@ export class Confluence {
       ({ kind: "failed", code, message, merged: policy.privacy ? engine.minimal(set) : builtin, minimal: policy.privacy, views: policy.views });
     let input: Uint8Array<ArrayBuffer>;
     try {
-      input = engine.policyInput(set, policy.params);
+      input = engine.policyInput(set, policy.params, this.#localTime(set));
     } catch (error) {
       return failed({ code: "", message: String(error) });
     }
@@ -178,10 +179,10 @@ export class Confluence {
   }
 
   #agreement(): Agreement {
-    const { server, pinned, notified, published, live, watching } = this.app.value;
+    const { server, pinned, zone, notified, published, live, watching } = this.app.value;
     const merged = this.#forBob;
     if (server.phase === "gone") return { kind: "alone" };
-    if (pinned !== null) return { kind: "pinned" };
+    if (otherClock({ pinned, zone })) return { kind: "pinned" };
     if (server.phase !== "up" || notified === null || merged === null || !watching) return { kind: "waiting" };
     if (notified.body === merged.pidf) {
       const own = Object.keys(published).length;
@@ -191,10 +192,17 @@ export class Confluence {
     return { kind: "differ", ...firstDifference(merged.pidf, notified.body) };
   }
 
-  #wakeAtExpiry(set: LiveSet): void {
-    clearTimeout(this.#expiry);
-    const next = Math.min(...set.publications.map((p) => p.expires_ms));
-    if (Number.isFinite(next)) this.#expiry = setTimeout(() => void this.run(), Math.max(50, next - Date.now() + 20));
+  #localTime(set: LiveSet): LocalTime {
+    return localTime(set.now_ms, zoneOf(this.app.value));
+  }
+
+  /** At the next moment from which a result may be another: something expires, or the minute that policies are told is over. */
+  #wakeLater(set: LiveSet): void {
+    clearTimeout(this.#later);
+    const minute = (Math.floor(set.now_ms / 60_000) + 1) * 60_000;
+    const policies = this.#active !== null || this.app.value.choice.bytes !== null;
+    const next = Math.min(...set.publications.map((p) => p.expires_ms), policies ? minute : Infinity);
+    if (Number.isFinite(next)) this.#later = setTimeout(() => void this.run(), Math.max(50, next - Date.now() + 20));
   }
 }
 

@@ -1,22 +1,18 @@
+import { sameJson, readJson } from "../model/json.ts";
 import { loadCheck } from "../policy/check.ts";
+import { judgeParams } from "../policy/params.ts";
+import { readReport } from "../policy/report.ts";
 import type { PolicyRunner } from "../policy/run.ts";
 import { checkFile } from "../policy/script.ts";
 import { shippedBytes, shippedPolicies, type Shipped } from "../policy/shipped.ts";
 import { aorOf } from "../model/live-set.ts";
-import { ApiError, type Api, type LiveAnswer } from "../server/api.ts";
-import type { App, Choice } from "../state/app.ts";
-import { SCRIPT } from "../state/fragment.ts";
-import { loaded, type Confluence } from "./confluence.ts";
-
-/** The built-in compositions that can be in force without any policy, the default first. */
-export const COMPOSITIONS: readonly (readonly [name: string, words: string, summary: string])[] = [
-  ["compose", "Built-in merge", "Newest explicit activity wins, active devices go before idle ones, open before closed. A policy may decide otherwise."],
-  ["union", "Everything, unresolved", "All that every device says, side by side; nothing is decided."],
-  ["newest", "Newest device alone", "The device that spoke last is believed, the others are left out."],
-  ["most-available", "Most available", "Conflicts go to the device at which she can best be reached."],
-];
-
-export const BUILTIN: Choice = { source: "builtin", name: "compose", file: null, bytes: null };
+import { ApiError, type Api } from "../server/api.ts";
+import type { App, AppState, Choice } from "../state/app.ts";
+import { IN_FORCE, SCRIPT } from "../state/fragment.ts";
+import { BUILTIN, isComposition } from "./compositions.ts";
+import type { Confluence } from "./confluence.ts";
+import type { InForce } from "./in-force.ts";
+import { badly, message, well, type Steps } from "./steps.ts";
 
 /** What stands in the editor at first: the problem of docs/policies/javascript.md. */
 const EXAMPLE = `// Somebody who is in a call is on the phone, whatever the other devices say.
@@ -37,25 +33,39 @@ export function merge({ publications, dialogs = [] }) {
 /** The larger of the contract's two file limits: past it the page does not even read the file. */
 const FILE_MAX = 2 * 1024 * 1024;
 
-/** From choosing a policy to having it in force: check, preview, upload, activate, off, roll back. */
+/** A built-in composition as a choice. */
+export const composition = (name: string): Choice => ({ source: "builtin", name, fileName: "", file: null, bytes: null, params: {} });
+
+/** From choosing a policy to having it in force: check, parameters, trial, upload, activation. */
 export class Policies {
   shipped: readonly Shipped[] = [];
-  /** What the server has in force, by id, so that its bytes are fetched once. */
-  #inForce: string | null = null;
+  /** Whether what is in force is on show, since nobody has chosen anything. */
+  #follows = true;
+  /** The server's trials, one after the other: a script that is being written is not tried at every pause. */
+  #trial: Promise<void> = Promise.resolve();
+  /** The parameters that a link carries, for the choice that it names. */
+  #linked: string | null = null;
 
   constructor(
     private readonly app: App,
     private readonly runner: PolicyRunner,
     private readonly api: () => Api | null,
     private readonly confluence: () => Confluence,
-    private readonly refresh: () => Promise<void>,
-  ) {}
+    private readonly inForce: InForce,
+    private readonly steps: () => Steps,
+  ) {
+    app.listen((state, before) => {
+      if (state.active !== before.active && this.#follows) void this.#show();
+      if (state.server.phase === "up" && before.server.phase !== "up") void this.#try();
+    });
+  }
 
-  /** Reads the list of shipped policies and takes up the one a link named. */
-  async load(): Promise<void> {
+  /** Reads the list of shipped policies and takes up the one a link named, with its parameters. */
+  async load(params: string): Promise<void> {
     this.shipped = await shippedPolicies();
     const { choice } = this.app.value;
-    if (choice.source === "shipped" || choice.source === "script") await this.choose(choice.name);
+    if (choice.source !== "builtin") await this.choose(choice.name, params);
+    else this.#follows &&= choice.name === BUILTIN;
   }
 
   /** Fetches what a person may want once the server is gone: the check, every shipped policy. */
@@ -63,145 +73,96 @@ export class Policies {
     await Promise.allSettled([loadCheck(), ...this.shipped.map(shippedBytes)]);
   }
 
+  /** The parameters of the choice; none while what was typed is no object. */
   get params(): unknown {
-    const { choice } = this.app.value;
-    return this.shipped.find((p) => choice.source === "shipped" && p.name === choice.name)?.params ?? {};
+    const value = readJson(this.app.value.params);
+    return typeof value === "object" && value !== null ? value : {};
   }
 
-  /** Chooses a shipped policy or a built-in composition by name. */
-  async choose(name: string): Promise<void> {
+  /** Chooses by name: a shipped policy, a built-in composition, what is in the editor, or what is in force. */
+  async choose(name: string, params = ""): Promise<void> {
+    this.#follows = name === IN_FORCE;
+    if (this.#follows) return this.#show();
+    this.#linked = params === "" ? null : params;
     if (name === SCRIPT) return this.write(this.app.value.script || EXAMPLE);
     const policy = this.shipped.find((p) => p.name === name);
     if (policy === undefined) {
-      const builtin = COMPOSITIONS.some(([known]) => known === name) ? { ...BUILTIN, name } : BUILTIN;
-      this.app.set({ choice: builtin, report: null, policyWord: null });
+      this.#choose(composition(isComposition(name) ? name : BUILTIN));
       return;
     }
     try {
-      await this.#take("shipped", name, await shippedBytes(policy));
+      await this.#take("shipped", name, await shippedBytes(policy), policy.params);
     } catch (error) {
-      this.#say(false, `${name} could not be fetched (${words(error)}). Choose it again when the server is back.`);
+      this.#say(`${name} could not be fetched (${message(error)}). Choose it again when the server is back.`);
     }
+  }
+
+  /** There is more in the editor than was checked: what is uploaded must not be what stood there before. */
+  typing(): void {
+    this.app.set({ trial: { kind: "typed" } });
   }
 
   /** Takes what stands in the editor, and keeps what is in force and on show as it is until it is activated. */
   async write(script: string): Promise<void> {
+    this.#follows = false;
+    const { choice, params } = this.app.value;
+    if (choice.source === "script") this.#linked ??= params; // each pause in typing takes the script anew
     this.app.set({ script });
     await this.#take("script", SCRIPT, new TextEncoder().encode(script));
   }
 
   /** Takes a file that was dropped or picked. */
   async takeFile(file: File): Promise<void> {
-    const name = file.name.replace(/\.(wasm|js|mjs)$/i, "");
     if (file.size > FILE_MAX) {
-      this.#say(false, `${file.name} has ${(file.size / 1024).toFixed(0)} KiB; a policy has at most 256. Is it a policy?`);
+      this.#say(`${file.name} has ${(file.size / 1024).toFixed(0)} KiB; a policy has at most 256. Is it a policy?`);
       return;
     }
-    await this.#take("file", name, new Uint8Array(await file.arrayBuffer()));
+    this.#follows = false;
+    await this.#take("file", file.name, new Uint8Array(await file.arrayBuffer()));
   }
 
-  /** Uploads the chosen policy and puts it in force for Alice; alone, the page uses it by itself. */
+  /** Takes parameters as they are typed; the choice runs with them once nothing is wrong with them. */
+  async setParams(params: string): Promise<void> {
+    this.#follows = false;
+    await this.#judge(params);
+  }
+
+  /** Uploads the chosen policy and puts it in force for Alice, with its parameters; alone, the page uses it by itself. */
   async activate(): Promise<void> {
-    const { choice } = this.app.value;
-    if (choice.source === "builtin") return this.#activateBuiltin(choice.name);
-    const { report } = this.app.value;
-    if (choice.bytes === null || choice.file === null || report === null) return;
-    const { file } = choice;
-    const policy = loaded(choice.bytes, this.params, report);
+    const { choice, report } = this.app.value;
+    const { name, file, bytes } = choice;
+    const { params } = this;
     const api = this.api();
     if (api === null) {
-      this.confluence().setActive({ source: "policy", id: "", name: choice.name, where: "page" }, policy);
-      this.#say(true, `${choice.name} decides in this page. The server is away: upload it when it is back.`);
+      if (choice.source === "builtin") this.inForce.useHere(name);
+      else if (file !== null && bytes !== null && report !== null) this.inForce.useHere({ id: "", name, where: "page", held: { file, module: bytes, report }, params });
+      this.app.set({ policyWord: well(choice.source === "builtin" ? "In force in this page. The server is away." : `${name} decides in this page. The server is away: upload it when it is back.`) });
       return;
     }
-    await this.#busy(async () => {
-      const uploaded = await this.#upload(api, file, choice.name);
-      if ("refused" in uploaded) {
-        this.app.set({ report: uploaded.refused });
-        this.#say(false, "The server refused the policy. What it found stands above; nothing has changed for Bob.");
-        return;
+    await this.steps().take(async () => {
+      if (file === null) {
+        await api.assign(this.#aor, { built_in: name });
+        return well("In force on the server. Bob sees the result from now on.");
       }
-      await api.assign(this.#aor, { policy: uploaded.id, params: policy.params });
-      this.#inForce = uploaded.id;
-      this.confluence().setActive({ source: "policy", id: uploaded.id, name: choice.name, where: "server" }, policy);
-      this.#say(true, `${choice.name} is active on the server. Bob sees its result from now on.`);
+      const uploaded = await this.#upload(api, file, name);
+      if ("refused" in uploaded) {
+        this.app.set({ trial: { kind: "refused", errors: uploaded.refused.errors } });
+        return badly("The server refused the policy. What it found stands above; nothing has changed for Bob.");
+      }
+      try {
+        await api.assign(this.#aor, { policy: uploaded.id, params });
+      } catch (error) {
+        const wrong = error instanceof ApiError ? readReport(((error.body as Record<string, unknown> | null)?.["report"] ?? {}) as Record<string, unknown>).errors : [];
+        if (wrong.length === 0) throw error;
+        this.app.set({ paramsErrors: wrong });
+        return badly("The server refused the parameters. What is wrong with them stands beside them; nothing has changed for Bob.");
+      }
+      return well(`${name} is active on the server. Bob sees its result from now on.`);
     });
-  }
-
-  /** Takes the active policy out of force: the built-in merge decides. */
-  async deactivate(): Promise<void> {
-    const { active } = this.app.value;
-    const api = this.api();
-    await this.#busy(async () => {
-      if (active?.where === "server" && api !== null) await api.unassign(this.#aor);
-      this.#inForce = null;
-      this.confluence().setActive(null, null);
-      this.#say(true, "The policy is off. The built-in merge decides.");
-    });
-  }
-
-  /** Back to what was in force before the last activation. */
-  async rollback(): Promise<void> {
-    const api = this.api();
-    if (api === null) return;
-    await this.#busy(async () => {
-      await api.rollback(this.#aor);
-      this.#inForce = null;
-      this.#say(true, "Rolled back to what was in force before.");
-    });
-  }
-
-  /** Follows what the server has in force, whoever put it there. */
-  async follow(answer: LiveAnswer): Promise<void> {
-    const api = this.api();
-    const id = answer.policy?.id ?? (answer.live.composition === BUILTIN.name ? null : answer.live.composition);
-    const { active } = this.app.value;
-    if (id === this.#inForce && (id !== null) === (active !== null)) return;
-    if (this.app.value.busy) return;
-    this.#inForce = id;
-    if (id === null) {
-      if (active !== null) this.confluence().setActive(null, null);
-      return;
-    }
-    if (answer.policy === null) {
-      this.confluence().setActive({ source: "builtin", id: "", name: id, where: "server" }, null);
-      return;
-    }
-    if (api === null) return;
-    try {
-      const { module: bytes, report } = await checkFile(await api.wasm(id), this.runner);
-      if (bytes === null) throw new Error("it does not pass the page's check");
-      this.confluence().setActive({ source: "policy", id, name: answer.policy.name, where: "server" }, loaded(bytes, answer.policy.params, report));
-    } catch (error) {
-      this.#inForce = null;
-      console.warn("the active policy could not be fetched:", error);
-    }
-  }
-
-  /** The server's counters: calls, failures, fuel. */
-  async counters(): Promise<void> {
-    const api = this.api();
-    if (api === null) return;
-    try {
-      this.app.set({ policies: await api.policies() });
-    } catch (error) {
-      console.warn("the server's policy counters could not be read:", error);
-    }
   }
 
   get #aor(): string {
     return aorOf(this.app.value.server.domain);
-  }
-
-  async #activateBuiltin(name: string): Promise<void> {
-    const api = this.api();
-    const where = api === null ? "page" : "server";
-    await this.#busy(async () => {
-      if (api !== null) await api.assign(this.#aor, { built_in: name });
-      this.#inForce = api === null || name === BUILTIN.name ? null : name;
-      this.confluence().setActive(name === BUILTIN.name ? null : { source: "builtin", id: "", name, where }, null);
-      this.#say(true, api === null ? "In force in this page. The server is away." : "In force on the server. Bob sees the result from now on.");
-    });
   }
 
   /** Uploads, under a longer name if another policy has the short one. */
@@ -215,37 +176,83 @@ export class Policies {
     }
   }
 
-  async #take(source: Choice["source"], name: string, file: Uint8Array<ArrayBuffer>): Promise<void> {
-    const choice: Choice = { source, name, file, bytes: null };
-    this.app.set({ choice, report: null, preview: { kind: "running" }, policyWord: null });
+  /** Shows what is in force. */
+  async #show(): Promise<void> {
+    const { active } = this.app.value;
+    if (active === null || active.held === null) return this.#choose(composition(active?.name ?? BUILTIN));
+    const { held: { file, module, report }, name, params } = active;
+    this.app.set({ choice: { source: "in-force", name, fileName: "", file, bytes: module, params }, report, trial: { kind: "taken" }, params: written(params), paramsErrors: [] });
+    await this.confluence().run();
+  }
+
+  #choose(choice: Choice): void {
+    this.app.set({ choice, report: null, trial: { kind: "none" }, params: "{}", paramsErrors: [], policyWord: null });
+  }
+
+  async #take(source: Choice["source"], name: string, file: Uint8Array<ArrayBuffer>, params: unknown = {}): Promise<void> {
+    const { active } = this.app.value;
+    // What is in force already is tried as it is in force.
+    const own = active !== null && active.held !== null && sameBytes(active.held.file, file) ? active.params : params;
+    const fileName = source === "file" ? name : "";
+    const choice: Choice = { source, name: name.replace(/\.(wasm|js|mjs)$/i, ""), fileName, file, bytes: null, params: own };
+    const text = this.#linked ?? written(own);
+    this.#linked = null;
+    this.app.set({ choice, report: null, trial: { kind: "none" }, preview: { kind: "running" }, params: text, paramsErrors: [], policyWord: null });
     try {
       const { module: bytes, report } = await checkFile(file, this.runner, source === "script");
       if (this.app.value.choice !== choice) return;
-      // What stands in the editor is called what it calls itself.
-      this.app.set({ choice: { ...choice, bytes, name: source === "script" ? report.name || name : name }, report });
+      // A policy is called what it calls itself.
+      this.app.set({ choice: { ...choice, bytes, name: report.name || choice.name }, report });
+      const tried = this.#try();
+      await this.#judge(text);
       await this.confluence().run();
+      await tried;
     } catch (error) {
-      this.#say(false, `The check could not be loaded (${words(error)}). Reload the page when the server is back.`);
+      this.#say(`The check could not be loaded (${message(error)}). Reload the page when the server is back.`);
     }
   }
 
-  async #busy(step: () => Promise<void>): Promise<void> {
-    this.app.set({ busy: true, policyWord: null });
-    try {
-      await step();
-    } catch (error) {
-      const fix = error instanceof ApiError && error.fix !== "" ? ` ${error.fix}` : "";
-      this.#say(false, `That did not work: ${words(error)}.${fix} Nothing has changed for Bob.`);
-    } finally {
-      this.app.set({ busy: false });
-      await this.refresh();
-      await this.counters();
-    }
+  async #judge(params: string): Promise<void> {
+    this.app.set({ params });
+    const { choice, report } = this.app.value;
+    if (choice.bytes === null || report === null) return;
+    const paramsErrors = await judgeParams(params, choice.bytes, report, this.runner);
+    if (this.app.value.choice === choice && this.app.value.params === params) this.app.set({ paramsErrors });
   }
 
-  #say(ok: boolean, text: string): void {
-    this.app.set({ policyWord: { ok, text } });
+  /** Has the server try the choice on its samples, as it does before it takes one. Those that it ships with it has taken. */
+  async #try(): Promise<void> {
+    const { choice } = this.app.value;
+    const api = this.api();
+    if (api === null || choice.file === null || choice.bytes === null || choice.source === "shipped" || choice.source === "in-force") return;
+    const { file } = choice;
+    const say = (trial: AppState["trial"]) => this.app.value.choice === choice && this.app.set({ trial });
+    say({ kind: "asked" });
+    this.#trial = this.#trial.then(async () => {
+      if (this.app.value.choice !== choice) return;
+      try {
+        const { errors } = await api.check(file);
+        say(errors.length === 0 ? { kind: "taken" } : { kind: "refused", errors });
+      } catch (error) {
+        console.warn("the server did not try the policy:", error);
+        say({ kind: "none" });
+      }
+    });
+    await this.#trial;
+  }
+
+  #say(text: string): void {
+    this.app.set({ policyWord: badly(text) });
   }
 }
 
-const words = (error: unknown) => (error instanceof Error ? error.message : String(error));
+/** Whether what is chosen is what is in force, with the same parameters. */
+export function isInForce({ choice, active, params }: AppState): boolean {
+  if (active === null || active.held === null) return choice.source === "builtin" && choice.name === (active?.name ?? BUILTIN);
+  return choice.file !== null && sameBytes(choice.file, active.held.file) && sameJson(readJson(params), active.params);
+}
+
+const sameBytes = (a: Uint8Array, b: Uint8Array) => a === b || (a.length === b.length && a.every((byte, at) => byte === b[at]));
+
+/** Parameters as a person edits them. */
+const written = (params: unknown) => JSON.stringify(params, null, 1).replace(/\n\s*/g, " ");

@@ -1,3 +1,4 @@
+import type { LiveSet } from "../engine/types.ts";
 import { KINDS, type DeviceKind } from "../model/device.ts";
 import { instanceOf } from "../model/instances.ts";
 import { aorOf } from "../model/live-set.ts";
@@ -9,6 +10,9 @@ import type { Cards } from "./cards.ts";
 
 const LOOK_AGAIN_MS = 4000;
 
+/** Whether two answers differ in nothing but when they were given. */
+const sameLive = (a: LiveSet, b: LiveSet | null) => JSON.stringify({ ...a, now_ms: 0 }) === JSON.stringify({ ...b, now_ms: 0 });
+
 const loadSip = () => import("../sip/sip.ts");
 
 /**
@@ -19,14 +23,14 @@ export class ServerLink {
   #api: Api | null = null;
   #look: ReturnType<typeof setTimeout> | undefined;
   #sipStarted = false;
-  #asking = false;
+  #asking: Promise<void> | null = null;
   #askAgain = false;
 
   constructor(
     private readonly app: App,
     private readonly cards: Cards,
     private readonly trace: Trace,
-    private readonly onLive: (answer: LiveAnswer) => void,
+    private readonly onLive: (answer: LiveAnswer) => Promise<void>,
   ) {}
 
   get api(): Api | null {
@@ -59,29 +63,28 @@ export class ServerLink {
     await loadSip().catch(() => {}); // nothing is there to fetch it from; a server that comes is asked again
   }
 
-  /** Asks what is live; asked while an answer is under way, it asks once more after that. */
-  async ask(): Promise<void> {
-    if (this.#asking) {
-      this.#askAgain = true;
-      return;
-    }
-    const api = this.api;
-    if (api === null) return;
-    this.#asking = true;
+  /** Asks what is live, and is done when the page shows it. Asked while an answer is under way, it asks once more after that. */
+  ask(): Promise<void> {
+    this.#askAgain = true;
+    this.#asking ??= this.#answers().finally(() => (this.#asking = null));
+    return this.#asking;
+  }
+
+  async #answers(): Promise<void> {
     try {
-      do {
+      while (this.#askAgain) {
         this.#askAgain = false;
+        const api = this.api;
+        if (api === null) return;
         const answer = await api.live(aorOf(this.app.value.server.domain));
-        this.app.set({ live: answer.live });
+        if (!sameLive(answer.live, this.app.value.live)) this.app.set({ live: answer.live });
         await this.#askAboutBob(api);
         const live = new Set(answer.live.publications.map((p) => p.etag));
         this.cards.endedOnServer((etag) => live.has(etag));
-        this.onLive(answer);
-      } while (this.#askAgain);
+        await this.onLive(answer);
+      }
     } catch (error) {
       console.warn("the server did not say what is live:", error);
-    } finally {
-      this.#asking = false;
     }
   }
 

@@ -1,5 +1,6 @@
 import { built } from "../build.ts";
 import { readExplanation, readPresence } from "./read.ts";
+import type { LocalTime } from "../model/wall-clock.ts";
 import type { Watcher } from "../model/watcher.ts";
 import type { ExplainedField, LiveSet, Merged, Presence } from "./types.ts";
 
@@ -8,7 +9,7 @@ interface Glue {
   default(options: { module_or_path: URL }): Promise<unknown>;
   merge(live: string): string;
   readPidf(xml: string): string;
-  policyInput(live: string, params: string): Uint8Array<ArrayBuffer>;
+  policyInput(live: string, params: string, localTime: string): Uint8Array<ArrayBuffer>;
   applyPolicy(live: string, params: string, output: Uint8Array): string;
   minimal(live: string): string;
   minimalView(merged: string): string;
@@ -43,8 +44,8 @@ export class MergeEngine {
     }
   }
 
-  policyInput(live: LiveSet, params: unknown): Uint8Array<ArrayBuffer> {
-    return this.glue.policyInput(JSON.stringify(live), JSON.stringify(params ?? {}));
+  policyInput(live: LiveSet, params: unknown, localTime: LocalTime): Uint8Array<ArrayBuffer> {
+    return this.glue.policyInput(JSON.stringify(live), JSON.stringify(params ?? {}), JSON.stringify(localTime));
   }
 
   /** What the host makes of a policy's output, checked by merge-core's rules. */
@@ -90,7 +91,7 @@ function leftOf({ explanation }: Merged, presence: Presence): ExplainedField[] {
   return explanation.flatMap((field) => {
     const id = /^(?:tuple|device)\/([^/]+)\//.exec(field.path)?.[1];
     if (field.path === "person/activities" && activities !== "" && activities !== field.value)
-      return [{ ...field, value: activities, etag: "", device: "", rule: "policy", reason: "", beat: [{ value: field.value, etag: field.etag, device: field.device }, ...field.beat] }];
+      return [{ ...field, value: activities, etag: "", device: "", rule: "view", reason: "view", beat: [{ value: field.value, etag: field.etag, device: field.device }, ...field.beat] }];
     const shown = id === undefined ? field.value.split(" ").every((word) => raw.includes(word)) : raw.includes(`"${id}"`);
     return shown ? [field] : [];
   });

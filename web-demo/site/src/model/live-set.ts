@@ -40,6 +40,16 @@ export function assemble(state: AppState, now: number): LiveSet {
   };
 }
 
+/** A case at another time: all that is live as it is now, each part as old then as it is now. */
+export function movedTo(set: LiveSet, at: number): LiveSet {
+  const by = at - set.now_ms;
+  const move = <T extends object>(items: readonly T[]): T[] =>
+    items.map((item) => Object.fromEntries(Object.entries(item).map(([name, value]) => [name, MOMENTS.has(name) && typeof value === "number" ? value + by : value])) as T);
+  return { ...set, now_ms: at, publications: move(set.publications), registrations: move(set.registrations as object[]), dialogs: move(set.dialogs as object[]) };
+}
+
+const MOMENTS = new Set(["received_ms", "first_ms", "expires_ms", "since_ms"]);
+
 export const aorOf = (domain: string) => `sip:alice@${domain}`;
 
 function ownPublication(kind: DeviceKind, published: Published, server: LivePublication | undefined): LivePublication {

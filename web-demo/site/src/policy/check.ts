@@ -3,6 +3,7 @@ import { built } from "../build.ts";
 interface Glue {
   default(options: { module_or_path: URL }): Promise<unknown>;
   checkPolicy(bytes: Uint8Array): string;
+  judgeParams(schema: string, params: string): string;
   meterPolicy(bytes: Uint8Array): Uint8Array<ArrayBuffer>;
   isScript(file: Uint8Array): boolean;
   checkScript(file: Uint8Array): string | undefined;

@@ -15,6 +15,8 @@ export interface Report {
   readonly summary: string;
   readonly abi: number | null;
   readonly hooks: readonly string[];
+  /** What the parameters may be, as JSON schema; null where the manifest does not say. */
+  readonly paramsSchema: unknown;
   /** Whether it hides things: where it fails, less is shown and not more. */
   readonly privacy: boolean;
 }
@@ -40,6 +42,7 @@ export function readReport(json: Json): Report {
     summary: text(manifest["summary"]),
     abi: typeof json["abi"] === "number" ? json["abi"] : null,
     hooks: Array.isArray(json["hooks"]) ? json["hooks"].filter((h): h is string => typeof h === "string") : [],
+    paramsSchema: manifest["params_schema"] ?? null,
     privacy: manifest["privacy"] === true,
   };
 }

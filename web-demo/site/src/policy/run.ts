@@ -39,7 +39,7 @@ export class PolicyRunner {
     this.#worker ??= this.#start();
   }
 
-  run(wasm: Uint8Array<ArrayBuffer>, input: Uint8Array<ArrayBuffer>, hook: Hook = "pp_merge"): Promise<Run> {
+  run(wasm: Uint8Array<ArrayBuffer>, input: Uint8Array<ArrayBuffer>, hook: Hook | "pp_params" = "pp_merge"): Promise<Run> {
     return this.#next<Exclude<Run, Failed>>(wasm, countingIn, input, hook);
   }
 

@@ -48,5 +48,5 @@ const report = (json: string) => readReport(JSON.parse(json) as Record<string, u
 
 function refused(code: string, message: string): Report {
   const fix = "compute in `merge`, or put the result into the script";
-  return { errors: [{ code, place: "script", message, fix }], warnings: [], name: "", version: "", summary: "", abi: null, hooks: [], privacy: false };
+  return { errors: [{ code, place: "script", message, fix }], warnings: [], name: "", version: "", summary: "", abi: null, hooks: [], paramsSchema: null, privacy: false };
 }

@@ -5,7 +5,7 @@ export interface Job {
   readonly id: number;
   readonly policy: WebAssembly.Module;
   readonly input: Uint8Array<ArrayBuffer>;
-  readonly hook: Hook | "pp_script";
+  readonly hook: Hook | "pp_params" | "pp_script";
 }
 
 export type Hook = "pp_merge" | "pp_view";

@@ -12,11 +12,29 @@ export interface Demo {
 /** The server's answer to "what is live": the set, what it sends, the policy in force. */
 export interface LiveAnswer {
   readonly live: LiveSet;
-  readonly policy: { readonly id: string; readonly name: string; readonly params: unknown } | null;
+  readonly policy: { readonly id: string; readonly name: string; readonly params: unknown; readonly generation: number | null } | null;
 }
 
 export interface ServerPolicies {
   readonly policies: readonly ServerPolicy[];
+  readonly assignments: readonly Assignment[];
+}
+
+/** What is assigned to a scope. */
+export interface Assignment {
+  /** user:sip:alice@example.com, domain:example.com, tenant:acme, operator */
+  readonly scope: string;
+  readonly inForce: Assigned | null;
+  /** What is on trial there. */
+  readonly candidate: Assigned | null;
+  /** What it goes back to; null where nothing was assigned before. */
+  readonly earlier: Assigned | null;
+}
+
+/** What one generation of an assignment has in force: a policy or a built-in composition. */
+export interface Assigned {
+  readonly policy: { readonly id: string; readonly name: string } | null;
+  readonly builtIn: string | null;
 }
 
 export interface ServerPolicy {
@@ -68,7 +86,7 @@ export class Api {
     const policy = json["policy"] as Json | null | undefined;
     return {
       live: json as unknown as LiveSet,
-      policy: policy == null ? null : { id: String(policy["id"]), name: String(policy["name"] ?? ""), params: policy["params"] ?? {} },
+      policy: policy == null ? null : { id: String(policy["id"]), name: String(policy["name"] ?? ""), params: policy["params"] ?? {}, generation: number(policy["generation"]) },
     };
   }
 
@@ -83,7 +101,13 @@ export class Api {
   async policies(): Promise<ServerPolicies> {
     const json = (await this.#call("GET", "policies")) as Json;
     const list = Array.isArray(json["policies"]) ? (json["policies"] as Json[]) : [];
-    return { policies: list.map(readPolicy) };
+    const assignments = Array.isArray(json["assignments"]) ? (json["assignments"] as Json[]) : [];
+    return { policies: list.map(readPolicy), assignments: assignments.map(readAssignment) };
+  }
+
+  /** Everything that an upload of this file would be refused for, the trial on the server's samples included. */
+  async check(file: Uint8Array<ArrayBuffer>): Promise<Report> {
+    return readReport((await this.#call("POST", "policies/check", file)) as Json);
   }
 
   async upload(bytes: Uint8Array<ArrayBuffer>, name: string): Promise<{ id: string } | { refused: Report }> {
@@ -146,16 +170,31 @@ export class Api {
   }
 }
 
+const number = (v: unknown) => (typeof v === "number" ? v : null);
+
+function readAssignment(json: Json): Assignment {
+  const candidate = (json["candidate"] ?? {}) as Json;
+  const generations = Array.isArray(json["generations"]) ? json["generations"] : [];
+  return { scope: String(json["scope"]), inForce: readAssigned(json["in_force"]), candidate: readAssigned(candidate["generation"]), earlier: readAssigned(generations[1]) };
+}
+
+function readAssigned(value: unknown): Assigned | null {
+  if (typeof value !== "object" || value === null) return null;
+  const { policy, built_in } = value as { policy?: Json | null; built_in?: unknown };
+  // A generation without either is one of nothing.
+  if (typeof built_in === "string") return { policy: null, builtIn: built_in };
+  return policy == null ? null : { policy: { id: String(policy["id"]), name: String(policy["name"] ?? "") }, builtIn: null };
+}
+
 function readPolicy(json: Json): ServerPolicy {
   const figures = (json["figures"] ?? {}) as Json;
-  const number = (v: unknown) => (typeof v === "number" ? v : 0);
   const last = figures["last_failure"] as Json | null | undefined;
   return {
     id: String(json["id"]),
     name: String(json["name"] ?? ""),
-    calls: number(figures["calls"]),
-    failures: Object.values((figures["failures"] ?? {}) as Json).reduce((sum: number, v) => sum + number(v), 0),
-    fuel: number(figures["fuel"]),
+    calls: number(figures["calls"]) ?? 0,
+    failures: Object.values((figures["failures"] ?? {}) as Json).reduce((sum: number, v) => sum + (number(v) ?? 0), 0),
+    fuel: number(figures["fuel"]) ?? 0,
     lastFailure: last == null ? null : `${String(last["code"])} ${String(last["message"])}`,
   };
 }

@@ -1,7 +1,7 @@
 import type { LiveSet, Merged } from "../engine/types.ts";
 import type { Device, DeviceKind } from "../model/device.ts";
 import { OF_HER_DOMAIN, type Watcher, type WatcherClass } from "../model/watcher.ts";
-import type { Report } from "../policy/report.ts";
+import type { Finding, Report } from "../policy/report.ts";
 import type { VectorFile } from "../policy/vectors.ts";
 import type { Fuel, Hook } from "../policy/worker.ts";
 import type { ServerPolicies } from "../server/api.ts";
@@ -36,17 +36,26 @@ export type Agreement =
   | { readonly kind: "agree"; readonly bytes: number; readonly own: number; readonly others: number; readonly at: number }
   | { readonly kind: "differ"; readonly offset: number; readonly page: string; readonly server: string };
 
-/** A policy as a person chose it. */
+/** A policy to look at: as a person chose it, or, until somebody chooses, what is in force. */
 export interface Choice {
   /** "script" is the one in the editor. */
-  readonly source: "builtin" | "shipped" | "file" | "script";
-  /** The shipped policy's or the file's name, or a built-in composition's. */
+  readonly source: "builtin" | "shipped" | "file" | "script" | "in-force";
+  /** What the policy calls itself, or else the file's name; a built-in composition's name. */
   readonly name: string;
+  /** What a dropped file is called; "" for what is none. */
+  readonly fileName: string;
   /** What is uploaded: a module or a script. */
   readonly file: Uint8Array<ArrayBuffer> | null;
   /** The module that runs: the file, or what was made of it; null for a script that does not pass. */
   readonly bytes: Uint8Array<ArrayBuffer> | null;
+  /** The parameters that it comes with. */
+  readonly params: unknown;
 }
+
+/** What the server says of the chosen policy: it tries each on samples of its own before it takes it. "typed": there is more in the editor than was checked. */
+export type Trial =
+  | { readonly kind: "none" | "typed" | "asked" | "taken" }
+  | { readonly kind: "refused"; readonly errors: readonly Finding[] };
 
 /** What a policy made of the case on show. */
 export interface Outcome {
@@ -102,13 +111,22 @@ export interface PolicyTest {
 export type Tab = "card" | "why" | "pidf" | "json" | "sip";
 export type Theme = "system" | "light" | "dark";
 
+/** A policy's file with what the check made of it. */
+export interface Held {
+  readonly file: Uint8Array<ArrayBuffer>;
+  readonly module: Uint8Array<ArrayBuffer>;
+  readonly report: Report;
+}
+
 /** What is in force instead of the default merge: on the server, or, when the page is alone, in the page. */
 export interface ActivePolicy {
-  readonly source: "policy" | "builtin";
   /** The policy's SHA-256 in hex; "" for a built-in composition, or when the page is alone. */
   readonly id: string;
   readonly name: string;
   readonly where: "server" | "page";
+  /** null for a built-in composition. */
+  readonly held: Held | null;
+  readonly params: unknown;
 }
 
 export interface AppState {
@@ -128,7 +146,16 @@ export interface AppState {
   readonly agreement: Agreement;
   /** The time the in-page merge is made for, null for now. */
   readonly pinned: number | null;
+  /** Whether all that is live was moved to that time with it, and not left to expire on the way. */
+  readonly moved: boolean;
+  /** The time zone of Alice's clock, if not the server's. */
+  readonly zone: string | null;
   readonly choice: Choice;
+  /** The parameters that the choice is tried with: JSON, as it was typed. */
+  readonly params: string;
+  /** What is wrong with them. */
+  readonly paramsErrors: readonly Finding[];
+  readonly trial: Trial;
   /** What stands in the editor. */
   readonly script: string;
   /** What Bob is to Alice. */
@@ -155,7 +182,7 @@ export interface AppState {
 
 export type App = Store<AppState>;
 
-export function makeApp(initial: Pick<AppState, "devices" | "tab" | "theme" | "pinned" | "choice" | "script" | "seenBy">): App {
+export function makeApp(initial: Pick<AppState, "devices" | "tab" | "theme" | "pinned" | "moved" | "zone" | "choice" | "script" | "seenBy">): App {
   return new Store<AppState>({
     ...initial,
     bob: OF_HER_DOMAIN,
@@ -169,6 +196,9 @@ export function makeApp(initial: Pick<AppState, "devices" | "tab" | "theme" | "p
     merged: null,
     engine: "loading",
     agreement: { kind: "waiting" },
+    params: "{}",
+    paramsErrors: [],
+    trial: { kind: "none" },
     report: null,
     preview: { kind: "none" },
     active: null,

@@ -1,5 +1,7 @@
 import { ACTIVITIES, KIND_ORDER, newDevice, type Device, type DeviceKind } from "../model/device.ts";
 import { CLASSES, type WatcherClass } from "../model/watcher.ts";
+import { readJson, sameJson } from "../model/json.ts";
+import { isZone } from "../model/wall-clock.ts";
 import type { AppState, Tab, Theme } from "./app.ts";
 
 /** What a link to the page carries: enough to show a colleague the same case. */
@@ -9,7 +11,11 @@ export interface Case {
   readonly theme: Theme;
   /** The chosen policy: "" for the built-in merge, else a shipped policy's or a built-in composition's name, or SCRIPT. */
   readonly policy: string;
+  /** The chosen policy's parameters, JSON; "" for those that it comes with. */
+  readonly params: string;
   readonly pinned: number | null;
+  readonly moved: boolean;
+  readonly zone: string | null;
   readonly seenBy: WatcherClass | null;
   /** The script in the editor, if it is the policy and a link can hold it. */
   readonly script: string;
@@ -17,8 +23,14 @@ export interface Case {
 
 /** The policy in the editor; no shipped policy has this name. */
 export const SCRIPT = "script";
+/** The policy in force, which a person may choose to look at; no policy has this name, and no link carries it. */
+export const IN_FORCE = "\u0000in-force";
+/** The longest parameters that a policy may have, in characters. */
+const PARAMS_MAX = 4096;
 /** The longest script that a link carries, in characters: twenty lines many times over. */
 const SCRIPT_MAX = 8192;
+/** No date is later, ms since the epoch. */
+const LAST_MOMENT = 8.64e15;
 const TABS: readonly string[] = ["card", "why", "pidf", "json", "sip"];
 const THEMES: readonly string[] = ["system", "light", "dark"];
 const TOKENS = new Set(ACTIVITIES.map(([token]) => token));
@@ -36,13 +48,18 @@ export function readFragment(hash: string, now: number): Case {
     const text = params.get(kind);
     if (text !== null) devices.push(readDevice(kind, text, params.get(`${kind}.note`) ?? "", now));
   }
-  const pinned = Number(params.get("at") ?? NaN);
+  const moved = params.has("when");
+  const pinned = Number(params.get("when") ?? params.get("at") ?? NaN);
+  const zone = params.get("tz") ?? "";
   return {
     devices: devices.length > 0 ? devices : firstVisit(now),
     tab: (TABS.includes(params.get("tab") ?? "") ? params.get("tab") : "card") as Tab,
     theme: (THEMES.includes(params.get("theme") ?? "") ? params.get("theme") : "system") as Theme,
     policy: /^[a-z0-9-]{1,64}$/.test(params.get("policy") ?? "") ? (params.get("policy") ?? "") : "",
-    pinned: Number.isSafeInteger(pinned) && pinned > 0 ? pinned : null,
+    params: (params.get("params") ?? "").slice(0, PARAMS_MAX),
+    pinned: Number.isSafeInteger(pinned) && pinned > 0 && pinned < LAST_MOMENT ? pinned : null,
+    moved,
+    zone: isZone(zone) ? zone : null,
     script: (params.get("js") ?? "").slice(0, SCRIPT_MAX),
     seenBy: CLASSES.find((name) => name === params.get("as")) ?? null,
   };
@@ -63,7 +80,9 @@ export function writeFragment(state: AppState): string {
     if (state.script.length <= SCRIPT_MAX) params.set("js", state.script);
   }
   if (state.seenBy !== null) params.set("as", state.seenBy);
-  if (state.pinned !== null) params.set("at", String(state.pinned));
+  if (params.has("policy") && !sameJson(readJson(state.params), state.choice.params)) params.set("params", state.params);
+  if (state.pinned !== null) params.set(state.moved ? "when" : "at", String(state.pinned));
+  if (state.zone !== null) params.set("tz", state.zone);
   return `#${params}`;
 }
 

@@ -53,7 +53,7 @@ function badge(agreement: Agreement): [string, IconName] {
     case "checking":
       return ["Comparing", "clock"];
     case "pinned":
-      return ["Pinned in time: not compared", "clock"];
+      return ["Another time than the server’s: not compared", "clock"];
     case "alone":
       return ["Merged in this page alone", "merge"];
     case "waiting":
@@ -73,7 +73,7 @@ function detail(agreement: Agreement): Node[] {
     case "alone":
       return [how, h("p", {}, "There is no server to compare with. The cards go on working: what you see is merged in this page.")];
     case "pinned":
-      return [how, h("p", {}, "The server only knows now, the page is pinned to another moment. Go back to now to compare.")];
+      return [how, h("p", {}, "The server only knows now, by its own clock; the page is at another moment, or in another time zone. Go back to now, and to the server’s time zone, to compare.")];
     default:
       return [how];
   }

@@ -1,47 +1,53 @@
-import { COMPOSITIONS, type Policies } from "../app/policies.ts";
+import { BUILTIN, COMPOSITIONS, compositionWords } from "../app/compositions.ts";
+import { decides, type InForce } from "../app/in-force.ts";
+import { isInForce, type Policies } from "../app/policies.ts";
 import type { Tests } from "../app/tests.ts";
 import type { App, AppState } from "../state/app.ts";
-import { SCRIPT } from "../state/fragment.ts";
+import { IN_FORCE, SCRIPT } from "../state/fragment.ts";
 import { CheckResult } from "./check-result.ts";
 import { fill, h, setText } from "./dom.ts";
 import { DropZone } from "./drop-zone.ts";
 import { fuelMeter } from "./fuel-meter.ts";
 import { icon } from "./icons.ts";
+import { InForcePanel } from "./in-force-panel.ts";
+import { ParamsEditor } from "./params-editor.ts";
 import { preview } from "./preview.ts";
 import { ScriptEditor } from "./script-editor.ts";
 import { SeenBy } from "./seen-by.ts";
 import { TestsPanel } from "./tests-panel.ts";
+import { ZonePicker } from "./zone-picker.ts";
 
-/** Region 2: where the streams meet. The policy that decides, and all one can do with one. */
+/** Region 2: where the streams meet. What decides there, and below it what may be tried and put in its place. */
 export class ConfluencePanel {
   readonly element: HTMLElement;
   /** Where the drawing lets the streams join. */
   readonly bed: HTMLElement;
   readonly #title = h("span");
-  readonly #power: HTMLButtonElement;
+  readonly #inForce: InForcePanel;
   readonly #pick: HTMLSelectElement;
+  readonly #standing = h("p", { class: "standing", id: "standing", role: "status" });
   readonly #summary = h("p", { class: "summary" });
   readonly #check = new CheckResult();
+  readonly #params: ParamsEditor;
+  readonly #zone: ZonePicker;
   readonly #preview = h("div", { class: "preview" });
   readonly #activate: HTMLButtonElement;
-  readonly #rollback: HTMLButtonElement;
   readonly #word = h("p", { class: "word", role: "status" });
   readonly #meter = h("div", { class: "meter" });
   readonly #editor: ScriptEditor;
   readonly #seenBy: SeenBy;
   readonly #tests: TestsPanel;
-  #listed = -1;
+  #listed = "";
 
-  constructor(app: App, private readonly policies: Policies, tests: Tests) {
+  constructor(app: App, private readonly policies: Policies, inForce: InForce, tests: Tests) {
     this.#editor = new ScriptEditor(policies);
+    this.#inForce = new InForcePanel(app, policies, inForce);
+    this.#params = new ParamsEditor(policies);
+    this.#zone = new ZonePicker(app);
     this.#seenBy = new SeenBy(app);
     this.#tests = new TestsPanel(tests);
-    this.#power = h("button", {
-      type: "button", role: "switch", class: "switch", "aria-label": "Policy in force", "aria-checked": "false",
-      onclick: () => void (app.value.active === null ? policies.activate() : policies.deactivate()),
-    }, h("span", { class: "switch-knob" }));
     this.bed = h("div", { class: "bed" }, h("p", { class: "bed-name" }, icon("merge"), this.#title));
-    this.#pick = h("select", { id: "policy", onchange: () => void policies.choose(this.#pick.value) });
+    this.#pick = h("select", { id: "policy", "aria-describedby": "standing", onchange: () => void policies.choose(this.#pick.value) });
     const drop = new DropZone((files) => {
       const policy = files.find((file) => !isTest(file));
       if (policy !== undefined) void policies.takeFile(policy);
@@ -49,38 +55,37 @@ export class ConfluencePanel {
       if (vectors.length > 0) void tests.take(vectors);
     });
     this.#activate = h("button", { type: "button", class: "primary", onclick: () => void policies.activate() }, "Activate");
-    this.#rollback = h("button", { type: "button", class: "quiet", onclick: () => void policies.rollback() }, "Roll back");
     this.element = h(
       "section", { class: "region confluence", "aria-labelledby": "confluence-title" },
       h("h2", { id: "confluence-title" }, "Confluence"),
       h("div", { class: "panel" },
         this.bed,
         h("div", { class: "panel-body" },
-          h("div", { class: "row" }, h("label", { for: "policy", class: "label" }, "Policy"), h("span", { class: "switch-words", "aria-hidden": "true" }, "in force"), this.#power),
-          this.#pick, this.#summary, this.#editor.element, drop.element, this.#check.element,
-          h("div", { class: "row buttons" }, this.#activate, this.#rollback), this.#word, this.#seenBy.element, this.#preview, this.#tests.element, this.#meter,
+          this.#inForce.element,
+          h("label", { for: "policy", class: "label" }, "Look at a policy"),
+          this.#pick, this.#summary, this.#editor.element, drop.element, this.#check.element, this.#params.element, this.#standing,
+          h("div", { class: "row buttons" }, this.#activate), this.#word, this.#zone.element, this.#seenBy.element, this.#preview, this.#tests.element, this.#meter,
         ),
       ),
     );
   }
 
   update(state: AppState): void {
-    const { active, choice, server, report, busy } = state;
+    const { active, choice, server, paramsErrors, busy } = state;
     this.#list(state);
-    setText(this.#title, inForce(active));
+    setText(this.#title, active === null || active.held === null ? compositionWords(active?.name ?? BUILTIN) : decides(active));
     this.bed.classList.toggle("has-policy", active !== null);
-    const usable = choice.source === "builtin" ? choice.name !== "compose" : choice.bytes !== null && report !== null && report.errors.length === 0;
-    this.#power.setAttribute("aria-checked", String(active !== null));
-    this.#power.disabled = busy || (active === null && !usable);
-    const already = active !== null && active.name === choice.name;
-    this.#activate.hidden = !usable || already;
-    this.#activate.disabled = busy;
-    const verb = choice.source === "builtin" ? "Activate for Alice" : "Upload and activate for Alice";
+    const usable = choice.source === "builtin" || (choice.bytes !== null && state.report?.errors.length === 0 && state.trial.kind !== "refused");
+    this.#inForce.update(state, usable && paramsErrors.length === 0);
+    this.#activate.hidden = !usable || isInForce(state);
+    this.#activate.disabled = busy || paramsErrors.length > 0 || state.trial.kind === "typed";
+    const verb = choice.source === "builtin" ? "Activate for Alice" : choice.source === "in-force" ? "Activate with these parameters" : "Upload and activate for Alice";
     setText(this.#activate, server.phase === "up" ? verb : "Use in this page");
-    this.#rollback.hidden = active?.where !== "server" || server.phase !== "up";
-    this.#rollback.disabled = busy;
+    setText(this.#standing, standing(state, usable));
     setText(this.#summary, this.#words(state));
     this.#check.update(state);
+    this.#params.update(state);
+    this.#zone.update(state);
     this.#editor.update(state);
     this.#seenBy.update(state);
     fill(this.#preview, ...preview(state));
@@ -90,19 +95,24 @@ export class ConfluencePanel {
     fill(this.#meter, ...fuelMeter(state));
   }
 
-  #list(state: AppState): void {
+  #list({ choice, active }: AppState): void {
     const { shipped } = this.policies;
-    const size = shipped.length + (state.choice.source === "file" ? 1000 : 0);
-    if (size !== this.#listed) {
-      this.#listed = size;
-      this.#pick.replaceChildren(h("optgroup", { label: "Built in" }, ...COMPOSITIONS.map(([name, words]) => h("option", { value: name }, words))));
-      if (shipped.length > 0) this.#pick.append(h("optgroup", { label: "Shipped with Tributary" }, ...shipped.map((p) => h("option", { value: p.name }, p.name))));
-      this.#pick.append(h("optgroup", { label: "Yours" }, h("option", { value: SCRIPT }, "Write one in JavaScript")));
-      if (state.choice.source === "file") this.#pick.append(h("optgroup", { label: "Your file" }, h("option", { value: FILE }, "")));
+    const running = active !== null && active.held !== null ? active.name : "";
+    const own = choice.source === "file" ? `${choice.name}, from ${choice.fileName}` : "";
+    const listed = [shipped.length, running, own].join("\n");
+    if (listed !== this.#listed) {
+      this.#listed = listed;
+      const group = (label: string, options: readonly (readonly [value: string, words: string])[]) =>
+        options.length === 0 ? "" : h("optgroup", { label }, ...options.map(([value, words]) => h("option", { value }, words)));
+      this.#pick.replaceChildren(
+        group("In force", running === "" ? [] : [[IN_FORCE, running]]),
+        group("Built in", COMPOSITIONS.map(([name, words]) => [name, words])),
+        group("Shipped with Tributary", shipped.map(({ name }) => [name, name])),
+        group("Yours", [[SCRIPT, "Write one in JavaScript"]]),
+        group("Your file", own === "" ? [] : [[FILE, own]]),
+      );
     }
-    const own = this.#pick.querySelector('optgroup[label="Your file"] option');
-    if (own !== null) setText(own, `${state.choice.name}.${isModule(state.choice.file) ? "wasm" : "js"}`);
-    this.#pick.value = state.choice.source === "file" ? FILE : state.choice.source === "script" ? SCRIPT : state.choice.name;
+    this.#pick.value = choice.source === "file" ? FILE : choice.source === "script" ? SCRIPT : choice.source === "in-force" ? IN_FORCE : choice.name;
   }
 
   #words(state: AppState): string {
@@ -116,11 +126,14 @@ export class ConfluencePanel {
 /** The value of the option that stands for a dropped file; no policy can have this name. */
 const FILE = "\u0000file";
 
-const isModule = (file: Uint8Array | null) => file?.[0] === 0;
-
 const isTest = (file: File) => /\.json$/i.test(file.name);
 
-function inForce(active: AppState["active"]): string {
-  if (active === null) return "Built-in merge";
-  return active.source === "policy" ? `${active.name} decides` : (COMPOSITIONS.find(([name]) => name === active.name)?.[1] ?? active.name);
+/** How what is looked at stands to what is in force, so that neither is taken for the other. */
+function standing(state: AppState, usable: boolean): string {
+  const { active, choice, paramsErrors, report } = state;
+  if (choice.source !== "builtin" && report === null) return "";
+  if (isInForce(state)) return choice.source === "builtin" ? "This is what decides now." : "This is what decides now, with these parameters.";
+  const goesOn = `${decides(active)} until you activate it.`;
+  if (!usable) return `It cannot be activated. ${decides(active)}.`;
+  return paramsErrors.length > 0 ? "It cannot be activated with these parameters." : `Only looked at here. ${goesOn}`;
 }

@@ -1,4 +1,4 @@
-import { COMPOSITIONS } from "../app/policies.ts";
+import { compositionWords } from "../app/compositions.ts";
 import type { ExplainedField, Merged, PresenceTuple } from "../engine/types.ts";
 import { activityWords } from "../model/device.ts";
 import type { AppState } from "../state/app.ts";
@@ -13,13 +13,13 @@ export function preview(state: AppState): Node[] {
   if (preview.kind === "failed")
     return [h("div", { class: "finding" }, h("p", {}, h("strong", { class: "code" }, preview.code), " The policy gave no answer"), h("p", {}, preview.message), h("p", { class: "fix" }, preview.minimal
       ? "It is there to hide things, so where it fails Bob is shown whether Alice is there and nothing else. The server does the same, and counts the failure."
-      : "On the server the built-in merge answers instead, and the failure is counted."))];
+      : "Where a policy in force fails like this, the built-in merge answers instead, and the failure is counted."))];
   const [before, after] = [rows(builtin), rows(preview.merged)];
   const reasons = builtin === null ? [] : differences(state, builtin, preview.merged);
   const table = h(
     "table", { class: "compare" },
     h("caption", { class: "unseen" }, "Built-in merge beside the policy"),
-    h("thead", {}, h("tr", {}, h("td"), h("th", { scope: "col" }, "Built-in"), h("th", { scope: "col" }, COMPOSITIONS.find(([name]) => choice.source === "builtin" && name === choice.name)?.[1] ?? choice.name))),
+    h("thead", {}, h("tr", {}, h("td"), h("th", { scope: "col" }, "Built-in"), h("th", { scope: "col" }, choice.source === "builtin" ? compositionWords(choice.name) : choice.name))),
     h("tbody", {}, ...after.flatMap(([name, value], i) => {
       const old = before[i]?.[1] ?? "";
       if (old === value) return [h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, old), h("td", {}, value))];

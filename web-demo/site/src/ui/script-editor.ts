@@ -13,6 +13,7 @@ export class ScriptEditor {
     this.#text = h("textarea", {
       id: "script", rows: 16, spellcheck: "false", autocapitalize: "off", autocomplete: "off", wrap: "off", "aria-describedby": "script-hint",
       oninput: () => {
+        policies.typing();
         clearTimeout(this.#pause);
         this.#pause = setTimeout(() => void policies.write(this.#text.value), PAUSE_MS);
       },

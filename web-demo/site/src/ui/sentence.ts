@@ -3,11 +3,12 @@ import { activityWords, KIND_ORDER, KINDS, type DeviceKind } from "../model/devi
 import { instanceOf } from "../model/instances.ts";
 import { kindOfEtag } from "../model/live-set.ts";
 import type { AppState } from "../state/app.ts";
+import { CLASS_WORDS } from "../model/watcher.ts";
 import { clock } from "./time.ts";
 
 /** Which card a value came from, and what to call its device. A policy's own values have no publication. */
 export function origin(state: AppState, etag: string, device: string, rule = ""): { kind: DeviceKind | "policy" | null; name: string } {
-  if (etag === "" && rule === "policy") return { kind: "policy", name: state.active === null ? "the policy" : `the policy ${state.active.name}` };
+  if (etag === "" && (rule === "policy" || rule === "view")) return { kind: "policy", name: state.active === null ? "the policy" : `the policy ${state.active.name}` };
   const kind = kindOfEtag(state, etag);
   if (kind !== null) return { kind, name: KINDS[kind].name };
   const other = state.live?.publications.find((p) => p.etag === etag);
@@ -42,9 +43,17 @@ export const shortContact = (contact: string) => contact.replace(/^sips?:/, "").
 export function sentence(state: AppState, field: ExplainedField): string {
   const from = withTime(state, field.etag, field.device, field.rule);
   const value = valueWords(field.path, field.value);
+  if (field.rule === "view") return viewSentence(state, field);
   const beaten = field.beat.map((b) => `${quote(valueWords(field.path, b.value))} from ${withTime(state, b.etag, b.device)}`);
   const beats = beaten.length === 0 ? "" : `, beats ${beaten.join(" and ")}`;
   return `${quote(value)}, from ${from}${beats}${inBrackets(field)}.`;
+}
+
+/** "‘Away’ is what the policy lunch shows Bob of ‘Working, Away’." */
+function viewSentence(state: AppState, { path, value, beat: [merged] }: ExplainedField): string {
+  const whom = state.seenBy === null ? "Bob" : `a watcher of the class ${CLASS_WORDS[state.seenBy].toLowerCase()}`;
+  const of = merged === undefined ? "" : ` of ${quote(valueWords(path, merged.value))}${merged.etag === "" ? "" : ` from ${withTime(state, merged.etag, merged.device)}`}`;
+  return `${quote(valueWords(path, value))} is what ${origin(state, "", "", "view").name} shows ${whom}${of}.`;
 }
 
 /** Why a value is not what the built-in merge has: "The policy says so itself. Built in: ‘Presenting’ from Desktop 11:58 (newest explicit activity)." */

@@ -1,5 +1,6 @@
 import type { MergeEngine } from "../engine/merge.ts";
 import type { ExplainedField, Presence } from "../engine/types.ts";
+import { otherClock } from "../model/wall-clock.ts";
 import type { AppState } from "../state/app.ts";
 
 /** The document on show: what Bob was sent, or, where there is no server to ask, the page's own merge. */
@@ -17,8 +18,8 @@ let last: { pidf: string; presence: Presence | null } = { pidf: "", presence: nu
 
 export function shown(state: AppState, engine: MergeEngine | null): Shown {
   const explanation = state.merged?.explanation ?? [];
-  const { notified, pinned, server } = state;
-  if (notified !== null && pinned === null && server.phase === "up" && !asAnother(state)) {
+  const { notified, server } = state;
+  if (notified !== null && !otherClock(state) && server.phase === "up" && !asAnother(state)) {
     if (last.pidf !== notified.body) last = { pidf: notified.body, presence: engine?.read(notified.body) ?? null };
     // Without the engine (still loading) nothing can be read; the next update will.
     if (last.presence === null && engine !== null && notified.body !== "") last = { pidf: notified.body, presence: engine.read(notified.body) };

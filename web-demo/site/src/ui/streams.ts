@@ -114,7 +114,7 @@ export class Streams {
 const isLive = (state: AppState, device: Device): boolean => {
   const published = state.published[device.kind];
   if (published === undefined) return false;
-  return published.expires > (state.pinned ?? Date.now());
+  return published.expires > (state.moved ? Date.now() : (state.pinned ?? Date.now()));
 };
 
 const supplies = (state: AppState, kind: DeviceKind): boolean => {

@@ -27,7 +27,7 @@ export class WhyView {
     this.#empty.hidden = what.explanation.length > 0;
     this.#calls.update(state);
     const entries = [...what.explanation].sort((a, b) => rank(a.path) - rank(b.path));
-    const decided = entries.filter((e) => e.beat.length > 0 || e.rule === "policy");
+    const decided = entries.filter((e) => e.beat.length > 0 || e.rule === "policy" || e.rule === "view");
     const plain = entries.filter((e) => !decided.includes(e));
     this.#decidedTitle.hidden = this.#empty.hidden === false;
     setText(this.#decidedTitle, decided.length === 0 ? "Nothing had to be decided: the devices do not contradict each other." : "Decided between devices");
@@ -42,13 +42,13 @@ export class WhyView {
       const from = origin(state, field.etag, field.device, field.rule);
       if (field.path === "policy") return h("li", { class: "why-entry" }, h("p", { class: "why-head" }, mark(from.kind, from.name), `“${withNames(reasonWords(field))}”`));
       const beaten = field.beat.map((b) => {
-        const loser = origin(state, b.etag, b.device);
+        const loser = origin(state, b.etag, b.device, field.rule);
         return h("li", {}, mark(loser.kind, loser.name), h("s", {}, valueWords(field.path, b.value)));
       });
       return h("li", { class: "why-entry", tabindex: 0, "data-etag": field.etag },
         h("p", { class: "why-head" }, mark(from.kind, from.name), h("span", { class: "hint" }, fieldWords(field.path)), h("strong", {}, valueWords(field.path, field.value))),
         h("p", { class: "why-reason" }, reason(field), h("code", { class: "rule" }, field.rule)),
-        beaten.length === 0 ? null : h("div", { class: "beaten" }, h("span", {}, "beats"), h("ul", {}, ...beaten)));
+        beaten.length === 0 ? null : h("div", { class: "beaten" }, h("span", {}, field.rule === "view" ? "out of" : "beats"), h("ul", {}, ...beaten)));
     }));
     for (const item of list.querySelectorAll<HTMLElement>(".why-entry")) {
       const light = () => this.app.set({ lit: item.dataset["etag"] || null });
