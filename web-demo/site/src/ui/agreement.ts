@@ -53,7 +53,7 @@ function badge(agreement: Agreement): [string, IconName] {
     case "checking":
       return ["Comparing", "clock"];
     case "pinned":
-      return ["Another time than the server’s: not compared", "clock"];
+      return ["Another time: not compared", "clock"];
     case "alone":
       return ["Merged in this page alone", "merge"];
     case "waiting":

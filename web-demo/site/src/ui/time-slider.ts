@@ -50,7 +50,7 @@ export class TimeSlider {
       this.#range.setAttribute("aria-valuetext", "now");
       return;
     }
-    const words = moved ? "with what is live now" : `${clock(pinned)}, ${distance(pinned, Date.now())}`;
+    const words = moved ? "" : `${clock(pinned)}, ${distance(pinned, Date.now())}`;
     if (moved) this.#range.value = "0";
     else if (document.activeElement !== this.#range) {
       this.#anchor = Date.now();
