@@ -65,5 +65,6 @@ mod order;
 pub mod policy;
 pub mod presence_json;
 pub mod time;
+pub mod tokens;
 pub mod uri;
 pub mod xml;

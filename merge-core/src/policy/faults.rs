@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 
 use super::limits;
 use super::output::{Finding, OutputError};
-use super::tokens::safe_text;
+use super::text::safe_text;
 use crate::json::{self, Member, Value};
 use crate::model::Basic;
 

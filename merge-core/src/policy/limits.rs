@@ -94,7 +94,7 @@ pub const OUTPUT_EXPLAIN: usize = 32;
 /// Activities an output may set; moods and places too.
 pub const OUTPUT_ACTIVITIES: usize = 8;
 /// The length of one activity or other token, in characters.
-pub const TOKEN_CHARS: usize = 32;
+pub const TOKEN_CHARS: usize = crate::tokens::TOKEN_CHARS;
 /// Notes an output may set.
 pub const OUTPUT_NOTES: usize = 4;
 /// The length of one note, in characters.

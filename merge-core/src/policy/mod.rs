@@ -13,14 +13,14 @@ mod input;
 pub mod limits;
 mod output;
 mod reading;
-mod tokens;
+mod text;
 mod view;
 
 pub use apply::{apply, minimal};
 pub use input::{INPUT_MEMBERS, INPUT_MINOR, Needs, write_input, write_needed};
 pub use output::{Base, Drop, Finding, NoteText, Output, OutputError, Select, Set};
 pub use reading::{Known, check_output, check_output_for, read_output, read_output_for};
-pub use tokens::{is_activity, is_mood, is_place, safe_text};
+pub use text::safe_text;
 pub use view::{
     COARSE, Coarse, Level, Seen, View, ViewCall, ViewDrop, ViewKey, Watcher, WatcherClass, check_view,
     read_view, write_view_input,

@@ -8,11 +8,12 @@ use super::Call;
 use super::faults::{Faults, join, object};
 use super::limits;
 use super::output::{Base, Drop, Finding, NoteText, Output, OutputError, Select, Set};
-use super::tokens::{is_activity, is_mood, is_place, safe_text};
+use super::text::safe_text;
 use crate::compose;
 use crate::json::Value;
 use crate::live::Publication;
 use crate::time::Millis;
+use crate::tokens::{is_activity, is_language, is_mood, is_place};
 
 /// Reads an output as a policy that runs is read: unknown members are passed over.
 ///
@@ -267,14 +268,4 @@ impl Reading<'_> {
         }
         at.map(Millis)
     }
-}
-
-/// A language tag, loosely (RFC 5646 section 2.1): a first subtag of letters and others of letters and digits,
-/// each of 1 to 8.
-fn is_language(tag: &str) -> bool {
-    let mut parts = tag.split('-');
-    tag.len() <= 35
-        && parts.next().is_some_and(|primary| primary.bytes().all(|b| b.is_ascii_alphabetic()))
-        && parts.all(|part| part.bytes().all(|b| b.is_ascii_alphanumeric()))
-        && tag.split('-').all(|part| (1..=8).contains(&part.len()))
 }

@@ -54,5 +54,5 @@ pub use input::{
     Registration, Selected, Texts, Tuple, ViewInput, Watcher,
 };
 pub use json::{Items, Json, Members};
-pub use output::{Output, Selection};
+pub use output::{MOST_TUPLES, Output, Selection};
 pub use view::View;

@@ -4,11 +4,16 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use merge_core::json::Writer;
+use merge_core::tokens::{is_activity, is_language, is_mood, is_place};
 
-use crate::input::{Input, Person, Publication, Tuple};
+use crate::input::{Input, Note, Person, Publication, Texts, Tuple};
 
-/// The contract's limit; a test compares.
+// The contract's limits; a test compares. What devices publish has others.
+/// Services that an answer may select.
+pub const MOST_TUPLES: usize = 32;
+const MOST_TOKENS: usize = 8;
 const MOST_NOTES: usize = 4;
+const NOTE_CHARS: usize = 512;
 
 /// The answer under construction. Left alone, it says "no opinion".
 #[derive(Clone, Debug, Default)]
@@ -66,26 +71,63 @@ impl Output {
 
     /// Shows what these publications say, as if there were no others: of the services that the built-in merge
     /// shows those that are theirs, in its order; what the newest of them says the person does, how the
-    /// person feels and where; and their notes, newest first.
+    /// person feels and where; and their notes, newest first. As much of it as an answer may hold.
     pub fn show_only(&mut self, input: &Input<'_>, keep: impl Fn(Publication<'_>) -> bool) -> &mut Self {
         // Looked at once: each question walks through the JSON.
         let kept: Vec<(&str, Publication<'_>)> =
             input.publications().filter(|one| keep(*one)).map(|one| (one.etag(), one)).collect();
         self.base_empty();
         self.select.get_or_insert_default();
-        for chosen in input.builtin().select() {
-            if kept.iter().any(|(etag, _)| *etag == chosen.etag) {
-                self.select_named(chosen.etag, chosen.tuple);
-            }
+        let is_kept = |etag: &str| kept.iter().any(|(known, _)| *known == etag);
+        for chosen in input.builtin().select().filter(|chosen| is_kept(chosen.etag)).take(MOST_TUPLES) {
+            self.select_named(chosen.etag, chosen.tuple);
         }
-        let persons = || kept.iter().filter_map(|(_, publication)| publication.person());
-        if let Some(person) = persons().find(|person| person.activities().next().is_some()) {
-            self.activities(person.activities()).mood(person.mood()).place(person.place());
+        let mut persons = kept.iter().filter_map(|(_, publication)| publication.person());
+        if let Some(person) = persons.find(|person| person.activities().next().is_some()) {
+            self.activities_of(person);
+            self.mood = Some(taken(person.mood(), is_mood));
+            self.place = Some(taken(person.place(), is_place));
         }
-        for note in persons().flat_map(Person::notes).take(MOST_NOTES) {
-            self.note(note.lang(), note.text());
+        for (_, publication) in &kept {
+            self.notes_of(*publication);
         }
         self
+    }
+
+    /// Shows all services of a publication, as many as an answer may hold.
+    pub fn select_all(&mut self, publication: Publication<'_>) -> &mut Self {
+        self.touched = true;
+        self.select.get_or_insert_default();
+        for tuple in publication.tuples().take(MOST_TUPLES) {
+            self.select(publication, tuple);
+        }
+        self
+    }
+
+    /// What a device says that the person does, in place of all other activities. Devices say what they like; what the
+    /// host does not take from a policy is left out.
+    pub fn activities_of(&mut self, person: Person<'_>) -> &mut Self {
+        self.touched = true;
+        self.activities = Some(taken(person.activities(), is_activity));
+        self
+    }
+
+    /// Adds the notes of a publication, as many as an answer may hold, each no longer than it may be, and none twice.
+    pub fn notes_of(&mut self, publication: Publication<'_>) -> &mut Self {
+        publication.all_notes().for_each(|note| self.copy_note(note));
+        self
+    }
+
+    // Once in a policy, not in each place that copies notes.
+    #[inline(never)]
+    fn copy_note(&mut self, note: Note<'_>) {
+        let text = note.text();
+        let end = text.char_indices().nth(NOTE_CHARS).map_or(text.len(), |(at, _)| at);
+        let text = text.get(..end).unwrap_or(text);
+        let told = self.notes.as_deref().unwrap_or_default();
+        if told.len() < MOST_NOTES && told.iter().all(|(_, known)| known != text) {
+            self.note(note.lang().filter(|lang| is_language(lang)), text);
+        }
     }
 
     /// Shows this service. The first call replaces the built-in merge's choice; the order of the
@@ -227,6 +269,12 @@ impl Output {
     }
 }
 
+/// Of these words those that the host takes, as many as an answer may hold.
+#[inline(never)]
+fn taken(words: Texts<'_>, good: fn(&str) -> bool) -> Vec<String> {
+    words.filter(|word| good(word)).take(MOST_TOKENS).map(String::from).collect()
+}
+
 /// An answer that reports a failure.
 pub(crate) fn failure(code: &str, message: &str) -> Vec<u8> {
     let mut out = Writer::with_capacity(128);
@@ -287,6 +335,36 @@ mod tests {
     }
 
     #[test]
+    fn what_devices_say_is_copied_as_far_as_the_host_takes_it() {
+        let list = |one: &dyn Fn(usize) -> String| (0..40).map(one).collect::<Vec<_>>().join(",");
+        let tuples = list(&|n| alloc::format!(r#"{{"id":"t{n}"}}"#));
+        let long = "\u{e9}".repeat(600);
+        let input = alloc::format!(
+            r#"{{"publications":[{{"etag":"e","tuples":[{tuples}],
+            "person":{{"activities":["available","busy","busy","busy","busy","busy","busy","busy","busy","busy"],
+            "mood":["so-so","calm"],"place":["Office","home"],
+            "note":[{{"text":"a"}},{{"lang":"e n","text":"{long}"}},{{"text":"c"}},{{"text":"d"}},{{"text":"e"}}]}},
+            "note":[{{"lang":"en","text":"a"}}]}}],"builtin":{{"select":[{}]}}}}"#,
+            list(&|n| alloc::format!(r#"{{"etag":"e","tuple":"t{n}"}}"#))
+        );
+        let input = Input::new(input.as_bytes()).unwrap();
+        let mut out = Output::new();
+        out.show_only(&input, |_| true);
+        let text = String::from_utf8(out.finish().unwrap()).unwrap();
+        assert_eq!(text.matches("\"tuple\"").count(), MOST_TUPLES);
+        let note = &long[..2 * NOTE_CHARS];
+        let set = alloc::format!(
+            r#""set":{{"activities":[{}],"mood":["calm"],"place":["home"],"note":[{{"lang":"en","text":"a"}},{{"text":"{note}"}},{{"text":"c"}},{{"text":"d"}}]}}"#,
+            ["\"busy\""; MOST_TOKENS].join(",")
+        );
+        assert!(text.contains(&set), "{text}");
+        let mut all = Output::new();
+        all.select_all(input.publications().next().unwrap());
+        let text = String::from_utf8(all.finish().unwrap()).unwrap();
+        assert_eq!(text.matches("\"tuple\"").count(), MOST_TUPLES);
+    }
+
+    #[test]
     fn what_is_shown_alone_is_what_those_publications_say() {
         let input = br#"{"abi":1,"publications":[
             {"etag":"e-1","tuples":[{"id":"a"}],"person":{"activities":["busy"],"note":[{"text":"one"}]}},
@@ -306,7 +384,11 @@ mod tests {
         let mut out = Output::new();
         out.show_only(&input, |_| false);
         assert_eq!(out.finish().unwrap(), br#"{"abi":1,"base":"empty","select":[]}"#);
-        assert_eq!(MOST_NOTES, merge_core::policy::limits::OUTPUT_NOTES);
+        use merge_core::policy::limits;
+        assert_eq!(
+            [MOST_TUPLES, MOST_TOKENS, MOST_NOTES, NOTE_CHARS],
+            [limits::OUTPUT_TUPLES, limits::OUTPUT_ACTIVITIES, limits::OUTPUT_NOTES, limits::NOTE_CHARS]
+        );
     }
 
     #[test]

@@ -37,7 +37,7 @@ const SDK: &[File] = sdk![
     "policy_macro.rs",
     "view.rs"
 ];
-/// Of merge-core the SDK uses the JSON, and what activities say.
+/// Of merge-core the SDK uses the JSON, what activities say, and the words that a policy may use.
 const JSON: &[File] = json!["mod.rs", "reader.rs", "value.rs", "writer.rs"];
 const RUST: &[File] = &[
     ("Cargo.toml", include_str!("../templates/rust/Cargo.toml.txt")),
@@ -48,6 +48,7 @@ const RUST: &[File] = &[
     ("sdk/merge-core/src/lib.rs", include_str!("../templates/rust/merge-core.rs")),
     ("sdk/merge-core/src/activity.rs", include_str!("../../../merge-core/src/activity.rs")),
     ("sdk/merge-core/src/order.rs", include_str!("../../../merge-core/src/order.rs")),
+    ("sdk/merge-core/src/tokens.rs", include_str!("../../../merge-core/src/tokens.rs")),
 ];
 const ASSEMBLY_SCRIPT: &[File] = &[
     ("package.json", include_str!("../templates/assemblyscript/package.json")),

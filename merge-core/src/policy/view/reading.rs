@@ -12,7 +12,8 @@ use crate::model::{Basic, Document};
 use crate::policy::faults::{Faults, object};
 use crate::policy::limits;
 use crate::policy::output::{Finding, OutputError};
-use crate::policy::tokens::{is_activity, safe_text};
+use crate::policy::text::safe_text;
+use crate::tokens::is_activity;
 
 /// What a view may name of the document that it is made of: that document, or an input that was recorded as JSON.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

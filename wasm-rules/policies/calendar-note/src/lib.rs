@@ -11,8 +11,6 @@ const MINUTE_MS: i64 = 60_000;
 const DAY: i64 = 24 * 60;
 /// What a calendar says while its owner is not to be expected.
 const ENTRIES: [&str; 6] = ["appointment", "meeting", "vacation", "holiday", "travel", "performance"];
-/// Notes of the calendar's own that are shown beside the one of this policy.
-const MOST_OWN: usize = 2;
 
 fn is_calendar(publication: Publication<'_>, params: Params<'_>) -> bool {
     match params.text("device") {
@@ -39,10 +37,7 @@ fn merge(input: &Input<'_>, out: &mut Output) {
         }
         _ => {}
     }
-    let own = entry.person().into_iter().flat_map(|person| person.notes());
-    for note in own.take(MOST_OWN) {
-        out.note(note.lang(), note.text());
-    }
+    out.notes_of(entry);
     out.explain("of the calendar").explain(entry.device());
 }
 

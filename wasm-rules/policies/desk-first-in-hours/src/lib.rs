@@ -5,7 +5,7 @@ extern crate alloc;
 
 use alloc::vec::Vec;
 
-use policy_sdk::{Input, LocalTime, Output, Params, Publication, Selected, Tuple};
+use policy_sdk::{Input, LocalTime, MOST_TUPLES, Output, Params, Publication, Selected, Tuple};
 
 const DAY: i64 = 24 * 60;
 const MINUTE_MS: i64 = 60_000;
@@ -79,11 +79,11 @@ fn merge(input: &Input<'_>, out: &mut Output) {
     if !shown.iter().any(|(_, is_desk, _)| *is_desk) {
         return;
     }
-    for desk in [true, false] {
-        for (chosen, _, said) in shown.iter().filter(|(_, is_desk, _)| *is_desk == desk) {
-            let priority = if desk { 1000 } else { said.map_or(500, |said| said.min(900)) };
-            out.select_named(chosen.etag, chosen.tuple).priority_milli(priority);
-        }
+    let desks = shown.iter().filter(|(_, is_desk, _)| *is_desk);
+    let others = shown.iter().filter(|(_, is_desk, _)| !*is_desk);
+    for (chosen, is_desk, said) in desks.chain(others).take(MOST_TUPLES) {
+        let priority = if *is_desk { 1000 } else { said.map_or(500, |said| said.min(900)) };
+        out.select_named(chosen.etag, chosen.tuple).priority_milli(priority);
     }
     out.explain("working hours: the desk phone first");
 }

@@ -7,13 +7,11 @@ fn merge(input: &Input<'_>, out: &mut Output) {
     // Publications come newest first.
     let Some(newest) = input.publications().find(|p| p.source() == "publish") else { return };
     out.base_empty();
-    for tuple in newest.tuples() {
-        out.select(newest, tuple);
-    }
+    out.select_all(newest);
     if let Some(person) = newest.person() {
-        out.activities(person.activities());
-        person.notes().for_each(|note| _ = out.note(note.lang(), note.text()));
+        out.activities_of(person);
     }
+    out.notes_of(newest);
     out.explain(newest.device());
 }
 

@@ -19,7 +19,7 @@ const TEXTS: [&str; 12] = [
     "null",
     "a text that is longer than the others, as people write them when they explain at some length where they are",
 ];
-const ACTIVITIES: [&str; 12] = [
+const ACTIVITIES: [&str; 13] = [
     "on-the-phone",
     "busy",
     "away",
@@ -32,9 +32,13 @@ const ACTIVITIES: [&str; 12] = [
     "permanent-absence",
     "x-do-not-disturb",
     "unknown",
+    // No token of the RFC: some clients write it.
+    "available",
 ];
 const PLACES: [&str; 5] = ["office", "home", "train", "restaurant", "x-lab"];
 const MOODS: [&str; 4] = ["happy", "bored", "calm", "worried"];
+/// The last is none, and documents hold such.
+const LANGUAGES: [&str; 3] = ["en", "pt-BR", "e n"];
 /// The capabilities of RFC 5196 in the order in which they are written.
 const CAPS: [&str; 8] = ["audio", "application", "control", "data", "isfocus", "message", "text", "video"];
 const SOURCES: [&str; 5] = ["publish", "register", "dialog", "hard-state", "gateway"];
@@ -178,8 +182,12 @@ impl Generator {
         out.key("note").begin_array();
         for _ in 0..self.below(3) {
             out.begin_object();
-            out.string_member("lang", self.chance(2).then_some("en"));
-            out.key("text").string(self.one(&TEXTS));
+            out.string_member("lang", self.chance(2).then(|| self.one(&LANGUAGES)));
+            // Longer than a policy's own may be.
+            match self.chance(50) {
+                true => out.key("text").string(&"\u{e9}".repeat(600)),
+                false => out.key("text").string(self.one(&TEXTS)),
+            }
             out.end_object();
         }
         out.end_array();
@@ -228,7 +236,6 @@ impl Generator {
             .iter()
             .flat_map(|device| device.tuples.iter().map(|tuple| (device.etag.as_str(), tuple.as_str())))
             .filter(|_| self.chance(2))
-            .take(merge_core::policy::limits::OUTPUT_TUPLES)
             .collect();
         out.key("builtin").begin_object();
         out.string_member("basic", (!chosen.is_empty()).then(|| self.one(&["open", "closed"])));

@@ -62,6 +62,20 @@ impl<'j> Publication<'j> {
     pub fn person(self) -> Option<Person<'j>> {
         object(self.0, "person").map(Person)
     }
+    /// Its notes: those of the document, and then those on the person that say something else. Clients write them in
+    /// one place, in the other, or the same in both.
+    pub fn notes(self) -> impl Iterator<Item = Note<'j>> + Clone + use<'j> {
+        let said = self.all_notes();
+        let before = said.clone();
+        let first = move |(at, note): &(usize, Note<'j>)| {
+            before.clone().take(*at).all(|known| known.text() != note.text())
+        };
+        said.enumerate().filter(first).map(|(_, note)| note)
+    }
+    /// The same with those that stand there twice.
+    pub(crate) fn all_notes(self) -> impl Iterator<Item = Note<'j>> + Clone + use<'j> {
+        items(self.0, "note").map(Note).chain(self.person().into_iter().flat_map(Person::notes))
+    }
     /// Whether the person, or one of the services, is said to be engaged in this activity.
     #[must_use]
     pub fn has_activity(self, activity: &str) -> bool {

@@ -8,3 +8,4 @@ pub mod activity;
 pub mod json;
 #[allow(dead_code, reason = "the server sorts more than the JSON does")]
 mod order;
+pub mod tokens;

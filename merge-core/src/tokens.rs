@@ -1,8 +1,9 @@
 //! The words that a policy may use.
+//!
+//! It needs nothing else of the crate: a policy's project gets this file along.
 
-use alloc::string::String;
-
-use super::limits::TOKEN_CHARS;
+/// The length of one activity or other token, in characters.
+pub const TOKEN_CHARS: usize = 32;
 
 /// RFC 4480 section 3.2, and `unknown`.
 const ACTIVITIES: &[&str] = &[
@@ -126,21 +127,15 @@ fn is_word(token: &str) -> bool {
         && token.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
 }
 
-/// A text without what could change the structure of a page, a terminal or a log: control characters
-/// become nothing (line ends and tabs a space), bidirectional overrides and isolates become nothing.
+/// A language tag, loosely (RFC 5646 section 2.1): a first subtag of letters and others of letters and digits,
+/// each of 1 to 8.
 #[must_use]
-pub fn safe_text(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '\n' | '\t' | '\u{2028}' | '\u{2029}' => safe.push(' '),
-            '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{200E}' | '\u{200F}' | '\u{61C}' => {}
-            '\u{FFFE}' | '\u{FFFF}' | '\u{FEFF}' => {}
-            other if other.is_control() => {}
-            other => safe.push(other),
-        }
-    }
-    safe
+pub fn is_language(tag: &str) -> bool {
+    let mut parts = tag.split('-');
+    tag.len() <= 35
+        && parts.next().is_some_and(|primary| primary.bytes().all(|b| b.is_ascii_alphabetic()))
+        && parts.all(|part| part.bytes().all(|b| b.is_ascii_alphanumeric()))
+        && tag.split('-').all(|part| (1..=8).contains(&part.len()))
 }
 
 #[cfg(test)]
@@ -165,10 +160,5 @@ mod tests {
         check("available", false);
         assert!(is_mood("in_awe") && !is_mood("busy"));
         assert!(is_place("office") && !is_place("Office"));
-    }
-
-    #[test]
-    fn control_characters_and_bidirectional_overrides_are_removed() {
-        assert_eq!(safe_text("a\u{202e}b\u{0}c\r\nd\u{7f}\u{85}é"), "abc dé");
     }
 }
