@@ -48,7 +48,7 @@ test("a case, a change, the reason, a policy on and off: all by keyboard", async
   await page.keyboard.press("ArrowLeft");
   await page.locator(".fact-note", { hasText: "Until four" }).waitFor();
 
-  await tabTo(page, "combobox", "Policy");
+  await tabTo(page, "combobox", "Look at a policy");
   await page.keyboard.type("on-the");
   await page.locator(".compare .is-changed", { hasText: "On the phone" }).waitFor();
   await tabTo(page, "button", "Upload and activate");

@@ -88,7 +88,7 @@ test("a bad policy is refused in the page with every error at once, and is not u
 test("a policy that never returns is ended in the page, and the page stays alive", async () => {
   await visit(CONFLICT, async (page) => {
     await drop(page, "loop.wasm", looping());
-    await page.getByText("out of fuel").waitFor();
+    await page.locator(".preview", { hasText: "out of fuel" }).waitFor();
     await page.locator("#phone-activity").selectOption("busy");
     await page.locator(".contact-status", { hasText: "Busy" }).waitFor();
   });
@@ -97,7 +97,6 @@ test("a policy that never returns is ended in the page, and the page stays alive
 test("what the server would refuse is told before anything is uploaded, though the static check finds nothing", async () => {
   await visit(CONFLICT, async (page) => {
     await drop(page, "loop.wasm", looping());
-    await page.getByText("out of fuel").waitFor();
     await page.getByText(/^The server would refuse loop: \d+ errors?$/).waitFor();
     assert.ok((await page.locator(".findings .code").allInnerTexts()).includes("E204"));
     assert.equal(await page.locator(".verdict.is-good").count(), 0);
