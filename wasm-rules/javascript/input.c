@@ -54,13 +54,14 @@ static JSValue string(struct reader *in) {
 
 static JSValue number(struct reader *in) {
   bool negative = take(in, '-');
+  const char *first = in->at;
   int64_t whole = 0;
-  int digits = 0;
-  for (; in->at < in->end && *in->at >= '0' && *in->at <= '9'; digits++) {
-    if (digits == 17) return broken(in);
-    whole = whole * 10 + (*in->at++ - '0');
+  for (; in->at < in->end && *in->at >= '0' && *in->at <= '9'; in->at++) {
+    if (in->at - first == 17) return broken(in);
+    whole = whole * 10 + (*in->at - '0');
   }
-  if (digits == 0) return broken(in);
+  if (in->at == first || (*first == '0' && in->at - first > 1)) return broken(in);
+  if (negative && whole == 0) return JS_NewFloat64(in->context, -0.0);
   return JS_NewInt64(in->context, negative ? -whole : whole);
 }
 
