@@ -9,9 +9,9 @@ use wasmtime::{
 use crate::cost::operator_cost;
 
 /// The most that an instance keeps of its memory between two calls, to be cleared by hand, which
-/// is cheaper than page faults. Policies are linked with a stack of 32 KiB, so that stack, data and
-/// the beginning of the heap all lie inside it.
-const KEEP_RESIDENT_BYTES: usize = 128 * 1024;
+/// is cheaper than page faults. What a script touches lies inside it, and all of a policy whose stack has 32 KiB,
+/// as ours are linked; a module pays for it if it declares as much memory (BENCHMARKS.md, "In JavaScript").
+const KEEP_RESIDENT_BYTES: usize = 1024 * 1024;
 
 /// The engine that policies run in.
 pub(crate) fn running(instances: u32) -> wasmtime::Result<Engine> {

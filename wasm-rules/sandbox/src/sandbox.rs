@@ -24,7 +24,7 @@ use crate::script::{ScriptEngine, Scripts};
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Calls that can run at the same moment. Each reserves 4 MiB of address space and keeps at most
-    /// 128 KiB of memory once used. More calls than that fail as the host's fault.
+    /// 1 MiB of memory once used. More calls than that fail as the host's fault.
     pub instances: u32,
     /// Where files are compiled.
     pub compile: Compile,
