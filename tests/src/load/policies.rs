@@ -61,12 +61,18 @@ fn stamps_in_javascript(stamp: &str) -> Vec<u8> {
     format!("export function merge() {{\n  return {{ set: {{ mood: [\"x-{stamp}\"] }} }};\n}}\n").into_bytes()
 }
 
-/// Policies of a bad neighbour: what each does, so many turns of a loop, and no opinion then.
+/// Policies of a bad neighbour: what each does, and so many turns of a loop. What they answer is no opinion.
 const HOSTILE: [(&str, u32); 2] = [("takes nearly all it may", 200_000), ("never ends", u32::MAX)];
 
+/// Its parameters are what lets it loose: an upload tries it without, and would refuse it.
 fn hostile(turns: u32) -> Result<Vec<u8>, String> {
+    // An input ends with the parameters: `{}}`, or `{"loose":1}}`.
+    let third_last = "(i32.load8_u (i32.sub (i32.add (local.get 0) (local.get 1)) (i32.const 3)))";
+    let turn = "(i32.lt_u (local.tee 2 (i32.add (local.get 2) (i32.const 1)))";
     module(&merge(&format!(
-        "(local i32) (loop (br_if 0 (i32.lt_u (local.tee 2 (i32.add (local.get 2) (i32.const 1))) (i32.const {turns})))) (i64.const 0)"
+        "(local i32) (if (i32.eq {third_last} (i32.const {})) (then (loop (br_if 0 {turn} (i32.const {turns}))))))
+         (i64.const 0)",
+        b'1'
     )))
 }
 
@@ -118,7 +124,7 @@ async fn upload() -> Result<Option<&'static str>, String> {
             let began = Instant::now();
             let id = put(&running, &format!("{kind}-{n}"), file).await?;
             uploads.push(began.elapsed().as_secs_f64() * 1e3);
-            assign(&running, "operator", &id).await?;
+            assign(&running, "operator", &id, json!({})).await?;
             whole.push(began.elapsed().as_secs_f64() * 1e3);
         }
         let (bytes, uploads, whole) = (files[0].len(), median(uploads), median(whole));
@@ -139,7 +145,7 @@ async fn activation(options: &Options) -> Result<Option<&'static str>, String> {
     let running = start().await?;
     let crowd = Crowd::gather(&running, options.crowd).await?;
     let mut users = Users::come(&running, "p", "example.com").await?;
-    let before = users.publish(options.pace, |turn| turn < (options.seconds * options.pace) as usize).await?;
+    let turns = (options.seconds * options.pace) as usize;
     let kinds = [
         ("compiled", [stamps("first")?, stamps("second")?]),
         ("a script", ["third", "fourth"].map(stamps_in_javascript)),
@@ -149,8 +155,9 @@ async fn activation(options: &Options) -> Result<Option<&'static str>, String> {
         let mut ratios = Vec::new();
         for (n, policy) in policies.iter().enumerate() {
             let id = put(&running, &format!("{}-{n}", kind.replace(' ', "-")), policy).await?;
+            let before = users.publish(options.pace, |turn| turn < turns).await?;
             let (seen, began) = (crowd.notifies.get(), Instant::now());
-            assign(&running, "operator", &id).await?;
+            assign(&running, "operator", &id, json!({})).await?;
             let all = seen + options.crowd as u64;
             let during = users.publish(options.pace, |_| crowd.notifies.get() < all).await?;
             println!(
@@ -183,7 +190,7 @@ async fn neighbour(options: &Options) -> Result<Option<&'static str>, String> {
         for _ in 0..TURNS {
             for (hostile, times) in [(false, &mut without), (true, &mut with)] {
                 if hostile {
-                    assign(&running, "tenant:acme", &id).await?;
+                    assign(&running, "tenant:acme", &id, json!({"loose": 1})).await?;
                 } else {
                     // Nothing is there to be taken back the first time.
                     let _ =
@@ -227,8 +234,8 @@ async fn put(running: &Running, name: &str, file: &[u8]) -> Result<String, Strin
     Ok(answer["id"].as_str().unwrap_or_default().to_owned())
 }
 
-async fn assign(running: &Running, scope: &str, id: &str) -> Result<(), String> {
-    let body = json!({"policy": id}).to_string();
+async fn assign(running: &Running, scope: &str, id: &str, params: Value) -> Result<(), String> {
+    let body = json!({"policy": id, "params": params}).to_string();
     let path = format!("/assignments/{scope}");
     call(running, "PUT", &path, "application/json", body.as_bytes()).await.map(drop)
 }
