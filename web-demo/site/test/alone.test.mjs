@@ -123,7 +123,7 @@ test("a note that is markup stays text in every view", async () => {
 test("pinned past every expiry nothing is left, and back to now all returns", async () => {
   const { page, done } = await visit();
   await page.locator("#time").fill(String(60 * 60_000));
-  await page.getByText("Pinned in time").first().or(page.getByText("Merged in this page alone").first()).waitFor();
+  await page.getByText("Another time: not compared").first().or(page.getByText("Merged in this page alone").first()).waitFor();
   await page.locator(".contact-status", { hasText: /Nothing known|Offline/ }).waitFor();
   assert.equal(await page.locator(".stream:not(.is-dry)").count(), 0);
   await page.getByRole("button", { name: "Back to now" }).click();
