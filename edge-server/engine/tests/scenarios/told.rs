@@ -6,7 +6,6 @@ use crate::views::assignment;
 use merge_core::json;
 use merge_core::policy::ViewKey;
 use tributary_engine::{Assignment, Input, Scope};
-use tributary_sip::Name;
 
 const ALICE: &str = "sip:alice@example.com";
 
@@ -22,9 +21,8 @@ fn other_people_credentials_headers_addresses_and_xml_are_never_in_an_input() {
     let mut scene = Scene::with(with_password());
     scene.host.assigned = Some(assignment(ViewKey::Class));
     let bob = Client::new(&mut scene, "bob", None);
-    let of_bob = bob
-        .publish_text(&mut scene, &crate::views::telling("the secret of bob"), "")
-        .replace("sip:alice@", "sip:bob@");
+    let said = crate::views::telling("the secret of bob").replace("sip:alice@", "sip:bob@");
+    let of_bob = bob.publish_text(&mut scene, &said, "");
     assert_eq!(code(&ask(&mut scene, &bob, &of_bob, "bob's secret")), 200);
 
     let mut alice = phone(&mut scene);
@@ -34,7 +32,7 @@ fn other_people_credentials_headers_addresses_and_xml_are_never_in_an_input() {
     let register = register.replacen("Max-Forwards", &format!("{via}Max-Forwards"), 1);
     assert_eq!(code(&ask(&mut scene, &alice, &register, "alice's secret")), 200);
     let watch = bob.subscribe_text(&mut scene, "alice", "Expires: 3600\r\n");
-    assert_eq!(code(&ask(&mut scene, &bob, &watch, "bob's secret")), 200);
+    assert_eq!(code(&scene.ask(bob.flow, &watch)), 200, "his connection has shown his password");
     scene.notified(bob.flow);
 
     let said = "<!-- a secret --><e:secret xmlns:e='urn:secret' of='secret'>secret</e:secret><tuple";
@@ -50,7 +48,7 @@ fn other_people_credentials_headers_addresses_and_xml_are_never_in_an_input() {
     let header = |name: &str| publish.split_once(name).unwrap().1.split("\r\n").next().unwrap().to_owned();
     let proof = header("Authorization: ");
     let mut hidden = vec!["secret", "bob", "127.0.0.1", "5071", "z9hG4bK", "<"];
-    let values = proof.split('"').skip(1).step_by(2).filter(|value| value.len() > 12);
+    let values = proof.split('"').skip(1).step_by(2).filter(|value| value.len() > 12 && !value.contains('@'));
     hidden.extend(values);
     let call_id = header("Call-ID: ");
     hidden.push(&call_id);
@@ -97,20 +95,8 @@ fn a_policy_is_told_why_it_is_asked_and_which_publication_changed() {
     assert_eq!(told(&mut scene), why("register", None));
     scene.everyone(|| Input::PolicyChanged { scope: Scope::User(ALICE.to_owned()) });
     assert_eq!(told(&mut scene), why("policy", None));
-    let at = scene.now + 60_000;
-    let again = format!(r#"{{"abi":1,"reevaluate_at_ms":{at}}}"#).into_bytes();
-    scene.host.answers.push_back(Ok(Some(again)));
-    let fourth = etag(&alice.publish(&mut scene, "", &matching(&third)));
-    told(&mut scene);
-    scene.pass(60_100);
-    assert_eq!(told(&mut scene), why("timer", None));
-    alice.publish(&mut scene, "", &format!("{}Expires: 0\r\n", matching(&fourth)));
+    alice.publish(&mut scene, "", &format!("{}Expires: 0\r\n", matching(&third)));
     assert_eq!(told(&mut scene), why("remove", None));
-    let short = alice.publish(&mut scene, &pidf("alice", "open"), "Expires: 60\r\n");
-    told(&mut scene);
-    let seconds: i64 = short.header(Name::Expires).unwrap().parse().unwrap();
-    scene.pass(seconds * 1_000 + 1_000);
-    assert_eq!(told(&mut scene), why("expire", None));
 }
 
 #[test]
