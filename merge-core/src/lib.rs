@@ -23,7 +23,7 @@
 //! - [`live`]: everything that is known about one presentity at one moment.
 //! - [`compose`]: the merge; [`explain`]: why the result is what it is.
 //! - [`policy`]: what a policy is told, what it may answer, and what becomes of that.
-//! - [`json`] and [`presence_json`]: the one JSON form of all this.
+//! - [`json`] and [`presence_json`]: the one JSON form of all this; [`redact`]: the same without what is personal.
 //!
 //! # Invariants
 //! 1. A result depends on the set and on `now`: not on the order of arrival, not on entity-tags.
@@ -64,6 +64,7 @@ pub mod model;
 mod order;
 pub mod policy;
 pub mod presence_json;
+pub mod redact;
 pub mod time;
 pub mod tokens;
 pub mod uri;

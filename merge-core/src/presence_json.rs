@@ -179,7 +179,7 @@ fn write_user_input(out: &mut Writer, input: Option<UserInput<'_>>) {
 }
 
 /// The point of an RFC 4119 location: `gml:pos` (or the older `gml:coordinates`), and a circle's radius.
-fn location(element: Element<'_>) -> Option<(i64, i64, Option<i64>)> {
+pub(crate) fn location(element: Element<'_>) -> Option<(i64, i64, Option<i64>)> {
     if !element.namespace().uri().starts_with("urn:ietf:params:xml:ns:pidf:geopriv10") {
         return None;
     }

@@ -72,8 +72,9 @@ impl Shard {
         let (aor, id) = self.look_up(aor)?;
         let set = self.live_set(&aor, id);
         let merged = merge(&set, self.now, &self.config, &look(), host);
-        let empty = merged.composed.is_empty();
-        let pidf = if empty { Vec::new() } else { merged.composed.write_pidf() };
+        let shown = merged.shown();
+        let empty = shown.is_empty();
+        let pidf = if empty { Vec::new() } else { shown.write_pidf() };
         let assignment = merged.assignment.as_ref();
         let seen =
             watcher.map(|watcher| self.seen_answer(&set.presentity, watcher, (assignment, &pidf), host));
@@ -107,9 +108,9 @@ impl Shard {
             devices: devices.collect(),
             registrations: registrations.collect(),
             watchers: presentity.map_or(0, |presentity| presentity.subscriptions.len()),
-            merged_json: if empty { "null".to_owned() } else { merged.composed.write_json() },
+            merged_json: if empty { "null".to_owned() } else { shown.write_json() },
             merged_pidf: text(pidf),
-            explanation_json: merged.composed.explain().write_json(),
+            explanation_json: shown.explain().write_json(),
             policy: merged.assignment.map(|assignment| (assignment.name, assignment.id)),
             seen,
         })
@@ -163,8 +164,8 @@ impl Shard {
         let (aor, id) = self.look_up(aor)?;
         let set = self.live_set(&aor, id);
         let merged = merge(&set, self.now, &self.config, &look(), host);
-        let server_pidf =
-            if merged.composed.is_empty() { String::new() } else { text(merged.composed.write_pidf()) };
+        let shown = merged.shown();
+        let server_pidf = if shown.is_empty() { String::new() } else { text(shown.write_pidf()) };
         let (policy, params) = match merged.assignment {
             Some(assignment) => (Some((assignment.name, assignment.id)), Some(assignment.params)),
             None => (None, None),

@@ -15,14 +15,37 @@ use merge_core::time::Millis;
 
 /// A merge, and which policy had its say.
 pub(crate) struct Merged<'a> {
-    pub(crate) composed: Composed<'a>,
+    pub(crate) builtin: Composed<'a>,
+    /// What stands in the place of the built-in composition.
+    decided: Option<Composed<'a>>,
     pub(crate) assignment: Option<Assignment>,
+    /// What the policy wrote; none for "no opinion", and where it failed.
+    pub(crate) output: Option<Vec<u8>>,
     pub(crate) failure: Option<PolicyFailure>,
+}
+
+impl<'a> Merged<'a> {
+    /// What watchers get.
+    pub(crate) fn shown(&self) -> &Composed<'a> {
+        self.decided.as_ref().unwrap_or(&self.builtin)
+    }
 }
 
 /// The built-in composition in force for a presentity.
 pub(crate) fn composition(set: &LiveSet, config: &Config, host: &dyn PolicyHost) -> Composition {
     host.composition(&set.presentity).unwrap_or(config.composition)
+}
+
+/// What a policy is called with.
+pub(crate) fn call<'a>(
+    set: &'a LiveSet,
+    now: Millis,
+    change: &'a Change,
+    params: &'a str,
+    host: &dyn PolicyHost,
+) -> Call<'a> {
+    let (reason, changed_etag) = (change.reason, change.etag.as_deref());
+    Call { set, now, reason, changed_etag, params, local_time: host.local_time(&set.presentity, now) }
 }
 
 /// Merges: the built-in composition, and what the policy in force makes of it. Whatever a policy
@@ -37,33 +60,26 @@ pub(crate) fn merge<'a>(
     change: &Change,
     host: &mut dyn PolicyHost,
 ) -> Merged<'a> {
-    let composed = compose(set, now, composition(set, config, host));
+    let builtin = compose(set, now, composition(set, config, host));
     let Some(assignment) = host.assignment(&set.presentity) else {
-        return Merged { composed, assignment: None, failure: None };
+        return Merged { builtin, decided: None, assignment: None, output: None, failure: None };
     };
-    let call = Call {
-        set,
-        now,
-        reason: change.reason,
-        changed_etag: change.etag.as_deref(),
-        params: &assignment.params,
-        local_time: host.local_time(&set.presentity, now),
+    let call = call(set, now, change, &assignment.params, host);
+    let (decided, output, failure) = match opinion(&call, host, &assignment, &builtin) {
+        Ok(None) => (None, None, None),
+        Ok(Some((decided, output))) => (Some(decided), Some(output), None),
+        Err(failure) => (in_its_place(&call, host, &assignment, &builtin), None, Some(failure)),
     };
-    let (composed, failure) = match opinion(&call, host, &assignment, &composed) {
-        Ok(None) => (composed, None),
-        Ok(Some(decided)) => (decided, None),
-        Err(failure) => (in_its_place(&call, host, &assignment, composed), Some(failure)),
-    };
-    Merged { composed, assignment: Some(assignment), failure }
+    Merged { builtin, decided, assignment: Some(assignment), output, failure }
 }
 
-/// What the policy makes of the built-in composition; `None` for "no opinion".
-fn opinion<'a>(
+/// What the policy makes of the built-in composition, and the bytes in which it said so; `None` for "no opinion".
+pub(crate) fn opinion<'a>(
     call: &Call<'_>,
     host: &mut dyn PolicyHost,
     assignment: &Assignment,
     builtin: &Composed<'a>,
-) -> Result<Option<Composed<'a>>, PolicyFailure> {
+) -> Result<Option<(Composed<'a>, Vec<u8>)>, PolicyFailure> {
     let presentity = &call.set.presentity;
     let input = write_needed(call, builtin, assignment.needs);
     if input.len() > limits::INPUT_BYTES {
@@ -79,7 +95,7 @@ fn opinion<'a>(
     match read_output(&output, call) {
         Ok(read) => {
             host.accepted(presentity, assignment, Hook::Merge, Some(&output));
-            Ok(Some(apply(call, builtin, &read)))
+            Ok(Some((apply(call, builtin, &read), output)))
         }
         Err(error) => {
             let message = error.to_string();
@@ -90,24 +106,24 @@ fn opinion<'a>(
     }
 }
 
-/// What stands in for a policy that gave no usable answer.
+/// What stands in for a policy that gave no usable answer; `None` for the built-in composition.
 fn in_its_place<'a>(
     call: &Call<'_>,
     host: &mut dyn PolicyHost,
     assignment: &Assignment,
-    builtin: Composed<'a>,
-) -> Composed<'a> {
+    builtin: &Composed<'a>,
+) -> Option<Composed<'a>> {
     let last_good = match assignment.on_failure {
-        OnFailure::Builtin => return builtin,
+        OnFailure::Builtin => return None,
         OnFailure::Minimal => None,
         OnFailure::LastGood => host.last_good(&call.set.presentity, assignment),
     };
     match last_good {
-        Some(GoodAnswer { output: None, .. }) => builtin,
+        Some(GoodAnswer { output: None, .. }) => None,
         Some(GoodAnswer { output: Some(output), at }) => {
             // It is read as of then, or the moment at which it wanted to be asked again would be past.
             match read_output(&output, &Call { now: at, ..call.clone() }) {
-                Ok(read) => apply(call, &builtin, &Output { reevaluate_at: None, ..read }),
+                Ok(read) => Some(apply(call, builtin, &Output { reevaluate_at: None, ..read })),
                 Err(_) => without_last_good(call, assignment, builtin),
             }
         }
@@ -115,10 +131,14 @@ fn in_its_place<'a>(
     }
 }
 
-fn without_last_good<'a>(call: &Call<'_>, assignment: &Assignment, builtin: Composed<'a>) -> Composed<'a> {
+fn without_last_good<'a>(
+    call: &Call<'_>,
+    assignment: &Assignment,
+    builtin: &Composed<'a>,
+) -> Option<Composed<'a>> {
     match assignment.on_failure {
-        OnFailure::LastGood if !assignment.privacy => builtin,
-        _ => minimal(call, &builtin),
+        OnFailure::LastGood if !assignment.privacy => None,
+        _ => Some(minimal(call, builtin)),
     }
 }
 
@@ -144,12 +164,21 @@ impl Shard {
             return;
         }
         let (now, config) = (self.now, &*self.config);
+        // What they saw until now, where that is captured: mostly nobody is.
+        let before = host
+            .captures(&presentity.aor)
+            .then(|| presentity.view.as_ref().map_or_else(Bytes::new, |view| view.body.clone()));
         let (body, reevaluate_at, assignment, failure) = presentity.with_set(config, |set| {
-            let Merged { composed, assignment, failure } = merge(set, now, config, &change, host);
-            crate::shadow::run(set, now, config, &change, &composed, host);
-            let body = if composed.is_empty() { Vec::new() } else { composed.write_pidf() };
-            let retry_at = failure.as_ref().and_then(|failure| failure.retry_at);
-            (body, composed.reevaluate_at().or(retry_at), assignment, failure)
+            let merged = merge(set, now, config, &change, host);
+            crate::shadow::run(set, now, &change, &merged, host);
+            let shown = merged.shown();
+            let body = if shown.is_empty() { Vec::new() } else { shown.write_pidf() };
+            if let Some(before) = before {
+                crate::capture::merge(set, now, &change, &merged, (&before, &body), host);
+            }
+            let retry_at = merged.failure.as_ref().and_then(|failure| failure.retry_at);
+            let reevaluate_at = shown.reevaluate_at().or(retry_at);
+            (body, reevaluate_at, merged.assignment, merged.failure)
         });
         let view = presentity.view.get_or_insert_with(|| Box::new(View::unwritten()));
         let changed = view.version == 0 || *view.body != *body;

@@ -51,6 +51,7 @@ pub mod wheel;
 
 mod answer;
 mod auth;
+mod capture;
 pub mod egress;
 mod evaluate;
 mod fired;
@@ -85,7 +86,10 @@ pub use fired::Fired;
 pub use input::{Flow, FlowDevice, Input, Notice, Scope, Standing};
 pub use limits::Limits;
 pub use lockout::Lockout;
-pub use policy::{Assignment, GoodAnswer, Hook, NoPolicies, OnFailure, PolicyFailure, PolicyHost};
+pub use policy::{
+    Assignment, CapturedMerge, CapturedView, GoodAnswer, Hook, NoPolicies, OnFailure, PolicyFailure,
+    PolicyHost,
+};
 pub use query::{Answer, Counts, Query, SeenAnswer};
 pub use rate::Rate;
 pub use reach::Reach;

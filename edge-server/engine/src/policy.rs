@@ -3,7 +3,7 @@
 
 use merge_core::compose::Composition;
 use merge_core::live::Presentity;
-use merge_core::policy::{LocalTime, Needs, ViewKey};
+use merge_core::policy::{LocalTime, Needs, Reason, ViewKey, Watcher};
 use merge_core::time::Millis;
 use std::sync::Arc;
 
@@ -73,6 +73,46 @@ impl PolicyFailure {
     pub const HELD: &'static str = "held";
 }
 
+/// A merge that is captured. Documents are in the JSON form of presence, `null` where there is nothing to show.
+#[derive(Clone, Debug)]
+pub struct CapturedMerge<'a> {
+    /// When.
+    pub now: Millis,
+    /// Why it was merged.
+    pub reason: Reason,
+    /// The publication that changed; also one that is over.
+    pub etag: Option<&'a str>,
+    /// The policy that was asked; none where the built-in composition is in force.
+    pub assignment: Option<&'a Assignment>,
+    /// The input of `pp_merge` with all members, whatever that policy needs.
+    pub input: Vec<u8>,
+    /// What it answered that was used; none for "no opinion" and for a failure.
+    pub output: Option<&'a [u8]>,
+    /// Why something else stands in for its answer.
+    pub failure: Option<&'a PolicyFailure>,
+    /// What watchers saw until then.
+    pub before: String,
+    /// What they see now, before any views of it.
+    pub after: String,
+}
+
+/// A view that was made for some watchers of what is captured.
+#[derive(Clone, Debug)]
+pub struct CapturedView<'a> {
+    /// Whose.
+    pub watcher: &'a Watcher,
+    /// The input of `pp_view`.
+    pub input: Vec<u8>,
+    /// As for [`CapturedMerge::output`].
+    pub output: Option<&'a [u8]>,
+    /// As for [`CapturedMerge::failure`].
+    pub failure: Option<&'a PolicyFailure>,
+    /// What they saw until then; `null` also where they have just begun to watch.
+    pub before: String,
+    /// What they see now.
+    pub after: String,
+}
+
 /// Runs policies for a shard, synchronously. Held by the shard's task, so `&mut`.
 pub trait PolicyHost {
     /// The policy in force for a presentity, if any; also one that is not to be asked for now.
@@ -139,6 +179,22 @@ pub trait PolicyHost {
     /// What it would have changed for the presentity's watchers, in words; nothing where it would not.
     fn shadowed(&mut self, presentity: &Presentity, outcome: Result<Vec<String>, PolicyFailure>) {
         let _ = (presentity, outcome);
+    }
+
+    /// Whether the merges of this presentity are captured. Asked at each that somebody watches.
+    fn captures(&self, aor: &str) -> bool {
+        let _ = aor;
+        false
+    }
+
+    /// One that is.
+    fn captured(&mut self, presentity: &Presentity, merge: &CapturedMerge<'_>) {
+        let _ = (presentity, merge);
+    }
+
+    /// A view of what was merged last, right after that or when somebody began to watch.
+    fn captured_view(&mut self, presentity: &Presentity, view: &CapturedView<'_>) {
+        let _ = (presentity, view);
     }
 
     /// The wall clock of a presentity's time zone.

@@ -1,14 +1,11 @@
 //! A policy that runs beside the one in force, on live traffic and without effect: what watchers would get by it
 //! is held against what they get, and the host is told the differences.
 
-use crate::config::Config;
-use crate::evaluate::composition;
-use crate::policy::{Assignment, PolicyFailure, PolicyHost};
+use crate::evaluate::{Merged, call, opinion};
+use crate::policy::{Assignment, Hook, PolicyFailure, PolicyHost};
 use crate::presentity::Change;
-use merge_core::compose::{Composed, compose};
 use merge_core::json::{self, Value, Writer};
-use merge_core::live::LiveSet;
-use merge_core::policy::{Call, apply, limits, read_output, write_needed};
+use merge_core::live::{LiveSet, Presentity};
 use merge_core::time::Millis;
 
 /// Differences that are told of one document; the others are as many more.
@@ -18,47 +15,44 @@ const VALUE_CHARS: usize = 60;
 /// How deep a document is looked into; what is further in is told as a whole.
 const DEPTH: usize = 4;
 
-/// Runs it, if there is one for this presentity, and tells what it would change of `shown`.
+/// Runs it, if there is one for this presentity, and tells what it would change of what is shown.
 pub(crate) fn run(
     set: &LiveSet,
     now: Millis,
-    config: &Config,
     change: &Change,
-    shown: &Composed<'_>,
+    merged: &Merged<'_>,
     host: &mut dyn PolicyHost,
 ) {
     let Some(assignment) = host.shadow(&set.presentity) else { return };
-    let builtin = compose(set, now, composition(set, config, host));
-    let call = Call {
-        set,
-        now,
-        reason: change.reason,
-        changed_etag: change.etag.as_deref(),
-        params: &assignment.params,
-        local_time: host.local_time(&set.presentity, now),
-    };
-    let outcome = would_show(&call, host, &assignment, &builtin)
-        .map(|would| differences(&shown.write_json(), &would.as_ref().unwrap_or(&builtin).write_json()));
+    let (builtin, shown) = (&merged.builtin, merged.shown().write_json());
+    let call = call(set, now, change, &assignment.params, host);
+    let would = opinion(&call, &mut Beside(host), &assignment, builtin);
+    let outcome = would.map(|would| {
+        let would = would.as_ref().map_or(builtin, |(would, _)| would);
+        differences(&shown, &would.write_json())
+    });
     host.shadowed(&set.presentity, outcome);
 }
 
-/// What watchers would get; `None` for the built-in composition.
-fn would_show<'a>(
-    call: &Call<'_>,
-    host: &mut dyn PolicyHost,
-    assignment: &Assignment,
-    builtin: &Composed<'a>,
-) -> Result<Option<Composed<'a>>, PolicyFailure> {
-    let failure =
-        |code: &str, message: String| PolicyFailure { code: code.to_owned(), message, retry_at: None };
-    let input = write_needed(call, builtin, assignment.needs);
-    if input.len() > limits::INPUT_BYTES {
-        let message = format!("the input has {} bytes", input.len());
-        return Err(failure("E200", message));
+/// The host, asked for a policy without effect: nothing is counted but by [`PolicyHost::shadowed`].
+struct Beside<'h>(&'h mut dyn PolicyHost);
+
+impl PolicyHost for Beside<'_> {
+    fn assignment(&mut self, _: &Presentity) -> Option<Assignment> {
+        None
     }
-    let Some(output) = host.run_shadow(assignment, &input)? else { return Ok(None) };
-    let read = read_output(&output, call).map_err(|error| failure(error.code, error.to_string()))?;
-    Ok(Some(apply(call, builtin, &read)))
+
+    fn run(
+        &mut self,
+        _: &Presentity,
+        assignment: &Assignment,
+        _: Hook,
+        input: &[u8],
+    ) -> Result<Option<Vec<u8>>, PolicyFailure> {
+        self.0.run_shadow(assignment, input)
+    }
+
+    fn refused(&mut self, _: &Presentity, _: &Assignment, _: &[u8], _: &PolicyFailure) {}
 }
 
 /// What differs between two documents in their JSON form, in words: nothing where they say the same. Bounded.

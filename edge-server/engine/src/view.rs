@@ -254,15 +254,20 @@ impl Shard {
             let merged = Document::read_written(&body).ok();
             let identity = empty_set(&presentity.aor, config).presentity;
             let (mut told, mut retry_at): (_, Option<Millis>) = (false, None);
+            let captured = host.captures(&presentity.aor);
             for at in 0..list.len() {
                 let Some(seat) = list.get_mut(at).filter(|seat| unmade(seat)) else { continue };
                 let mut written = None;
                 seat.made = true;
                 if let Some(merged) = &merged {
                     let look = Look { identity: &identity, assignment, merged, now };
-                    let (cut, failure) = look.cut(seat, host);
+                    let (cut, answer) = look.cut(seat, host);
                     written = (!cut.is_full()).then(|| Bytes::from(cut.apply(merged)));
-                    if let Some(failure) = failure {
+                    if let Some(watcher) = seat.watcher.as_ref().filter(|_| captured) {
+                        let after = written.as_ref().unwrap_or(&body);
+                        crate::capture::view(&look, watcher, &answer, (&seat.body, after), host);
+                    }
+                    if let Err(failure) = answer {
                         seat.made = false;
                         retry_at = retry_at.into_iter().chain(failure.retry_at).min();
                         if !std::mem::replace(&mut told, true) {
@@ -320,16 +325,20 @@ pub(crate) struct Look<'a> {
 }
 
 impl Look<'_> {
-    /// What is cut out for a seat, and why it is not what the policy says, if it is not.
-    fn cut(&self, seat: &mut Seat, host: &mut dyn PolicyHost) -> (Cut, Option<PolicyFailure>) {
-        let Some(watcher) = &seat.watcher else { return (Cut::minimal(), None) };
+    /// What is cut out for a seat, and what the policy wrote, or why that is not what it says.
+    fn cut(
+        &self,
+        seat: &mut Seat,
+        host: &mut dyn PolicyHost,
+    ) -> (Cut, Result<Option<Vec<u8>>, PolicyFailure>) {
+        let Some(watcher) = &seat.watcher else { return (Cut::minimal(), Ok(None)) };
         match self.ask(watcher, host) {
-            Ok((cut, _)) => {
+            Ok((cut, output)) => {
                 let kept = self.assignment.on_failure == OnFailure::LastGood;
                 seat.last_good = kept.then(|| Box::new(cut.clone()));
-                (cut, None)
+                (cut, Ok(output))
             }
-            Err(failure) => (self.in_its_place(seat.last_good.as_deref()), Some(failure)),
+            Err(failure) => (self.in_its_place(seat.last_good.as_deref()), Err(failure)),
         }
     }
 

@@ -5,7 +5,7 @@ mod remote;
 mod signals;
 mod user;
 
-pub(crate) use self::policy::Noted;
+pub(crate) use self::policy::{Noted, Span};
 use self::signals::{Signals, Told};
 use crate::cli::{CheckConfig, Cli, Command, Demo, Form, Merge, Serve, UserAction};
 use crate::config::{Config, Draft, LogFormat, User};
@@ -121,6 +121,8 @@ fn demo_command(demo: Demo) -> Done {
     config.server.listen = demo.listen;
     config.server.domains = vec!["example.com".to_owned()];
     config.server.open = true;
+    // Whoever alice is, she is not a person.
+    config.policies.capture = true;
     config.users.clear();
     config.server.site = demo.site.map(|site| site.display().to_string()).or(config.server.site);
     let data = demo.data.as_deref().or(scratch.path());

@@ -126,6 +126,10 @@ metrics! {
     counter policy_assignments_refused ["code"] "Assignments that were refused, by the code of the API, or of the contract for a signature.";
     gauge policy_audit_broken [] "1 where the audit log of policies was not what was written when the server started.";
     counter policy_shadow_calls ["outcome"] "Merges of policies that run beside others without effect: watchers would have got the `same` or something `changed`, the call `failed`, or it was `skipped`, for its processor time was used up or it had failed too often.";
+    gauge policy_captures [] "Presentities whose merges are captured now.";
+    gauge policy_capture_bytes [] "Bytes of captured merges that are kept, of all presentities.";
+    counter policy_captured ["result"] "Merges of captured presentities: `kept`, or `too_large` to be; of those that were kept, gone to make room (`pushed_out`), because they were a day old (`aged`), or since the capture was ended by hand (`forgotten`); and views of them that found no room (`view_left_out`).";
+    counter policy_captures_refused ["code"] "Captures that could not begin or end, by the code of the API.";
     counter policy_trials_withdrawn [] "Policies on trial that failed so often that they were withdrawn.";
     counter policy_fuel [] "Fuel used by policies.";
     counter policy_compiles ["from"] "Policies that were made ready to run: by the `compiler`, or from the `cache` of compiled code.";

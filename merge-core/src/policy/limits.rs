@@ -82,6 +82,16 @@ pub const TENANT_POLICY_BYTES: usize = 4 * 1024 * 1024;
 pub const TENANT_UPLOADS_PER_HOUR: usize = 60;
 /// Scopes of a tenant (its own, its domains and its users) that have an assignment.
 pub const TENANT_ASSIGNMENTS: usize = 1_000;
+/// How long a presentity may be captured, and how long what was captured is kept, in seconds.
+pub const CAPTURE_SECONDS: u32 = 24 * 60 * 60;
+/// Presentities of which something captured is kept.
+pub const CAPTURES: usize = 32;
+/// Captured merges that are kept of one presentity; the oldest go.
+pub const CAPTURE_ENTRIES: usize = 500;
+/// What they may take together, with their views.
+pub const CAPTURE_BYTES: usize = 2 * 1024 * 1024;
+/// Captured inputs that a policy is tried with before it is taken, the newest.
+pub const DRY_RUN_CAPTURED: usize = 200;
 /// Vectors that may come with an upload.
 pub const UPLOAD_VECTORS: usize = 256;
 
@@ -168,6 +178,11 @@ pub const TABLE: &[Limit] = &[
     limit("tenant-policy-bytes", TENANT_POLICY_BYTES as u64, "bytes", "E191"),
     limit("tenant-uploads", TENANT_UPLOADS_PER_HOUR as u64, "/hour", "E192"),
     limit("tenant-assignments", TENANT_ASSIGNMENTS as u64, "", "E193"),
+    limit("capture", CAPTURE_SECONDS as u64, "s", ""),
+    limit("captures", CAPTURES as u64, "", ""),
+    limit("capture-entries", CAPTURE_ENTRIES as u64, "", ""),
+    limit("capture-bytes", CAPTURE_BYTES as u64, "bytes", ""),
+    limit("dry-run-captured", DRY_RUN_CAPTURED as u64, "", ""),
     limit("upload-vectors", UPLOAD_VECTORS as u64, "", ""),
     limit("output-tuples", OUTPUT_TUPLES as u64, "", "E207"),
     limit("output-drops", OUTPUT_DROPS as u64, "", "E207"),

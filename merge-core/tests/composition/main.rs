@@ -10,6 +10,7 @@ mod laws;
 mod policies;
 mod privacy;
 mod published;
+mod redacted;
 mod rules;
 mod shapes;
 mod sizes;

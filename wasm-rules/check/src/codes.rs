@@ -82,6 +82,7 @@ pub const CODES: &[Code] = &[
     code("E208", Phase::Run, "a pointer or length that lies: refused, outside the memory, or too long"),
     code("E209", Phase::Run, "the policy answered with an error of its own"),
     code("E210", Phase::Upload, "a vector that came with the upload does not hold"),
+    code("E211", Phase::Upload, "it fails on an input that was captured in the scope that it is meant for"),
     code("E212", Phase::Static, "the policy needs a newer input than this host writes"),
 ];
 

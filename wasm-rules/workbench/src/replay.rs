@@ -8,7 +8,7 @@ use policy_sandbox::Policy;
 use crate::answer::{Answer, Paint, Problem};
 use crate::diff::diff;
 use crate::pretty;
-use crate::run::{Asked, run};
+use crate::run::{Asked, answered};
 use crate::test::vector_files;
 
 /// States whose differences are shown; the others are counted.
@@ -32,8 +32,8 @@ pub struct Replayed {
     pub states: Vec<Replay>,
 }
 
-/// Runs recorded live sets and inputs: what `policy` answers, beside what `against` does, or beside the
-/// built-in merge.
+/// Runs recorded live sets and inputs, of `pp_merge` and `pp_view`: what `policy` answers, beside what `against` does,
+/// or beside the built-in merge, which hides nothing from anybody.
 ///
 /// # Errors
 /// A file is neither.
@@ -47,8 +47,8 @@ pub fn replay(
         .into_iter()
         .map(|file| {
             let asked = Asked { input: Some(&file), params, patch: None };
-            let new = run(policy, asked)?;
-            let old = against.map(|against| run(against, asked)).transpose()?;
+            let new = answered(policy, asked)?;
+            let old = against.map(|against| answered(against, asked)).transpose()?;
             let failure = match (&new.outcome.result, new.findings.first()) {
                 (Err(failure), _) => Some(failure.to_string()),
                 (Ok(_), Some(finding)) => Some(finding.to_string()),

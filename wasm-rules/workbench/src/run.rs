@@ -46,6 +46,19 @@ pub struct Ran {
 /// # Errors
 /// The input is none.
 pub fn run(policy: &Policy, asked: Asked<'_>) -> Result<Ran, Problem> {
+    let ran = answered(policy, asked)?;
+    if ran.hook == Hook::View && policy.view_key().is_none() {
+        let place = asked.input.map_or_else(String::new, |file| file.display().to_string());
+        return Err(Problem::usage(
+            format!("{place} is an input of pp_view, which the policy does not have"),
+            "export it, or give an input of pp_merge",
+        ));
+    }
+    Ok(ran)
+}
+
+/// The same, but that a policy without `pp_view` hides nothing: it has no opinion of an input of that.
+pub(crate) fn answered(policy: &Policy, asked: Asked<'_>) -> Result<Ran, Problem> {
     let mut ran = called(policy, asked)?;
     // What an assignment would refuse, the policy would never be called with.
     ran.findings.extend(asked.params.map_or_else(Vec::new, |params| policy.judge_params(params)));
@@ -79,13 +92,11 @@ fn called(policy: &Policy, asked: Asked<'_>) -> Result<Ran, Problem> {
     let known =
         RecordedInput::read(input.as_bytes()).map_err(|error| not_json(&place, &error.to_string()))?;
     let hook = known.hook();
-    if hook == Hook::View && policy.view_key().is_none() {
-        return Err(Problem::usage(
-            format!("{place} is an input of pp_view, which the policy does not have"),
-            "export it, or give an input of pp_merge",
-        ));
-    }
-    let outcome = policy.call_whole(hook, input.as_bytes());
+    let outcome = if hook == Hook::View && policy.view_key().is_none() {
+        Outcome { result: Ok(None), fuel_used: 0, log: Vec::new() }
+    } else {
+        policy.call_whole(hook, input.as_bytes())
+    };
     let findings = match &outcome.result {
         Ok(Some(output)) => {
             known.check_output(output).into_iter().map(|found| answer_finding(&found)).collect()

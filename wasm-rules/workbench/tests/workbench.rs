@@ -278,6 +278,33 @@ fn a_replay_counts_what_would_change_and_what_would_fail() {
 }
 
 #[test]
+fn a_replay_of_captured_views_is_of_those_who_make_views_and_others_hide_nothing() {
+    let scratch = Scratch::new();
+    let plain = scratch.workbench.load(&scratch.wat("plain.wasm", TRAPS)).unwrap();
+    let hides = TRAPS.replace(
+        "(@custom",
+        r#"(data (i32.const 64) "{\"abi\":1,\"level\":\"basic\"}")
+           (func (export "pp_view") (param i32 i32) (result i64)
+             (i64.or (i64.shl (i64.const 64) (i64.const 32)) (i64.const 25)))
+           (@custom"#,
+    );
+    let hides = scratch.workbench.load(&scratch.wat("hides.wasm", &hides)).unwrap();
+    let view = policy_sandbox::view_samples().remove(0).input;
+    let view = [scratch.file("captured/0001-publish-view-1.json", view)];
+    let folder = [scratch.folder.path().join("captured")];
+    assert_eq!(
+        replay(&hides, None, &folder, None).unwrap().text(PLAIN).lines().last(),
+        Some("would change 1 of 1")
+    );
+    assert_eq!(replay(&plain, None, &folder, None).unwrap().text(PLAIN), "would change 0 of 1\n");
+    assert!(
+        replay(&plain, Some(&hides), &view, None).unwrap().text(PLAIN).ends_with("would change 1 of 1\n")
+    );
+    let refused = run(&plain, Asked { input: Some(&view[0]), ..Asked::default() }).unwrap_err();
+    assert!(refused.message.contains("pp_view, which the policy does not have"), "{}", refused.message);
+}
+
+#[test]
 fn a_new_project_holds_its_source_its_vectors_and_the_whole_sdk() {
     let scratch = Scratch::new();
     for language in Language::ALL {

@@ -6,9 +6,9 @@ use merge_core::time::Millis;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use tributary_engine::{
-    Answer, Assignment, Config, Effect, Effects, Event, Flow, FlowDevice, FlowId, GoodAnswer, Hook, Hop,
-    Input, Notice, Peer, PolicyFailure, PolicyHost, Query, Record, Router, Shard, Standing, StoreOp, Table,
-    TransactionId, Transport,
+    Answer, Assignment, CapturedMerge, CapturedView, Config, Effect, Effects, Event, Flow, FlowDevice,
+    FlowId, GoodAnswer, Hook, Hop, Input, Notice, Peer, PolicyFailure, PolicyHost, Query, Record, Router,
+    Shard, Standing, StoreOp, Table, TransactionId, Transport,
 };
 use tributary_sip::locate::NextHop;
 use tributary_sip::{Message, Name, ResponseBuilder, SealingKeys, Status};
@@ -37,6 +37,10 @@ pub(crate) struct Host {
     pub(crate) refused: Vec<PolicyFailure>,
     pub(crate) accepted: usize,
     pub(crate) last_good: Option<GoodAnswer>,
+    /// Whether merges are captured.
+    pub(crate) captures: bool,
+    /// Those that were: the reason, the input, and what was shown before and after; of views the class.
+    pub(crate) captured: Vec<[String; 4]>,
 }
 
 impl PolicyHost for Host {
@@ -87,6 +91,22 @@ impl PolicyHost for Host {
 
     fn last_good(&mut self, _presentity: &Presentity, _assignment: &Assignment) -> Option<GoodAnswer> {
         self.last_good.clone()
+    }
+
+    fn captures(&self, _aor: &str) -> bool {
+        self.captures
+    }
+
+    fn captured(&mut self, _presentity: &Presentity, merge: &CapturedMerge<'_>) {
+        let input = String::from_utf8(merge.input.clone()).unwrap();
+        let reason = merge.reason.as_str().to_owned();
+        self.captured.push([reason, input, merge.before.clone(), merge.after.clone()]);
+    }
+
+    fn captured_view(&mut self, _presentity: &Presentity, view: &CapturedView<'_>) {
+        let input = String::from_utf8(view.input.clone()).unwrap();
+        let class = view.watcher.class.as_str().to_owned();
+        self.captured.push([class, input, view.before.clone(), view.after.clone()]);
     }
 }
 

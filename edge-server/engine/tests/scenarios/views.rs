@@ -136,6 +136,47 @@ fn each_class_sees_its_own_view_of_one_merge() {
 }
 
 #[test]
+fn a_capture_is_told_the_whole_input_of_each_merge_that_is_watched_and_what_was_shown_before_and_after() {
+    let mut stage = stage_with(
+        config(),
+        Assignment { needs: Needs::of(["builtin"]).unwrap(), ..assignment(ViewKey::Class) },
+    );
+    stage.scene.host.captures = true;
+    stage.publish(&telling("by nobody"));
+    assert_eq!(stage.scene.host.captured, [] as [[String; 4]; 0], "nobody watches");
+    stage.book.write("bob", WatcherClass::Contact);
+    let (bob, _) = stage.watched_by("bob");
+    let first = std::mem::take(&mut stage.scene.host.captured);
+    stage.publish(&doing("vacation", "at last"));
+    stage.told(&bob);
+    let second = std::mem::take(&mut stage.scene.host.captured);
+    let of = |told: &[[String; 4]]| told.iter().map(|[of, ..]| of.clone()).collect::<Vec<_>>();
+    assert_eq!(
+        (of(&first), of(&second)),
+        (vec!["publish".into(), "contact".into()], vec!["publish".into(), "contact".into()])
+    );
+    assert_eq!((first[0][2].as_str(), first[1][2].as_str()), ("null", "null"), "nothing was shown before");
+    assert_eq!((&first[0][3], &first[1][3]), (&second[0][2], &second[1][2]));
+    let [_, input, before, after] = &second[0];
+    assert!(
+        input.contains("\"publications\":[{") && input.contains("at last"),
+        "more than it needs: {input}"
+    );
+    assert!(before.contains("meeting") && after.contains("vacation") && after.contains("at last"), "{after}");
+    let [_, input, before, after] = &second[1];
+    assert!(input.contains("\"merged\":{") && input.contains("at last"), "{input}");
+    assert!(before.contains("busy") && !after.contains("at last"), "{before} {after}");
+    let (_, shown) = stage.watched_by("carol");
+    assert!(shown.contains("open"));
+    let [view] = stage.scene.host.captured.as_slice() else { panic!("{:?}", stage.scene.host.captured) };
+    assert_eq!(
+        (view[0].as_str(), view[2].as_str()),
+        ("same-domain", "null"),
+        "a view of what was merged before"
+    );
+}
+
+#[test]
 fn a_thousand_watchers_in_four_classes_cost_one_merge_and_four_views() {
     let mut stage = stage();
     let classes = [WatcherClass::Family, WatcherClass::Contact, WatcherClass::Colleague];

@@ -65,7 +65,7 @@ pub(super) async fn remove(
 }
 
 /// The user of a path: one whom the server serves.
-fn served(api: &Api, aor: &str) -> Result<String, ApiError> {
+pub(super) fn served(api: &Api, aor: &str) -> Result<String, ApiError> {
     let aor = presentities::read(aor)?;
     let domain = aor.rsplit_once('@').map_or("", |(_, domain)| domain);
     if api.directory.serves(domain) {

@@ -6,6 +6,7 @@
 mod assignments;
 mod audit;
 mod auth;
+mod captures;
 mod change;
 mod contacts;
 mod error;
@@ -123,6 +124,7 @@ pub const ROUTES: &[Route] = &[
     Route { method: "GET", path: "/presentities", handler: || get(presentities::list) },
     Route { method: "GET", path: "/presentities/{aor}", handler: || get(presentities::one) },
     Route { method: "GET", path: "/presentities/{aor}/live", handler: || get(presentities::live) },
+    Route { method: "GET", path: "/presentities/{aor}/history", handler: || get(captures::history) },
     Route { method: "GET", path: "/presentities/{aor}/contacts", handler: || get(contacts::list) },
     Route { method: "PUT", path: "/presentities/{aor}/contacts/{who}", handler: || put(contacts::put) },
     Route {
@@ -138,6 +140,9 @@ pub const ROUTES: &[Route] = &[
     Route { method: "GET", path: "/traces", handler: || get(traces::list) },
     Route { method: "PUT", path: "/traces/{aor}", handler: || put(traces::begin) },
     Route { method: "DELETE", path: "/traces/{aor}", handler: || delete(traces::end) },
+    Route { method: "GET", path: "/captures", handler: || get(captures::list) },
+    Route { method: "PUT", path: "/captures/{aor}", handler: || put(captures::begin) },
+    Route { method: "DELETE", path: "/captures/{aor}", handler: || delete(captures::end) },
     Route { method: "GET", path: "/lockouts", handler: || get(lockouts::list) },
     Route { method: "DELETE", path: "/lockouts/{account}", handler: || delete(lockouts::lift) },
     Route { method: "POST", path: "/policies/check", handler: || post(policies::check) },

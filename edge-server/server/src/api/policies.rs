@@ -3,7 +3,8 @@
 use super::error::ApiError;
 use super::{Answered, Api, Caller};
 use crate::policies::{
-    BUILT_IN, Brought, Entry, Failure, Kept, NameProblem, RemoveError, Source, Tried, UploadError, hex, unhex,
+    BUILT_IN, Brought, Entry, Failure, Kept, NameProblem, RemoveError, Source, Tried, TriedCaptured,
+    UploadError, hex, unhex,
 };
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
@@ -23,7 +24,7 @@ pub(super) struct Upload {
     name: Option<String>,
     /// Whose it is to be; the operator's when not given.
     tenant: Option<String>,
-    /// The scope whose policy in force the answers to the vectors are held against.
+    /// The scope whose policy in force the answers are held against, and whose captured inputs are tried.
     against: Option<String>,
 }
 
@@ -254,10 +255,18 @@ fn with_tried(mut report: Value, tried: Option<&Tried>) -> Value {
             "changed": tried.changed,
             "against": tried.against.as_deref(),
             "sample": sample,
+            "captured": captured_json(&tried.captured),
         });
         report.insert("tried".to_owned(), tried);
     }
     report
+}
+
+fn captured_json(captured: &TriedCaptured) -> Value {
+    let sample: Vec<Value> = (captured.sample.iter())
+        .map(|(aor, at, what)| json!({"aor": &**aor, "at_ms": at.0, "what": what}))
+        .collect();
+    json!({"inputs": captured.inputs, "changed": captured.changed, "sample": sample})
 }
 
 pub(super) fn read_id(text: &str) -> Result<[u8; 32], ApiError> {

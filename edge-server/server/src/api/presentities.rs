@@ -108,34 +108,32 @@ pub(super) async fn one(
             })
         })
         .collect();
+    // What merge-core and policies wrote is not read only to be written again.
     let seen = found.seen.as_ref().map(|seen| {
-        json!({
+        let rest = json!({
             "watcher": seen.watcher,
             "class": seen.class,
             "groups": seen.groups,
             "why": seen.why,
-            "output": seen.output.as_deref().map(|text| serde_json::from_str(text).unwrap_or(Value::Null)),
             "failure": seen.failure,
-            "document": serde_json::from_str(&seen.json).unwrap_or(Value::Null),
             "pidf": seen.pidf,
-        })
+        });
+        let output = seen.output.as_deref().unwrap_or("null");
+        spliced(&format!("{{\"output\":{output},\"document\":{}", seen.json), &rest)
     });
-    let mut rest = json!({
+    let rest = json!({
         "devices": devices,
         "registrations": registrations,
         "watchers": found.watchers,
         "pidf": found.merged_pidf,
         "policy": policy(&api, &aor, found.policy.as_ref()),
     });
-    if let (Some(seen), Some(members)) = (seen, rest.as_object_mut()) {
-        members.insert("seen".to_owned(), seen);
-    }
-    // merge-core wrote these two; reading them only to write them again would be a second mapping.
     let head = format!(
-        "{{\"aor\":{},\"merged\":{},\"explanation\":{}",
+        "{{\"aor\":{},\"merged\":{},\"explanation\":{}{}",
         json!(&*found.aor),
         nonempty(&found.merged_json),
         nonempty(&found.explanation_json),
+        seen.map(|seen| format!(",\"seen\":{seen}")).unwrap_or_default(),
     );
     Ok(written(spliced(&head, &rest)))
 }
@@ -156,7 +154,7 @@ pub(super) async fn live(State(api): State<Arc<Api>>, Path(aor): Path<String>) -
 }
 
 /// `head`, which lacks its last brace, and the members of `rest`.
-fn spliced(head: &str, rest: &Value) -> String {
+pub(super) fn spliced(head: &str, rest: &Value) -> String {
     let rest = rest.to_string();
     let comma = if head.ends_with('{') { "" } else { "," };
     format!("{head}{comma}{}", rest.strip_prefix('{').unwrap_or("}"))

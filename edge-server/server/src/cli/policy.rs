@@ -1,6 +1,6 @@
 //! The command line of `tributary policy`.
 
-use crate::commands::Noted;
+use crate::commands::{Noted, Span};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -206,6 +206,7 @@ Examples:
 Examples:
   tributary policy push quiet.wasm
   tributary policy push quiet.wasm --tenant acme
+  tributary policy push quiet.wasm --against domain:example.com --dry-run
   tributary policy push quiet.wasm --vectors vectors --against domain:example.com --dry-run
   tributary policy push quiet.wasm --name quiet-2 --url https://sip.example.com --token-file api-token")]
     Push {
@@ -218,8 +219,9 @@ Examples:
         /// Test vectors, or folders of them, that have to hold on the server.
         #[arg(long, value_name = "VECTOR")]
         vectors: Vec<PathBuf>,
-        /// Say what the answers to the vectors change of what is in force for this scope.
-        #[arg(long, value_name = "SCOPE", requires = "vectors")]
+        /// Say what the answers change of what is in force for this scope: those to the vectors, and to what was captured
+        /// of its presentities, which have to be answered, too.
+        #[arg(long, value_name = "SCOPE")]
         against: Option<String>,
         /// Find all that an upload would find, and keep nothing.
         #[arg(long)]
@@ -327,10 +329,17 @@ Examples:
         #[command(flatten)]
         server: Server,
     },
-    /// Show what watchers of somebody get, and where each value comes from; or what one of them gets, and why.
-    #[command(after_help = "Examples:
+    /// Show what watchers of somebody get, and where each value comes from; or what one of them gets, and why; now, or
+    /// what it was lately.
+    #[command(
+        after_help = "What was is known where somebody is captured: tributary policy capture ADDRESS --for 8h
+
+Examples:
   tributary policy explain alice@example.com
-  tributary policy explain alice@example.com --as bob@example.com")]
+  tributary policy explain alice@example.com --as bob@example.com
+  tributary policy explain alice@example.com --last-hour
+  tributary policy explain alice@example.com --since 20m --as bob@example.com"
+    )]
     Explain {
         /// Whose presence.
         #[arg(value_name = "ADDRESS")]
@@ -338,25 +347,74 @@ Examples:
         /// Who watches.
         #[arg(long = "as", value_name = "ADDRESS")]
         watcher: Option<String>,
+        /// Which time.
+        #[command(flatten)]
+        lately: Lately,
         /// The server.
         #[command(flatten)]
         server: Server,
     },
-    /// Write somebody's live set into a file, for `run` and `replay`. It holds personal data.
-    #[command(after_help = "Examples:
+    /// Write somebody's live set into a file; or capture what policies are asked and answer for a while, and write that.
+    #[command(
+        after_help = "A capture is switched on for a time (--for), a day at most, and off (--off), which has it \
+forgotten. While it is on, each merge that somebody watches is kept in the server's memory, without the texts and positions \
+that people wrote: `explain --last-hour` shows it, and --last-hour --out writes what the policy was asked, a file a call, for \
+`run`, `test` and `replay`. The server's configuration has to allow it (policies.capture). Without ADDRESS: who is captured.
+
+What is written is without what people wrote: texts of notes are letters, positions zeros, addresses numbers. With --whole \
+the live set is as the devices published it.
+
+Examples:
   tributary policy capture alice@example.com --out alice.json
-  tributary policy capture alice@example.com | tributary policy run quiet.wasm -")]
+  tributary policy capture alice@example.com | tributary policy run quiet.wasm -
+  tributary policy capture alice@example.com --for 8h
+  tributary policy capture
+  tributary policy capture alice@example.com --last-hour --out captured
+  tributary policy capture alice@example.com --off"
+    )]
     Capture {
         /// Whose.
         #[arg(value_name = "ADDRESS")]
-        address: String,
-        /// Where to write it; standard output without it. Only its owner may read the file.
-        #[arg(long, value_name = "FILE")]
+        address: Option<String>,
+        /// Where to write it: the live set to a file, or to standard output without it; what was captured into a
+        /// folder. Only their owner may read the files.
+        #[arg(long, value_name = "FILE|FOLDER", requires = "address")]
         out: Option<PathBuf>,
+        /// Capture for so long: 90s, 20m, 8h.
+        #[arg(long = "for", value_name = "TIME", requires = "address", conflicts_with_all = ["out", "lately"])]
+        time: Option<Span>,
+        /// Write the live set with all that people wrote: it is personal data.
+        #[arg(long, conflicts_with_all = ["time", "off", "lately"])]
+        whole: bool,
+        /// Capture no more, and forget what was kept.
+        #[arg(long, requires = "address", conflicts_with_all = ["time", "out", "lately"])]
+        off: bool,
+        /// Which time.
+        #[command(flatten)]
+        lately: Lately,
         /// The server.
         #[command(flatten)]
         server: Server,
     },
+}
+
+/// A time up to now.
+#[derive(Clone, Copy, Debug, Args)]
+#[group(id = "lately", multiple = false)]
+pub struct Lately {
+    /// What was captured within the last hour.
+    #[arg(long)]
+    pub last_hour: bool,
+    /// What was captured within this time: 90s, 20m, 8h.
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<Span>,
+}
+
+impl Lately {
+    /// How long, if any is asked for.
+    pub fn span(self) -> Option<Span> {
+        self.since.or(self.last_hour.then_some(Span::HOUR))
+    }
 }
 
 /// A running server and how it knows us.

@@ -110,6 +110,17 @@ impl Remote {
         path: &str,
         sent: Sent<'_>,
     ) -> Result<(StatusCode, Value), RemoteError> {
+        let (status, bytes) = self.answered(method, path, sent).await?;
+        Ok((status, serde_json::from_slice(&bytes).unwrap_or_default()))
+    }
+
+    /// The same, with the very bytes of the answer.
+    pub(super) async fn answered(
+        &self,
+        method: Method,
+        path: &str,
+        sent: Sent<'_>,
+    ) -> Result<(StatusCode, Vec<u8>), RemoteError> {
         let url = self.server.url();
         let (kind, body, signature) = match sent {
             Sent::Nothing => ("application/json", Body::empty(), None),
@@ -129,10 +140,10 @@ impl Remote {
         let request = request.body(body).map_err(|error| unreached(&error))?;
         let (status, bytes) =
             self.server.send(request, ANSWER_BYTES).await.map_err(|error| unreached(&error))?;
-        let body = serde_json::from_slice::<Value>(&bytes).unwrap_or_default();
         if status.is_success() {
-            return Ok((status, body));
+            return Ok((status, bytes));
         }
+        let body = serde_json::from_slice::<Value>(&bytes).unwrap_or_default();
         let text = |name: &str| {
             let text = body.pointer(&format!("/error/{name}")).and_then(Value::as_str);
             text.unwrap_or_default().to_owned()

@@ -448,6 +448,8 @@ section! {
         keys: BTreeMap<String, String> = BTreeMap::new(),
         /// Lines of the audit log that are kept; the oldest go, and the others can still be verified.
         audit_lines: usize = 10_000,
+        /// Allow that what policies are asked and answer about a presentity is captured for a while, for those who look after this server: `PUT /api/v1/captures/ADDRESS`, `tributary policy capture`. It is personal data, so nobody is captured before somebody asks for that one, which the audit log says; texts and positions are taken out, and all is kept in memory, a day at most.
+        capture: bool = false,
         /// A folder with policies that ship with the server (`*.wasm` and `index.json`); they are listed and can be assigned without an upload.
         shipped: Option<String> = None,
     }

@@ -21,6 +21,8 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::snapshot::{Entry, Generation, hex};
+use super::write_scope;
+use tributary_engine::Scope;
 
 /// Where it stands how far the lines reach.
 const HEAD_KEY: &[u8] = b"policy-audit";
@@ -50,6 +52,10 @@ pub(super) enum Action {
     /// A breaker opened.
     Open,
     Quarantine,
+    /// The merges of a presentity are captured, until then.
+    Capture,
+    /// No more, and what was kept is forgotten.
+    EndCapture,
 }
 
 /// One step, but for its place in the log.
@@ -78,6 +84,9 @@ pub(super) struct Step {
     pub(super) params_sha256: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) locked: Option<bool>,
+    /// When what was begun ends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) until_ms: Option<i64>,
     /// Why, in words or codes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) why: Option<String>,
@@ -98,8 +107,13 @@ impl Step {
             shadow: None,
             params_sha256: None,
             locked: None,
+            until_ms: None,
             why: None,
         }
+    }
+
+    pub(super) fn of_user(action: Action, aor: &str) -> Self {
+        Self { scope: Some(write_scope(&Scope::User(aor.to_owned()))), ..Self::new(action) }
     }
 
     pub(super) fn of_entry(self, entry: &Entry) -> Self {

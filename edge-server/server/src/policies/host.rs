@@ -4,6 +4,7 @@
 //! its breaker let the call through. What becomes of a call is told to all three.
 
 use super::breaker::{Admission, Effect};
+use super::capture::{Decision, Made, MadeView};
 use super::counters::Failure;
 use super::library::Library;
 use super::memory::{Good, LastGood, Poisoned};
@@ -22,7 +23,9 @@ use policy_sandbox::Fault;
 use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
 use std::sync::Arc;
 use std::time::Duration;
-use tributary_engine::{Assignment, GoodAnswer, Hook, OnFailure, PolicyFailure, PolicyHost};
+use tributary_engine::{
+    Assignment, CapturedMerge, CapturedView, GoodAnswer, Hook, OnFailure, PolicyFailure, PolicyHost,
+};
 
 /// Over how many milliseconds the presentities are spread that may ask a policy again at one moment.
 const SPREAD_MS: u64 = 10_000;
@@ -36,6 +39,8 @@ pub struct Host {
     clock: Clock,
     /// What the merge under way goes by: it does so to its end, whatever is assigned or removed meanwhile.
     asked: Option<Generation>,
+    /// What the last call of it took; none where it was not called.
+    fuel: Option<u64>,
     /// What runs beside it, and what processor time the thread had used before.
     beside: Option<(Candidate, Arc<Shadow>, Duration)>,
     poisoned: Poisoned,
@@ -46,7 +51,7 @@ impl Host {
     /// A host for one shard.
     pub fn new(library: Arc<Library>, wall: Arc<Wall>, metrics: Metrics, clock: Clock) -> Self {
         let (poisoned, last_good) = Default::default();
-        Self { library, wall, metrics, clock, asked: None, beside: None, poisoned, last_good }
+        Self { library, wall, metrics, clock, asked: None, fuel: None, beside: None, poisoned, last_good }
     }
 
     fn asked(&self, assignment: &Assignment) -> Option<(Generation, Arc<Entry>)> {
@@ -160,6 +165,7 @@ impl PolicyHost for Host {
     fn assignment(&mut self, presentity: &Presentity) -> Option<Assignment> {
         let snapshot = self.library.snapshot();
         self.asked = snapshot.in_force(presentity).cloned();
+        self.fuel = None;
         let generation = self.asked.as_ref()?;
         let (params, on_failure) = (Arc::clone(&generation.params), generation.on_failure);
         match (&generation.policy, generation.lost) {
@@ -200,6 +206,7 @@ impl PolicyHost for Host {
             let (code, message) = (PolicyFailure::HELD.to_owned(), "the policy is missing".to_owned());
             return Err(PolicyFailure { code, message, retry_at: None });
         };
+        self.fuel = None;
         let now = self.clock.now();
         if let Some(held) = self.held(presentity, (&generation, &*entry), input, now) {
             return Err(held);
@@ -217,6 +224,7 @@ impl PolicyHost for Host {
         for line in &outcome.log {
             tracing::debug!(policy = %entry.name, line, "a policy logged");
         }
+        self.fuel = Some(outcome.fuel_used);
         self.metrics.policy_fuel.inc_by(outcome.fuel_used);
         generation.counters.called(outcome.fuel_used, &[]);
         entry.counters.called(outcome.fuel_used, &outcome.log);
@@ -333,6 +341,20 @@ impl PolicyHost for Host {
             }
         };
         count(&self.metrics.policy_shadow_calls, "outcome", outcome);
+    }
+
+    fn captures(&self, aor: &str) -> bool {
+        self.library.captures().is_on(aor)
+    }
+
+    fn captured(&mut self, presentity: &Presentity, merge: &CapturedMerge<'_>) {
+        let decision = Decision { generation: self.asked.as_ref(), fuel: self.fuel };
+        self.library.captures().keep(&presentity.aor, Made::new(&presentity.aor, merge, decision));
+    }
+
+    fn captured_view(&mut self, presentity: &Presentity, view: &CapturedView<'_>) {
+        let decision = Decision { generation: self.asked.as_ref(), fuel: self.fuel };
+        self.library.captures().keep_view(&presentity.aor, MadeView::new(&presentity.aor, view, decision));
     }
 
     fn local_time(&self, presentity: &Presentity, now: Millis) -> Option<LocalTime> {

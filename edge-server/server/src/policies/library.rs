@@ -6,16 +6,17 @@ use super::load::Loader;
 use super::quota::Uploads;
 use super::signatures::Signatures;
 use super::snapshot::{Assigned, Generation, Snapshot};
-use super::{BreakerState, write_scope};
+use super::{BreakerState, Capture, CaptureError, Captures, write_scope};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, count};
 use crate::shards::Shards;
 use crate::store::{Op, Store, StoreError, StoreFailed, Writer};
 use crate::tenants::Tenants;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use merge_core::policy::limits;
+use merge_core::time::Millis;
 use policy_sandbox::Sandbox;
 use std::sync::Arc;
 
@@ -55,6 +56,7 @@ pub struct Library {
     /// What policies without effect may use.
     shadow_allowances: Allowances,
     pub(super) uploads: Uploads,
+    captures: Arc<Captures>,
     /// Files that may be kept.
     pub(super) most: usize,
 }
@@ -81,6 +83,7 @@ impl Library {
             loader.load(stored, &mut snapshot)?;
         }
         let audit = Audit::open(stored, config.policies.audit_lines, &metrics)?;
+        let captures = Arc::new(Captures::new(config.policies.capture, clock, metrics.clone()));
         Ok(Self {
             sandbox: Arc::new(sandbox),
             snapshot: ArcSwap::from_pointee(snapshot),
@@ -95,6 +98,7 @@ impl Library {
             allowances: Allowances::new(limits::TENANT_CPU_MS_PER_SECOND),
             shadow_allowances: Allowances::new(limits::SHADOW_CPU_MS_PER_SECOND),
             uploads: Uploads::default(),
+            captures,
             most: config.policies.max_files,
         })
     }
@@ -118,6 +122,45 @@ impl Library {
     /// empty name.
     pub(super) fn shadow_allowances(&self) -> &Allowances {
         &self.shadow_allowances
+    }
+
+    /// Who is captured, and what is kept of them.
+    pub fn captures(&self) -> &Arc<Captures> {
+        &self.captures
+    }
+
+    /// Captures a presentity for so many seconds from now on. Says until when, and whether it was not before.
+    ///
+    /// # Errors
+    /// See [`CaptureError`].
+    pub async fn capture(&self, who: &str, aor: &str, seconds: u32) -> Result<(Capture, bool), CaptureError> {
+        let editing = self.editing.lock().await;
+        self.captures.admit(aor, seconds).map_err(|error| self.capture_refused(error))?;
+        let until = Millis(self.clock.now().0 + i64::from(seconds) * 1_000);
+        let step = Step { until_ms: Some(until.0), ..Step::of_user(Action::Capture, aor) };
+        let noted = self.commit(&editing, Vec::new(), (who, step)).await;
+        noted.map_err(|_| self.capture_refused(CaptureError::Store))?;
+        Ok(self.captures.begin(who, aor, until))
+    }
+
+    /// Captures a presentity no more, and forgets what was kept of it.
+    ///
+    /// # Errors
+    /// See [`CaptureError`].
+    pub async fn end_capture(&self, who: &str, aor: &str) -> Result<(), CaptureError> {
+        let editing = self.editing.lock().await;
+        if !self.captures.has(aor) {
+            return Err(self.capture_refused(CaptureError::Unknown));
+        }
+        let noted = self.commit(&editing, Vec::new(), (who, Step::of_user(Action::EndCapture, aor))).await;
+        noted.map_err(|_| self.capture_refused(CaptureError::Store))?;
+        self.captures.end(aor);
+        Ok(())
+    }
+
+    fn capture_refused(&self, error: CaptureError) -> CaptureError {
+        count(&self.metrics.policy_captures_refused, "code", error.code());
+        error
     }
 
     /// What became of the policies, and who did it.
@@ -196,7 +239,6 @@ mod tests {
     use super::*;
     use crate::policies::{BreakerState as State, Brought, Wanted};
     use crate::store::RedbStore;
-    use merge_core::time::Millis;
     use tributary_engine::Scope;
 
     fn open(store: &RedbStore) -> Library {

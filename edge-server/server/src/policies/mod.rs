@@ -19,6 +19,7 @@ mod allowance;
 mod assign;
 mod audit;
 mod breaker;
+mod capture;
 mod counters;
 mod host;
 mod library;
@@ -37,6 +38,7 @@ pub use self::assign::Wanted;
 pub(crate) use self::audit::SERVER;
 pub use self::audit::{Audit, Broken, Head, hash_of, verify};
 pub use self::breaker::{Breaker, State as BreakerState};
+pub use self::capture::{Capture, CaptureError, Captures, Eyes, Wished};
 pub use self::counters::{Failure, Figures};
 pub use self::host::Host;
 pub use self::library::{Library, LibraryError};
@@ -48,7 +50,7 @@ pub use self::snapshot::{
     Assigned, Candidate, Entry, Generation, KEPT_GENERATIONS, Snapshot, Source, hex, unhex,
 };
 pub use self::upload::{Brought, Examined, Kept};
-pub use self::vectors::Tried;
+pub use self::vectors::{Tried, TriedCaptured};
 
 use crate::tenants::is_tenant;
 use merge_core::compose::Composition;

@@ -320,6 +320,12 @@ fn around(scope: &Scope, tenants: &Tenants) -> Vec<Scope> {
     }
 }
 
+/// Whether a user is in a scope.
+pub(super) fn lies_in(aor: &str, scope: &Scope, tenants: &Tenants) -> bool {
+    let user = Scope::User(aor.to_owned());
+    *scope == user || around(&user, tenants).contains(scope)
+}
+
 /// Bytes in lower-case hexadecimal digits.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()

@@ -1,18 +1,20 @@
 //! Files that are brought, examined, kept and forgotten.
 
 use super::audit::{Action, Step};
+use super::capture::Recorded;
 use super::library::Library;
 use super::load::made;
 use super::refusal::{RemoveError, UploadError};
 use super::signatures::{Judged, canonical};
-use super::snapshot::{Entry, Source, hex};
+use super::snapshot::{Entry, Source, hex, lies_in};
 use super::stored::{PolicyHead, StoredPolicy};
 use super::vectors::{self, Tried};
 use super::{quota, write_scope};
 use crate::metrics::count;
 use crate::store::{Op, Table};
 use bytes::Bytes;
-use policy_sandbox::{Owner, Policy, Report, Vector, builtin_samples};
+use merge_core::policy::limits;
+use policy_sandbox::{Hook, Owner, Policy, Report, Vector, builtin_samples};
 use sha2::{Digest as _, Sha256};
 use std::sync::Arc;
 use tributary_engine::Scope;
@@ -28,7 +30,7 @@ pub struct Brought {
     pub signature: Option<String>,
     /// The author's vectors, which have to hold.
     pub vectors: Vec<Vector>,
-    /// The scope whose policy in force the answers are held against.
+    /// The scope whose policy in force the answers are held against, and whose captured inputs have to be answered.
     pub against: Option<Scope>,
 }
 
@@ -52,7 +54,7 @@ pub struct Examined {
     pub report: Report,
     /// The name of the key that has signed it.
     pub signed_by: Option<String>,
-    /// What the vectors came to, where there were any.
+    /// What the vectors and what was captured came to, where that was asked for.
     pub tried: Option<Tried>,
 }
 
@@ -63,7 +65,7 @@ pub struct Kept {
     pub entry: Arc<Entry>,
     /// All that was found: nothing but warnings.
     pub report: Report,
-    /// What the vectors came to, where there were any.
+    /// What the vectors and what was captured came to, where that was asked for.
     pub tried: Option<Tried>,
 }
 
@@ -81,14 +83,20 @@ impl Library {
             .against
             .as_ref()
             .and_then(|scope| self.snapshot().deciding(scope, &self.tenants).cloned());
+        let captured = brought.against.as_ref().map(|scope| self.captured_in(scope)).unwrap_or_default();
+        let wanted = !vectors.is_empty() || brought.against.is_some();
         let examined = tokio::task::spawn_blocking(move || {
             let policy = sandbox.examine(&file, owner, &builtin_samples())?;
-            let errors = vectors::failing(&policy, &vectors);
+            let mut captured = captured;
+            captured.retain(|recorded| recorded.hook == Hook::Merge || policy.view_key().is_some());
+            let as_vectors = vectors::of_captured(&policy, in_force.as_ref(), &captured);
+            let mut errors = vectors::failing(&policy, &vectors);
+            errors.extend(vectors::failing_captured(&policy, &as_vectors));
             if !errors.is_empty() {
                 return Err(Box::new(Report { errors, ..policy.report().clone() }));
             }
-            let tried =
-                (!vectors.is_empty()).then(|| vectors::compared(&policy, in_force.as_ref(), &vectors));
+            let tried = wanted
+                .then(|| vectors::compared(&policy, in_force.as_ref(), &vectors, (&captured, &as_vectors)));
             Ok((policy, tried))
         });
         // A panic in the compiler: nothing is kept.
@@ -110,6 +118,11 @@ impl Library {
             Some((policy, tried)) if report.is_ok() => Ok(Examined { policy, report, signed_by, tried }),
             _ => Err(Box::new(report)),
         }
+    }
+
+    /// The newest of what was captured within a scope.
+    fn captured_in(&self, scope: &Scope) -> Vec<Recorded> {
+        self.captures().inputs(|aor| lies_in(aor, scope, &self.tenants), limits::DRY_RUN_CAPTURED)
     }
 
     /// Examines a file and keeps it. The same file again changes nothing, but that it may now be signed.

@@ -214,6 +214,7 @@ pub async fn start(config: Config, surroundings: Surroundings) -> Result<Running
     let shard_tasks =
         start_shards(&engine, secrets, inboxes, restored, (&library, &wall), clock, &performer)?;
 
+    tokio::spawn(Arc::clone(library.captures()).forget_in_time(stopping.clone()));
     let (token, token_file) = api_token(&config)?;
     let others = further_tokens(&config)?;
     let demo = surroundings.demo.then(|| Demo {

@@ -24,6 +24,7 @@ mod otlp;
 mod policies;
 mod policy_audit;
 mod policy_canary;
+mod policy_capture;
 mod policy_command;
 mod policy_quota;
 mod policy_script;

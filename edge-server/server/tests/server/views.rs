@@ -9,7 +9,7 @@ use tributary::config::Config;
 const ALICE: &str = "/api/v1/presentities/sip:alice@example.com";
 
 /// Shows all to family, and open or closed to everybody else.
-fn family_only() -> Vec<u8> {
+pub(crate) fn family_only() -> Vec<u8> {
     let output = r#"{"abi":1,"level":"basic","explain":["not of the family"]}"#;
     // The class stands at byte 52: now_ms has 13 digits.
     wat::parse_str(format!(

@@ -124,10 +124,15 @@ impl Answer for Listed {
     }
 }
 
+/// A time in ms since the epoch, as people write it (RFC 3339).
+pub(super) fn moment(of: &Value, place: &str) -> String {
+    let at = of.pointer(place).and_then(Value::as_i64).unwrap_or_default();
+    jiff::Timestamp::from_millisecond(at).map_or_else(|_| "-".to_owned(), |at| at.to_string())
+}
+
 /// A line of the log as a sentence.
 fn shown(line: &Value, paint: Paint) -> String {
-    let at = line.get("at_ms").and_then(Value::as_i64).unwrap_or_default();
-    let at = jiff::Timestamp::from_millisecond(at).map_or_else(|_| "-".to_owned(), |at| at.to_string());
+    let at = moment(line, "/at_ms");
     let action = word(line, "/action").replace('_', " ");
     let bad = ["refused", "open", "quarantine"].iter().any(|word| action.contains(word));
     let mut out = format!("{:>5} {} {} ", word(line, "/seq"), paint.dim(&at), word(line, "/who"));
@@ -148,6 +153,9 @@ fn shown(line: &Value, paint: Paint) -> String {
             ("/policy", Some(id), _) => out.push_str(&format!(" {id}")),
             _ => out.push_str(&format!("{before}{}", word(line, place))),
         }
+    }
+    if line.get("until_ms").is_some() {
+        out.push_str(&format!(", until {}", moment(line, "/until_ms")));
     }
     if line.get("locked") == Some(&Value::Bool(true)) {
         out.push_str(", locked");

@@ -1,11 +1,13 @@
 //! `tributary policy`: what an author and an operator do with policies, here and on a server.
 
 mod audit;
+mod history;
 mod push;
 mod remote;
 mod sign;
 
 pub(crate) use self::audit::Noted;
+pub(crate) use self::history::Span;
 use crate::cli::{Language, Policy, PolicyAction};
 use crate::site::Site;
 use merge_core::json::Writer;

@@ -1,6 +1,7 @@
 //! `tributary policy push`: a file, its signature and its vectors on their way to a server.
 
 use super::Done;
+use super::audit::moment;
 use super::remote::{answer, list, open, problem, word};
 use crate::cli::PolicyAction;
 use crate::commands::remote::{RemoteError, Sent, encoded};
@@ -74,26 +75,37 @@ fn signature_of(module: &Path) -> Result<Option<String>, Problem> {
     }
 }
 
-/// What the vectors came to on the server.
+/// What the vectors, and what was captured, came to on the server.
 fn tried(report: &Value, paint: Paint) -> String {
     let Some(tried) = report.get("tried").filter(|tried| tried.is_object()) else { return String::new() };
-    let figure = |name: &str| word(tried, &format!("/{name}"));
-    let mut out = format!("{}\n", paint.good(&format!("{} vectors hold", figure("vectors"))));
-    let against = if tried.get("against").is_some_and(Value::is_string) {
-        figure("against")
-    } else {
-        "the built-in merge".to_owned()
+    let figure = |place: &str| word(tried, place);
+    let against = match tried.get("against") {
+        Some(Value::String(_)) => figure("/against"),
+        _ => "the built-in merge".to_owned(),
     };
-    out.push_str(&format!(
-        "answers {} of {} otherwise than {against}\n",
-        figure("changed"),
-        figure("compared")
-    ));
-    for changed in list(tried, "/sample") {
-        let what: Vec<String> = list(changed, "/what").iter().map(|what| word(what, "")).collect();
-        out.push_str(&format!("    {}: {}\n", word(changed, "/vector"), what.join("; ")));
+    let mut out = String::new();
+    if figure("/vectors") != "0" {
+        out.push_str(&format!("{}\n", paint.good(&format!("{} vectors hold", figure("/vectors")))));
+        let (changed, compared) = (figure("/changed"), figure("/compared"));
+        out.push_str(&format!("answers {changed} of {compared} otherwise than {against}\n"));
+        for changed in list(tried, "/sample") {
+            out.push_str(&otherwise(&word(changed, "/vector"), changed));
+        }
+    }
+    if !matches!(figure("/captured/inputs").as_str(), "0" | "-") {
+        let (changed, inputs) = (figure("/captured/changed"), figure("/captured/inputs"));
+        out.push_str(&format!("answers {changed} of {inputs} captured inputs otherwise than {against}\n"));
+        for changed in list(tried, "/captured/sample") {
+            let whose = format!("{} at {}", word(changed, "/aor"), moment(changed, "/at_ms"));
+            out.push_str(&otherwise(&whose, changed));
+        }
     }
     out
+}
+
+fn otherwise(which: &str, changed: &Value) -> String {
+    let what: Vec<String> = list(changed, "/what").iter().map(|what| word(what, "")).collect();
+    format!("    {which}: {}\n", what.join("; "))
 }
 
 fn tried_out(body: &Value, paint: Paint) -> String {

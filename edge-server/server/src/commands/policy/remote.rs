@@ -1,6 +1,6 @@
 //! The commands that ask a running server.
 
-use super::Done;
+use super::{Done, history};
 use crate::cli::{PolicyAction, Server};
 use crate::commands::remote::{Refusal, Remote, RemoteError, Sent, encoded};
 use crate::https::{AUTHORITIES, Https};
@@ -89,15 +89,35 @@ pub(super) fn act(action: PolicyAction) -> Done {
             PolicyAction::Status { server } => {
                 told(open(&server).await?.call(Method::GET, "/policies", Sent::Nothing).await, status)
             }
-            PolicyAction::Explain { address, watcher, server } => {
+            PolicyAction::Explain { address, watcher, lately, server } => {
+                if let Some(time) = lately.span() {
+                    return history::explained(&address, watcher.as_deref(), time, &server).await;
+                }
                 let watcher = watcher.map(|watcher| format!("?watcher={}", encoded(&watcher)));
                 let path = format!("/presentities/{}{}", encoded(&address), watcher.unwrap_or_default());
                 told(open(&server).await?.call(Method::GET, &path, Sent::Nothing).await, explanation)
             }
-            PolicyAction::Capture { address, out, server } => {
+            PolicyAction::Capture { address: None, server, .. } => history::listed(&server).await,
+            PolicyAction::Capture { address: Some(address), time: Some(time), server, .. } => {
+                history::begin(&address, time, &server).await
+            }
+            PolicyAction::Capture { address: Some(address), off: true, server, .. } => {
+                history::end(&address, &server).await
+            }
+            PolicyAction::Capture { address: Some(address), out, lately, whole, server, .. } => {
+                if let Some(time) = lately.span() {
+                    let folder = out.ok_or_else(|| {
+                        let fix = "name a folder with --out, or see it with tributary policy explain";
+                        Problem::usage("what was captured is many files", fix)
+                    })?;
+                    return history::inputs(&address, time, &folder, &server).await;
+                }
                 let path = format!("/presentities/{}/live", encoded(&address));
                 let remote = open(&server).await?;
-                let (_, live) = remote.call(Method::GET, &path, Sent::Nothing).await.map_err(problem)?;
+                let (_, mut live) = remote.call(Method::GET, &path, Sent::Nothing).await.map_err(problem)?;
+                if !whole {
+                    live = history::redacted(&live)?;
+                }
                 let Some(file) = out else {
                     return answer(live, true, |live, _| format!("{live}\n"));
                 };
@@ -197,7 +217,7 @@ pub(super) fn problem(error: RemoteError) -> Problem {
 }
 
 /// A file that nobody else may read: a live set holds personal data.
-fn private(file: &Path, text: &str) -> Result<(), Problem> {
+pub(super) fn private(file: &Path, text: &str) -> Result<(), Problem> {
     use std::io::Write as _;
     use std::os::unix::fs::OpenOptionsExt as _;
     let opened = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(file);
@@ -219,7 +239,7 @@ pub(super) fn word(value: &Value, place: &str) -> String {
     }
 }
 
-fn short(id: &str) -> &str {
+pub(super) fn short(id: &str) -> &str {
     id.get(..12).unwrap_or(id)
 }
 

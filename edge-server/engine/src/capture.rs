@@ -1,0 +1,63 @@
+//! Merges that somebody captures: all that a policy would be given, what it answered, and what watchers saw before and
+//! after. Nothing of this is put together where nobody is captured.
+
+use crate::evaluate::{Merged, call};
+use crate::policy::{CapturedMerge, CapturedView, PolicyFailure, PolicyHost};
+use crate::presentity::Change;
+use crate::view::Look;
+use merge_core::live::LiveSet;
+use merge_core::model::Document;
+use merge_core::policy::{ViewCall, Watcher, write_input, write_view_input};
+use merge_core::presence_json;
+use merge_core::time::Millis;
+
+/// Tells of a merge. The documents are as they were and are sent; empty where there is none.
+pub(crate) fn merge(
+    set: &LiveSet,
+    now: Millis,
+    change: &Change,
+    merged: &Merged<'_>,
+    (before, after): (&[u8], &[u8]),
+    host: &mut dyn PolicyHost,
+) {
+    let params = merged.assignment.as_ref().map_or("{}", |assignment| &*assignment.params);
+    let input = write_input(&call(set, now, change, params, host), &merged.builtin);
+    let captured = CapturedMerge {
+        now,
+        reason: change.reason,
+        etag: change.etag.as_deref(),
+        assignment: merged.assignment.as_ref(),
+        input,
+        output: merged.output.as_deref(),
+        failure: merged.failure.as_ref(),
+        before: shown(before),
+        after: shown(after),
+    };
+    host.captured(&set.presentity, &captured);
+}
+
+/// Tells of a view that was made of the document that was merged last.
+pub(crate) fn view(
+    look: &Look<'_>,
+    watcher: &Watcher,
+    answer: &Result<Option<Vec<u8>>, PolicyFailure>,
+    (before, after): (&[u8], &[u8]),
+    host: &mut dyn PolicyHost,
+) {
+    let Look { identity, assignment, merged, now } = *look;
+    let captured = CapturedView {
+        watcher,
+        input: write_view_input(&ViewCall { merged, watcher, now, params: &assignment.params }),
+        output: answer.as_ref().ok().and_then(Option::as_deref),
+        failure: answer.as_ref().err(),
+        before: shown(before),
+        after: shown(after),
+    };
+    host.captured_view(identity, &captured);
+}
+
+/// What a body says, in the JSON form of presence.
+fn shown(body: &[u8]) -> String {
+    Document::read_written(body)
+        .map_or_else(|_| "null".to_owned(), |document| presence_json::write(&document))
+}
