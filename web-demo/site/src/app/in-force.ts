@@ -68,9 +68,10 @@ export class InForce {
     const api = this.api();
     if (api === null) return;
     const own = ownAssignment(this.app.value);
-    const what = own?.candidate != null ? "The trial is over" : own?.earlier == null ? "Taken back: nothing was assigned to Alice before" : "Rolled back to what was in force before";
+    const first = own?.candidate == null && own?.earlier == null;
+    const what = first ? "Taken back: nothing was assigned to Alice before" : own?.candidate != null ? "The trial is over" : "Rolled back to what was in force before";
     await this.steps().take(async () => {
-      await api.rollback(this.#aor);
+      await (first ? api.unassign(this.#aor) : api.rollback(this.#aor));
       return () => well(`${what}. ${decides(this.app.value.active)}.`);
     });
   }
