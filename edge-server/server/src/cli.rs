@@ -2,8 +2,9 @@
 
 mod policy;
 
-pub use policy::{Language, Policy, PolicyAction, Server};
+pub use policy::{Language, Policy, PolicyAction};
 
+use crate::transport::is_loopback_name;
 use clap::{Args, Parser, Subcommand};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -151,12 +152,16 @@ pub struct Merge {
 
 /// Options of `user`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples, for a server that does not run, and for one that does:
-  tributary user add alice@example.com --data /var/lib/tributary < alice.secret
+#[command(
+    after_help = "Examples, for a demonstration on this machine, for another server that runs, and for one that does not:
+  tributary user add carol@example.com --timezone Europe/Amsterdam < carol.secret
+  tributary user contacts alice@example.com bob@example.com --class colleague --group managers
   tributary user list --url https://sip.example.com --token-file /var/lib/tributary/api-token
   tributary user unlock alice@example.com --url https://sip.example.com --token-file api-token
+  tributary user add alice@example.com --data /var/lib/tributary < alice.secret
 
-A password is never an argument: it is the first line of standard input or of --password-file.")]
+A password is never an argument: it is the first line of standard input or of --password-file."
+)]
 pub struct User {
     /// What to do.
     #[command(subcommand)]
@@ -197,6 +202,28 @@ pub enum UserAction {
         #[command(flatten)]
         place: UserPlace,
     },
+    /// Write a line for each contact of a user: who it is, the class, the groups; or change one. Policies tell
+    /// watchers apart by these.
+    Contacts {
+        /// The user's address, such as alice@example.com.
+        #[arg(value_name = "ADDRESS")]
+        address: String,
+        /// The contact to change: an address, or a domain for everybody there.
+        #[arg(value_name = "WHO", requires = "change")]
+        who: Option<String>,
+        /// As what the user knows them: family, colleague or contact.
+        #[arg(long, value_name = "CLASS", group = "change", requires = "who")]
+        class: Option<String>,
+        /// A group that they are in; once for each.
+        #[arg(long = "group", value_name = "NAME", requires = "class")]
+        groups: Vec<String>,
+        /// Forget the contact.
+        #[arg(long, group = "change", requires = "who")]
+        remove: bool,
+        /// The running server: --url.
+        #[command(flatten)]
+        place: UserPlace,
+    },
     /// Write a line for each account that a running server has locked because somebody guessed passwords:
     /// the account, the address that it is locked for or `everywhere`, and until when.
     Locks {
@@ -224,17 +251,26 @@ pub enum UserAction {
 /// Where users are kept.
 #[derive(Debug, Args)]
 pub struct UserPlace {
-    /// The store of a server that does not run: its store.data.
-    #[arg(long, value_name = "FOLDER", required_unless_present = "url", conflicts_with = "url")]
+    /// The store of a server that does not run: its store.data. Without it, the server that runs at --url.
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["url", "token_file", "ca"])]
     pub data: Option<PathBuf>,
-    /// A running server, such as `https://sip.example.com`; `http:` on this machine only.
-    #[arg(long, value_name = "URL", requires = "token_file")]
-    pub url: Option<http::Uri>,
-    /// A file whose first line is the token of its API.
-    #[arg(long, value_name = "FILE", requires = "url")]
+    /// The server.
+    #[command(flatten)]
+    pub server: Server,
+}
+
+/// A running server and how it knows us.
+#[derive(Debug, Args)]
+pub struct Server {
+    /// The server's URL; `http:` on this machine only.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080", value_parser = url)]
+    pub url: http::Uri,
+    /// A file whose first line is the token of the server's API; without it, the variable
+    /// TRIBUTARY_API_TOKEN, or what a demonstration on this machine tells.
+    #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
     /// The authorities to trust for https (PEM), instead of this system's.
-    #[arg(long, value_name = "FILE", requires = "url")]
+    #[arg(long, value_name = "FILE")]
     pub ca: Option<PathBuf>,
 }
 
@@ -247,6 +283,13 @@ pub enum Form {
     Json,
     /// Where each value came from and what it beat.
     Explanation,
+}
+
+/// Reads a URL; an address alone is meant as one of plain HTTP on this machine, and of TLS elsewhere.
+fn url(text: &str) -> Result<http::Uri, String> {
+    let scheme = if is_loopback_name(text) { "http" } else { "https" };
+    let whole = if text.contains("://") { text.to_owned() } else { format!("{scheme}://{text}") };
+    whole.parse().map_err(|error| format!("{error}; give a URL such as https://sip.example.com"))
 }
 
 /// Reads `name:secret`.
@@ -267,6 +310,23 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_url_may_be_an_address_alone() {
+        for (text, expect) in [
+            ("127.0.0.1:8080", "http://127.0.0.1:8080/"),
+            ("localhost:8080", "http://localhost:8080/"),
+            ("[::1]:8080", "http://[::1]:8080/"),
+            ("sip.example.com", "https://sip.example.com/"),
+            ("http://sip.example.com", "http://sip.example.com/"),
+            ("https://sip.example.com:8443/x", "https://sip.example.com:8443/x"),
+        ] {
+            assert_eq!(url(text).map(|url| url.to_string()).as_deref(), Ok(expect));
+        }
+        for wrong in ["", "a b", "http://"] {
+            assert!(url(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::error::ApiError;
 use super::policies::{enabled, failure_json, finding_json, no_policy, no_tenant, read_id};
+use super::users::served;
 use super::{Answered, Api, Caller};
 use crate::policies::{
     AssignError, Assigned, BUILT_IN, BreakerState, Candidate, Figures, Generation, ON_FAILURE, ShadowFigures,
@@ -15,7 +16,7 @@ use http::StatusCode;
 use policy_sandbox::Finding;
 use serde_json::{Value, json};
 use std::sync::Arc;
-use tributary_engine::{OnFailure, Scope};
+use tributary_engine::{OnFailure, Scope, Users as _};
 
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -77,6 +78,7 @@ pub(super) async fn assign(
             "assign it without canary and shadow",
         ));
     }
+    known(&api, &scope)?;
     let id = assignment.policy.as_deref().map(read_id).transpose()?;
     let params = Value::Object(assignment.params.unwrap_or_default()).to_string();
     let built_in = assignment.built_in.as_deref();
@@ -97,7 +99,7 @@ pub(super) async fn unassign(
     let is_there = |assigned: &Assigned| assigned.current().is_some() || assigned.candidate.is_some();
     let there = api.library.snapshot().assigned(&scope).is_some_and(is_there);
     if !there {
-        return Err(nothing_assigned(&scope));
+        return Err(nothing_assigned(&write_scope(&scope)));
     }
     let assigned = api.library.assign(&caller.0, &scope, Wanted::NOTHING).await.map_err(refused)?;
     Ok(changed(&api, &scope, &assigned, "unassigned").await)
@@ -132,6 +134,27 @@ pub(super) async fn activate(
     Ok(changed(&api, &scope, &assigned, "activated").await)
 }
 
+/// What is new is assigned to a domain that is served, or to a user whom the server knows. What was assigned before
+/// somebody changed the configuration can still be taken back.
+fn known(api: &Api, scope: &Scope) -> Result<(), ApiError> {
+    match scope {
+        Scope::All | Scope::Tenant(_) => Ok(()),
+        Scope::Domain(domain) => served(api, domain),
+        Scope::User(aor) => {
+            served(api, aor.rsplit_once('@').map_or("", |(_, domain)| domain))?;
+            if api.open || api.directory.exists(aor) {
+                return Ok(());
+            }
+            Err(ApiError::new(
+                StatusCode::NOT_FOUND,
+                "unknown_user",
+                format!("there is no user {aor}"),
+                "correct the address, or add the user: tributary user add, or PUT /api/v1/users/ADDRESS",
+            ))
+        }
+    }
+}
+
 fn check_share(percent: Option<u8>) -> Result<(), ApiError> {
     match percent {
         Some(101..) => Err(ApiError::new(
@@ -164,6 +187,7 @@ fn refused(error: AssignError) -> ApiError {
     let (status, fix) = match &error {
         AssignError::NoPolicy(id) => return no_policy(id),
         AssignError::NoTenant(tenant) => return no_tenant(tenant),
+        AssignError::NothingAssigned(scope) => return nothing_assigned(scope),
         AssignError::Store(_) => return ApiError::store(),
         AssignError::NoBuiltIn(_) => {
             (StatusCode::NOT_FOUND, format!("take one of {}", BUILT_IN.map(|(name, _)| name).join(", ")))
@@ -183,11 +207,13 @@ fn refused(error: AssignError) -> ApiError {
         ),
         AssignError::Quota(finding) => (StatusCode::INSUFFICIENT_STORAGE, finding.fix.clone()),
         AssignError::NoCandidate(_) => {
-            (StatusCode::CONFLICT, "assign a policy there with canary (0 to 100) first".to_owned())
+            let fix = "assign a policy there on trial first: --canary PERCENT, which is `canary` of the API";
+            (StatusCode::CONFLICT, fix.to_owned())
         }
-        AssignError::NoEarlier => {
-            (StatusCode::CONFLICT, "GET /api/v1/assignments shows the generations that are kept".to_owned())
-        }
+        AssignError::NoEarlier { scope, .. } => (
+            StatusCode::CONFLICT,
+            format!("assign what you want there, or take back what is: tributary policy unassign {scope}"),
+        ),
     };
     let answer = ApiError::new(status, code, message, fix);
     let errors =
@@ -223,12 +249,12 @@ fn read_on_failure(name: &str) -> Result<OnFailure, ApiError> {
     })
 }
 
-fn nothing_assigned(scope: &Scope) -> ApiError {
+fn nothing_assigned(scope: &str) -> ApiError {
     ApiError::new(
         StatusCode::NOT_FOUND,
         "nothing_assigned",
-        format!("nothing is assigned to {}", write_scope(scope)),
-        "GET /api/v1/assignments lists what is",
+        format!("nothing is assigned to {scope}"),
+        "see what is assigned where: tributary policy status, or GET /api/v1/assignments",
     )
 }
 

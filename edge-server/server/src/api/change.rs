@@ -117,6 +117,7 @@ mod tests {
             flows: Arc::new(Flows::new(0, OutboxLimits { bytes: 0, messages: 0 })),
             library: Arc::clone(&library),
             directory: Arc::clone(&directory),
+            open: false,
             contacts: Arc::new(AddressBook::open(&Config::default(), None).unwrap()),
             tracer: Arc::new(
                 Tracer::new(&Config::default().trace, clock, exposition.metrics.clone()).unwrap(),

@@ -68,15 +68,8 @@ pub(super) async fn remove(
 pub(super) fn served(api: &Api, aor: &str) -> Result<String, ApiError> {
     let aor = presentities::read(aor)?;
     let domain = aor.rsplit_once('@').map_or("", |(_, domain)| domain);
-    if api.directory.serves(domain) {
-        return Ok(aor);
-    }
-    Err(ApiError::new(
-        StatusCode::UNPROCESSABLE_ENTITY,
-        "unknown_domain",
-        format!("{domain} is not one of server.domains"),
-        "correct the address, or add the domain to the configuration",
-    ))
+    super::users::served(api, domain)?;
+    Ok(aor)
 }
 
 fn read_who(text: &str) -> Result<Who, ApiError> {

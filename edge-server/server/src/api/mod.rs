@@ -62,6 +62,8 @@ pub struct Api {
     pub library: Arc<Library>,
     /// The users.
     pub directory: Arc<Directory>,
+    /// Whether anybody may be any user, so that nobody has to be in the directory.
+    pub open: bool,
     /// Whom they know.
     pub contacts: Arc<AddressBook>,
     /// Who is traced.

@@ -105,15 +105,22 @@ fn name_and_domain(api: &Api, aor: &str) -> Result<(String, String), ApiError> {
             "take up to 64 bytes before the @, without colons, quotes, blanks and escapes",
         ));
     };
-    if !api.directory.serves(parsed.host()) {
-        return Err(ApiError::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "unknown_domain",
-            format!("{} is not one of server.domains", parsed.host()),
-            "correct the address, or add the domain to the configuration",
-        ));
-    }
+    served(api, parsed.host())?;
     Ok((parsed.user().to_owned(), parsed.host().to_owned()))
+}
+
+/// The domain is one that this server serves.
+pub(super) fn served(api: &Api, domain: &str) -> Result<(), ApiError> {
+    if api.directory.serves(domain) {
+        return Ok(());
+    }
+    let ours = api.directory.domains().join(", ");
+    Err(ApiError::new(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "unknown_domain",
+        format!("{domain} is not a domain of this server, which serves {ours}"),
+        "correct the name, or add the domain to server.domains in the configuration",
+    ))
 }
 
 fn secrets(wanted: &Wanted, name: &str, domain: &str, realm: &str) -> Result<Option<Secrets>, ApiError> {

@@ -1,5 +1,6 @@
 //! The command line of `tributary policy`.
 
+use super::Server;
 use crate::commands::{Noted, Span};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
@@ -57,7 +58,7 @@ pub enum PolicyAction {
     /// Build a project into build/NAME.wasm with its language's compiler, and check the module.
     #[command(
         after_help = "The language is told by the source: src/lib.rs, assembly/policy.ts, policy.c or policy.zig. \
-Of policy.js nothing has to be built: the script is the policy, and is checked. \
+A policy.js needs no building: the script is the policy, and is only checked. \
 The manifest in policy.json is laid into the module; in Rust the SDK does that.
 
 Examples:
@@ -236,7 +237,7 @@ Examples:
     /// Put a policy, or a built-in merge, in force for everybody, a tenant, a domain or a user.
     #[command(after_help = "Examples:
   tributary policy assign quiet --to domain:example.com
-  tributary policy assign shift-roster --to user:sip:alice@example.com --params roster.json
+  tributary policy assign shift-roster --to user:alice@example.com --params roster.json
   tributary policy assign --built-in newest --to domain:example.com
   tributary policy assign quiet --to domain:example.com --shadow
   tributary policy assign quiet --to domain:example.com --canary 10
@@ -245,7 +246,8 @@ Examples:
         /// The policy's name on the server, or the beginning of its id.
         #[arg(value_name = "NAME|ID", required_unless_present = "built_in", conflicts_with = "built_in")]
         policy: Option<String>,
-        /// A built-in merge instead: compose, union, newest or most-available.
+        /// A built-in merge instead: compose (what is in force where nothing is assigned), union, newest or
+        /// most-available.
         #[arg(long, value_name = "NAME", conflicts_with = "params")]
         built_in: Option<String>,
         /// For whom: operator (everybody), tenant:NAME, domain:NAME or user:ADDRESS. The innermost decides.
@@ -284,10 +286,22 @@ Examples:
         #[command(flatten)]
         server: Server,
     },
-    /// Withdraw what is on trial; where nothing is, put back in force what was in force before.
+    /// Withdraw what is on trial; where nothing is, put back what was in force before, be it nothing.
     #[command(after_help = "Examples:
   tributary policy rollback domain:example.com")]
     Rollback {
+        /// Where: operator, tenant:NAME, domain:NAME or user:ADDRESS.
+        #[arg(value_name = "SCOPE")]
+        scope: String,
+        /// The server.
+        #[command(flatten)]
+        server: Server,
+    },
+    /// Take back what is assigned somewhere: what is around it decides, or the built-in merge.
+    #[command(after_help = "Examples:
+  tributary policy unassign domain:example.com
+  tributary policy unassign user:alice@example.com")]
+    Unassign {
         /// Where: operator, tenant:NAME, domain:NAME or user:ADDRESS.
         #[arg(value_name = "SCOPE")]
         scope: String,
@@ -415,21 +429,6 @@ impl Lately {
     pub fn span(self) -> Option<Span> {
         self.since.or(self.last_hour.then_some(Span::HOUR))
     }
-}
-
-/// A running server and how it knows us.
-#[derive(Debug, Args)]
-pub struct Server {
-    /// The server's URL; `http:` on this machine only.
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
-    pub url: http::Uri,
-    /// A file whose first line is the token of the server's API; without it, the variable
-    /// TRIBUTARY_API_TOKEN, or what a demonstration on this machine tells.
-    #[arg(long, value_name = "FILE")]
-    pub token_file: Option<PathBuf>,
-    /// The authorities to trust for https (PEM), instead of this system's.
-    #[arg(long, value_name = "FILE")]
-    pub ca: Option<PathBuf>,
 }
 
 /// What `new` makes projects in.

@@ -1,12 +1,24 @@
 //! A running server's API, as the command line asks it.
 
 use crate::api::SIGNATURE;
+use crate::cli::Server;
 use crate::https::{AUTHORITIES, Https};
 use axum::body::Body;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{Method, Request, StatusCode, Uri};
+use policy_workbench::{Exit, Problem};
 use serde_json::Value;
 use std::path::Path;
+
+/// The variable that holds the token; a server reads it as api.token.
+const TOKEN: &str = "TRIBUTARY_API_TOKEN";
+
+/// What to do where nobody answers.
+pub(super) const NOT_THERE: &str =
+    "start the server (a demonstration: tributary demo), or give the address that it has with --url";
+
+/// The largest description of a demonstration that is read.
+const DEMO_BYTES: usize = 64 << 10;
 
 /// The largest answer that is read: a page of users is far smaller.
 const ANSWER_BYTES: usize = 16 << 20;
@@ -89,6 +101,30 @@ impl Remote {
         }
     }
 
+    /// Whom a user knows.
+    pub(super) async fn contacts(&self, aor: &str) -> Result<Vec<Value>, RemoteError> {
+        let path = format!("/presentities/{}/contacts", encoded(aor));
+        let (_, mut answer) = self.call(Method::GET, &path, Sent::Nothing).await?;
+        match answer.get_mut("contacts").map(Value::take) {
+            Some(Value::Array(contacts)) => Ok(contacts),
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// Changes one of them, or forgets them where nothing is `known`.
+    pub(super) async fn contact(
+        &self,
+        aor: &str,
+        who: &str,
+        known: Option<&Value>,
+    ) -> Result<(), RemoteError> {
+        let path = format!("/presentities/{}/contacts/{}", encoded(aor), encoded(who));
+        match known {
+            Some(known) => self.call(Method::PUT, &path, Sent::Json(known)).await.map(drop),
+            None => self.call(Method::DELETE, &path, Sent::Nothing).await.map(drop),
+        }
+    }
+
     /// The locks that are in force.
     pub(super) async fn locks(&self) -> Result<Vec<Value>, RemoteError> {
         let (_, mut answer) = self.call(Method::GET, "/lockouts", Sent::Nothing).await?;
@@ -151,6 +187,52 @@ impl Remote {
         let (message, fix) = (text("message"), text("fix"));
         Err(RemoteError::Refused(Box::new(Refusal { url: url.clone(), status, message, fix, body })))
     }
+}
+
+/// The server, with the token from the file, from the variable, or from a demonstration on this machine.
+pub(super) async fn open(server: &Server) -> Result<Remote, Problem> {
+    let variable = || std::env::var(TOKEN).ok().filter(|token| !token.is_empty());
+    let token = match &server.token_file {
+        Some(file) => crate::users::first_line(&file.display().to_string()).map_err(|error| {
+            Problem::usage(format!("{}: {error}", file.display()), "name the server's api-token file")
+        })?,
+        None => match variable() {
+            Some(token) => token,
+            None => demo_token(server).await?,
+        },
+    };
+    Remote::new(&server.url, token, server.ca.as_deref()).map_err(|error| unusable(error.to_string()))
+}
+
+/// An address or authorities that cannot be used.
+fn unusable(message: String) -> Problem {
+    let fix = "give --url https://NAME, or http://127.0.0.1:PORT for a server on this machine";
+    Problem { exit: Exit::Server, message, fix: fix.to_owned() }
+}
+
+/// A demonstration tells everybody on its machine what its token is.
+async fn demo_token(server: &Server) -> Result<String, Problem> {
+    let missing = || {
+        Problem::usage(
+            format!("there is no token for {}", server.url),
+            format!("give --token-file (DATA/api-token), or set {TOKEN}"),
+        )
+    };
+    let is_here = server.url.authority().is_some_and(|at| crate::transport::is_loopback_name(at.as_str()));
+    if !is_here {
+        return Err(missing());
+    }
+    let https = Https::new(&server.url, server.ca.as_deref().unwrap_or(Path::new(AUTHORITIES)))
+        .map_err(|error| unusable(error.to_string()))?;
+    let request = Request::get("/demo.json").body(Body::empty()).map_err(|_| missing())?;
+    let (status, body) = https.send(request, DEMO_BYTES).await.map_err(|error| Problem {
+        exit: Exit::Server,
+        message: format!("nobody answers at {error}"),
+        fix: NOT_THERE.to_owned(),
+    })?;
+    let demo = serde_json::from_slice::<Value>(&body).ok().filter(|_| status == StatusCode::OK);
+    let token = demo.as_ref().and_then(|demo| demo.get("api_token")).and_then(Value::as_str);
+    token.map(str::to_owned).ok_or_else(missing)
 }
 
 /// `text` as one segment of a path or one value of a query (RFC 3986 section 2).

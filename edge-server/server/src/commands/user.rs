@@ -1,7 +1,7 @@
 //! `tributary user`: who may log in, changed from the command line. In the store of a server that does
 //! not run, or by the API of one that does.
 
-use super::remote::Remote;
+use super::remote::{Remote, open};
 use crate::cli::{UserAction, UserPlace};
 use crate::clock::Clock;
 use crate::config::{Config, Durability};
@@ -38,7 +38,7 @@ pub(super) async fn run(action: UserAction) -> Result<Vec<String>, Fault> {
                 }
                 None => {
                     let user = json!({"password": password, "timezone": timezone, "groups": groups});
-                    remote(&place)?.put_user(aor.as_str(), &user).await?
+                    remote(&place).await?.put_user(aor.as_str(), &user).await?
                 }
             };
             Ok(vec![format!("{} was {}", aor.as_str(), if is_new { "added" } else { "changed" })])
@@ -49,13 +49,24 @@ pub(super) async fn run(action: UserAction) -> Result<Vec<String>, Fault> {
                 Some(folder) => {
                     stored(folder, aor.host(), async |users| users.remove(aor.as_str()).await).await?
                 }
-                None => remote(&place)?.remove_user(aor.as_str()).await?,
+                None => remote(&place).await?.remove_user(aor.as_str()).await?,
             }
             Ok(vec![format!("{} was removed", aor.as_str())])
         }
-        UserAction::Locks { place } => Ok(running(&place)?.locks().await?.iter().map(lock_line).collect()),
+        UserAction::Contacts { address, who, class, groups, remove, place } => {
+            let (server, aor) = (running(&place).await?, login(&address)?);
+            let Some(who) = who else {
+                return Ok(server.contacts(aor.as_str()).await?.iter().map(contact_line).collect());
+            };
+            let known = json!({"class": class, "groups": groups});
+            server.contact(aor.as_str(), &who, (!remove).then_some(&known)).await?;
+            Ok(vec![format!("{who} was {}", if remove { "removed" } else { "set" })])
+        }
+        UserAction::Locks { place } => {
+            Ok(running(&place).await?.locks().await?.iter().map(lock_line).collect())
+        }
         UserAction::Unlock { account, place } => {
-            running(&place)?.unlock(&account).await?;
+            running(&place).await?.unlock(&account).await?;
             Ok(vec![format!("{account} was unlocked")])
         }
         UserAction::List { place } => match &place.data {
@@ -63,7 +74,7 @@ pub(super) async fn run(action: UserAction) -> Result<Vec<String>, Fault> {
                 let all = async |users: &Directory| Ok(users.list(None, usize::MAX));
                 Ok(stored(folder, "", all).await?.iter().map(stored_line).collect())
             }
-            None => Ok(remote(&place)?.users().await?.iter().map(remote_line).collect()),
+            None => Ok(remote(&place).await?.users().await?.iter().map(remote_line).collect()),
         },
     }
 }
@@ -136,21 +147,26 @@ async fn stored<T>(
     Ok(done)
 }
 
-fn remote(place: &UserPlace) -> Result<Remote, Fault> {
-    let (Some(url), Some(token)) = (&place.url, &place.token_file) else {
-        return Err("give --data FOLDER, or --url URL and --token-file FILE".into());
-    };
-    let file = token.display().to_string();
-    let token = first_line(&file).map_err(|error| format!("{file}: {error}"))?;
-    Ok(Remote::new(url, token, place.ca.as_deref())?)
+/// The server that runs. Whoever meant one that does not is told how to say so.
+async fn remote(place: &UserPlace) -> Result<Remote, Fault> {
+    let or_stopped = |error| format!("{error}; or give --data FOLDER, for a server that does not run");
+    Ok(open(&place.server).await.map_err(or_stopped)?)
 }
 
-/// The server whose memory has the locks.
-fn running(place: &UserPlace) -> Result<Remote, Fault> {
+/// The server that has what no store shows.
+async fn running(place: &UserPlace) -> Result<Remote, Fault> {
     if place.data.is_some() {
-        return Err("only a running server has locks; give its --url URL and --token-file FILE".into());
+        return Err("only a running server is asked for this; give its --url and --token-file".into());
     }
-    remote(place)
+    Ok(open(&place.server).await?)
+}
+
+fn contact_line(contact: &Value) -> String {
+    let text = |name: &str| contact.get(name).and_then(Value::as_str).unwrap_or_default().escape_debug();
+    let groups = contact.get("groups").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let groups: Vec<&str> = groups.iter().filter_map(Value::as_str).collect();
+    let groups = if groups.is_empty() { "-".to_owned() } else { groups.join(",") };
+    format!("{}\t{}\t{}", text("contact"), text("class"), groups.escape_debug())
 }
 
 fn lock_line(lock: &Value) -> String {

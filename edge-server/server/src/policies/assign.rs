@@ -193,10 +193,11 @@ impl Library {
         Ok(assigned)
     }
 
-    /// Withdraws what is on trial; where nothing is, puts the generation before the present one back in force.
+    /// Withdraws what is on trial; where nothing is, puts the generation before the present one back in force. Before
+    /// the first one that was nothing.
     ///
     /// # Errors
-    /// There is none, or it could not be stored.
+    /// Nothing is assigned, what was there before is no longer kept, or it could not be stored.
     pub async fn roll_back(&self, who: &str, scope: &Scope) -> Result<Assigned, AssignError> {
         let editing = self.editing.lock().await;
         let snapshot = self.snapshot.load_full();
@@ -206,9 +207,14 @@ impl Library {
                 Step::new(Action::Withdraw).of_generation(write_scope(scope), &withdrawn.generation)
             }
             None => {
-                assigned.generations.pop();
-                let back = assigned.generations.last().ok_or(AssignError::NoEarlier)?;
-                Step::new(Action::Rollback).of_generation(write_scope(scope), back)
+                let gone = assigned.generations.pop().filter(|gone| gone.number > 0);
+                let gone = gone.ok_or_else(|| AssignError::NothingAssigned(write_scope(scope)))?;
+                let back = assigned.generations.last().ok_or_else(|| AssignError::NoEarlier {
+                    scope: write_scope(scope),
+                    generation: gone.number,
+                })?;
+                let step = Step::new(Action::Rollback).of_generation(write_scope(scope), back);
+                if back.is_empty() { step.because("nothing is assigned there any more") } else { step }
             }
         };
         self.put(&editing, scope, assigned.clone(), (who, step)).await?;
@@ -229,7 +235,7 @@ impl Library {
             percent: candidate.percent,
             shadow: candidate.shadow.is_some(),
         });
-        let value = StoredScope::new(generations, candidate).encode();
+        let value = StoredScope::new(generations, candidate, assigned.last_number).encode();
         let key = Bytes::from(write_scope(scope));
         self.commit(editing, vec![Op::Put { table: Table::Assignments, key, value }], noted).await?;
         self.edit(|snapshot| snapshot.assign(scope, assigned));
@@ -241,6 +247,9 @@ impl Assigned {
     /// In force from now on; a trial ends with that.
     fn push(&mut self, generation: Generation) {
         self.candidate = None;
+        if self.generations.is_empty() {
+            self.generations.push(Generation::nothing(generation.since));
+        }
         self.generations.push(generation);
         let excess = self.generations.len().saturating_sub(KEPT_GENERATIONS);
         self.generations.drain(..excess);
@@ -287,7 +296,11 @@ mod tests {
             let back = library.roll_back("ann", &scope).await.unwrap();
             assert_eq!(back.current().unwrap().number, number);
         }
-        assert!(matches!(library.roll_back("ann", &scope).await, Err(AssignError::NoEarlier)));
+        let refused = library.roll_back("ann", &scope).await;
+        assert!(matches!(refused, Err(AssignError::NoEarlier { generation: 3, .. })), "{refused:?}");
         assert_eq!(library.snapshot().assigned(&scope).unwrap().current().unwrap().number, 3);
+        let wanted = Wanted { built_in: Some("union"), ..Wanted::NOTHING };
+        let assigned = library.assign("ann", &scope, wanted).await.unwrap();
+        assert_eq!(assigned.current().unwrap().number, 13, "a number is given once");
     }
 }

@@ -90,13 +90,16 @@ impl Loader<'_> {
                 continue;
             };
             let read = |generation| loaded(generation, &scope, snapshot);
-            let generations = record.generations.into_iter().map(read).collect();
+            let generations: Vec<Generation> = record.generations.into_iter().map(read).collect();
             let candidate = record.candidate.map(|candidate| Candidate {
                 generation: loaded(candidate.generation, &scope, snapshot),
                 percent: candidate.percent.min(100),
                 shadow: candidate.shadow.then(Arc::default),
             });
-            snapshot.assign(&scope, Assigned { generations, candidate });
+            let mut assigned = Assigned { generations, candidate, last_number: 0 };
+            let newest = assigned.all().map(|generation| generation.number).max();
+            assigned.last_number = record.last_number.max(newest.unwrap_or(0));
+            snapshot.assign(&scope, assigned);
         }
         Ok(())
     }

@@ -81,7 +81,8 @@ pub fn on_failure(name: &str) -> Option<OnFailure> {
     ON_FAILURE.iter().find(|(known, _)| *known == name).map(|(_, on_failure)| *on_failure)
 }
 
-/// Reads a scope: `operator`, `tenant:acme`, `domain:example.com` or `user:sip:alice@example.com`.
+/// Reads a scope: `operator`, `tenant:acme`, `domain:example.com`, or `user:sip:alice@example.com`, whose scheme may
+/// be left out.
 pub fn read_scope(text: &str) -> Option<Scope> {
     if text == OPERATOR {
         return Some(Scope::All);
@@ -92,6 +93,7 @@ pub fn read_scope(text: &str) -> Option<Scope> {
         "domain" if !name.is_empty() && !name.contains([':', '@', '/', ' ']) => {
             Some(Scope::Domain(name.to_ascii_lowercase()))
         }
+        "user" if !name.contains(':') && name.contains('@') => read_scope(&format!("user:sip:{name}")),
         "user" => tributary_sip::Aor::parse(name).ok().map(|aor| Scope::User(aor.as_str().to_owned())),
         _ => None,
     }
@@ -121,6 +123,8 @@ mod tests {
             ("domain:example.com", Some("domain:example.com")),
             ("domain:EXAMPLE.com", Some("domain:example.com")),
             ("user:sip:alice@Example.COM", Some("user:sip:alice@example.com")),
+            ("user:alice@Example.COM", Some("user:sip:alice@example.com")),
+            ("user:@", None),
             ("domain:", None),
             ("domain:a/b", None),
             ("user:", None),

@@ -83,9 +83,17 @@ pub enum AssignError {
     /// Nothing is on trial there.
     #[error("nothing is on trial in {0}")]
     NoCandidate(String),
-    /// There is nothing to roll back to, or nothing assigned.
-    #[error("the scope has no earlier generation")]
-    NoEarlier,
+    /// Nothing is assigned there, so there is nothing to roll back.
+    #[error("nothing is assigned to {0}")]
+    NothingAssigned(String),
+    /// What was in force before is no longer kept.
+    #[error("what was in force for {scope} before generation {generation} is no longer kept")]
+    NoEarlier {
+        /// The scope.
+        scope: String,
+        /// The oldest generation that is kept, which is in force.
+        generation: u64,
+    },
     /// It could not be stored.
     #[error(transparent)]
     Store(#[from] StoreFailed),
@@ -111,7 +119,8 @@ impl AssignError {
             Self::NoTenant(_) => "unknown_tenant",
             Self::Quota(_) => "quota",
             Self::NoCandidate(_) => "no_candidate",
-            Self::NoEarlier => "no_earlier",
+            Self::NothingAssigned(_) => "nothing_assigned",
+            Self::NoEarlier { .. } => "no_earlier",
             Self::Store(_) => "store",
         }
     }

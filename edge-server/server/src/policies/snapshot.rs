@@ -75,7 +75,7 @@ impl Entry {
 /// What was in force for a scope at one time.
 #[derive(Clone, Debug)]
 pub struct Generation {
-    /// Counts up within the scope; after a rollback it goes on from what is in force then.
+    /// Counts up within the scope, and none is given twice. 0 is what there was before the first one: nothing.
     pub number: u64,
     /// The policy, if any.
     pub policy: Option<Arc<Entry>>,
@@ -98,6 +98,22 @@ pub struct Generation {
 }
 
 impl Generation {
+    /// What there was before anything was assigned, which was for the first time at `since`.
+    pub(super) fn nothing(since: Millis) -> Self {
+        Self {
+            number: 0,
+            policy: None,
+            lost: None,
+            built_in: None,
+            params: "{}".into(),
+            locked: false,
+            on_failure: OnFailure::Builtin,
+            breaker: Arc::default(),
+            counters: Arc::default(),
+            since,
+        }
+    }
+
     /// Whether anything is assigned.
     pub fn is_empty(&self) -> bool {
         self.policy.is_none() && self.lost.is_none() && self.built_in.is_none()
@@ -134,10 +150,12 @@ impl Candidate {
 /// The generations of one scope, the last one in force.
 #[derive(Clone, Debug, Default)]
 pub struct Assigned {
-    /// At least one, at most [`KEPT_GENERATIONS`], the last one in force.
+    /// At most [`KEPT_GENERATIONS`], the last one in force. The first is [`Generation::nothing`], while it is kept.
     pub generations: Vec<Generation>,
     /// What is on trial.
     pub candidate: Option<Candidate>,
+    /// The number that was given last: a rollback gives none back, so that the audit log is clear.
+    pub last_number: u64,
 }
 
 impl Assigned {
@@ -157,9 +175,10 @@ impl Assigned {
         self.generations.iter().chain(self.candidate.iter().map(|candidate| &candidate.generation))
     }
 
-    /// The number of the next generation.
-    pub(super) fn next_number(&self) -> u64 {
-        self.all().map(|generation| generation.number).max().unwrap_or(0) + 1
+    /// The number of a new generation.
+    pub(super) fn next_number(&mut self) -> u64 {
+        self.last_number += 1;
+        self.last_number
     }
 }
 
@@ -358,18 +377,7 @@ mod tests {
         .unwrap();
         let policy = sandbox.compile(&file).unwrap();
         let entry = Entry::new(policy, "p", Source::Uploaded, file.into(), Millis(0));
-        let generation = Generation {
-            number: 1,
-            policy: Some(Arc::new(entry)),
-            lost: None,
-            built_in: None,
-            params: "{}".into(),
-            locked: false,
-            on_failure: OnFailure::Builtin,
-            breaker: Arc::default(),
-            counters: Arc::default(),
-            since: Millis(0),
-        };
+        let generation = Generation { policy: Some(Arc::new(entry)), ..Generation::nothing(Millis(0)) };
         Candidate { generation, percent, shadow: None }
     }
 

@@ -72,6 +72,9 @@ pub(super) struct StoredScope {
     pub(super) generations: Vec<StoredGeneration>,
     #[serde(default)]
     pub(super) candidate: Option<StoredCandidate>,
+    /// Not written while numbers were given again after a rollback.
+    #[serde(default)]
+    pub(super) last_number: u64,
 }
 
 /// What is on trial.
@@ -101,8 +104,12 @@ pub(super) struct StoredGeneration {
 }
 
 impl StoredScope {
-    pub(super) fn new(generations: Vec<StoredGeneration>, candidate: Option<StoredCandidate>) -> Self {
-        Self { version: VERSION, generations, candidate }
+    pub(super) fn new(
+        generations: Vec<StoredGeneration>,
+        candidate: Option<StoredCandidate>,
+        last_number: u64,
+    ) -> Self {
+        Self { version: VERSION, generations, candidate, last_number }
     }
 
     pub(super) fn encode(&self) -> Bytes {
@@ -163,7 +170,7 @@ mod tests {
             since_ms: 5,
         };
         let candidate = StoredCandidate { generation: generation.clone(), percent: 10, shadow: true };
-        let scope = StoredScope::new(vec![generation], Some(candidate));
+        let scope = StoredScope::new(vec![generation], Some(candidate), 4);
         assert_eq!(StoredScope::decode(&scope.encode()), Some(scope));
         assert_eq!(StoredScope::decode(b"{}"), None);
     }

@@ -232,6 +232,7 @@ pub async fn start(config: Config, surroundings: Surroundings) -> Result<Running
         flows: Arc::clone(&flows),
         library,
         directory,
+        open: config.server.open,
         contacts,
         tracer: Arc::clone(&tracer),
         lockout,

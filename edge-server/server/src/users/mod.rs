@@ -230,6 +230,11 @@ impl Directory {
         &self.realm
     }
 
+    /// The server's domains, in lower case.
+    pub fn domains(&self) -> &[String] {
+        &self.domains
+    }
+
     /// Whether `domain`, in lower case, is one of the server's.
     pub fn serves(&self, domain: &str) -> bool {
         self.domains.iter().any(|known| known == domain)

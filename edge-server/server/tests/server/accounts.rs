@@ -110,7 +110,18 @@ async fn users_are_kept_by_the_api_of_a_server_that_runs_plain_on_loopback_or_ov
         assert_eq!(does(&with(&["list"]), ""), list);
         does(&with(&["remove", "alice@example.com"]), "");
         refused(&with(&["remove", "alice@example.com"]), "", "there is no user sip:alice@example.com");
-        refused(&with(&["add", "alice@elsewhere.org"]), "secret\n", "is not one of server.domains");
+        refused(&with(&["add", "alice@elsewhere.org"]), "secret\n", "this server, which serves example.com");
+        for change in [
+            &["bob@example.org", "--class", "family", "--group", "board"][..],
+            &["example.org", "--class", "contact"],
+        ] {
+            does(&[&["contacts", "bob/x@example.com"], change, &place].concat(), "");
+        }
+        let contacts = "example.org\tcontact\t-\nsip:bob@example.org\tfamily\tboard\n";
+        assert_eq!(does(&with(&["contacts", "bob/x@example.com"]), ""), contacts);
+        refused(&with(&["contacts", "bob/x@example.com", "a@b", "--class", "boss"]), "", "family");
+        does(&with(&["contacts", "bob/x@example.com", "example.org", "--remove"]), "");
+        assert_eq!(does(&with(&["contacts", "bob/x@example.com"]), "").lines().count(), 1);
         assert!(server.stop().await);
     }
 }
@@ -123,9 +134,14 @@ fn what_cannot_be_done_says_what_to_do_before_anything_is_sent() {
     std::fs::write(&token, "x\n").unwrap();
     let token = token.to_str().unwrap();
     let cases: &[(&[&str], &str, &str)] = &[
-        (&["list"], "", "--data"),
         (&["list", "--data", "/no/such/folder"], "", "there is no such folder"),
-        (&["list", "--url", "http://127.0.0.1:1"], "", "--token-file"),
+        (&["list", "--url", "sip.example.com"], "", "there is no token for https://sip.example.com/"),
+        (&["list", "--url", "127.0.0.1:1"], "", "nobody answers at http://127.0.0.1:1/"),
+        (&["list", "--url", "127.0.0.1:1"], "", "tributary demo"),
+        (&["list", "--url", "127.0.0.1:1"], "", "give --data FOLDER"),
+        (&["contacts", "alice@example.com", "--data", data], "", "only a running server"),
+        (&["contacts", "alice@example.com", "bob@example.com"], "", "--class"),
+        (&["contacts", "alice@example.com", "--class", "family"], "", "WHO"),
         (
             &["list", "--data", data, "--url", "http://127.0.0.1:1", "--token-file", token],
             "",
@@ -183,7 +199,7 @@ async fn who_is_locked_out_is_shown_and_unlocked_while_the_server_runs() {
     assert_eq!(all(&["locks"]).await.lines().count(), 1);
     let refusals: [(&[&str], &str); 2] = [
         (&["unlock", "alice@example.com", at[0], at[1], at[2], at[3]], "alice@example.com is not locked"),
-        (&["locks", "--data", "."], "only a running server has locks"),
+        (&["locks", "--data", "."], "only a running server is asked"),
     ];
     for (args, expect) in refusals {
         refused(args, "", expect);

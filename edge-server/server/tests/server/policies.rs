@@ -359,3 +359,48 @@ async fn policies_and_assignments_outlive_a_restart_and_a_built_in_merge_can_be_
     assert_eq!((&bob["composition"], &bob["policy"]), (&json!("newest"), &Value::Null));
     second.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn before_the_first_generation_there_was_nothing_and_no_number_is_given_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().display().to_string();
+    let running = async || {
+        let data = data.clone();
+        server(|config| {
+            config.store.data = Some(data);
+            config.server.open = false;
+            config.users = vec![tributary::config::User {
+                name: "alice".to_owned(),
+                password: Some("secret".to_owned()),
+                ..Default::default()
+            }];
+        })
+        .await
+    };
+    let scope = "user:sip:alice@example.com";
+    let path = format!("/api/v1/assignments/{scope}/rollback");
+    let first = running().await;
+    for number in 1..=2 {
+        let put = assign(first.address, scope, json!({"built_in": "newest"})).await;
+        assert_eq!(put["in_force"]["generation"], number);
+    }
+    let back = call(first.address, "POST", &path, None).await.json();
+    assert_eq!(back["in_force"]["generation"], 1);
+    // Who is not a user has no assignment.
+    let body = Some(("application/json", &br#"{"built_in":"newest"}"#[..]));
+    let nobody = call(first.address, "PUT", "/api/v1/assignments/user:sip:nobody@example.com", body).await;
+    assert_eq!((nobody.status, nobody.error().as_str()), (404, "unknown_user"));
+    assert!(first.stop().await);
+
+    let second = running().await;
+    let put = assign(second.address, scope, json!({"built_in": "union"})).await;
+    assert_eq!(put["in_force"]["generation"], 3, "2 was somebody else's");
+    for (generation, built_in) in [(1, json!("newest")), (0, Value::Null)] {
+        let back = call(second.address, "POST", &path, None).await.json();
+        let now = &back["in_force"];
+        assert_eq!((&now["generation"], &now["built_in"]), (&json!(generation), &built_in));
+    }
+    let nothing = call(second.address, "POST", &path, None).await;
+    assert_eq!((nothing.status, nothing.error().as_str()), (404, "nothing_assigned"));
+    assert!(second.stop().await);
+}

@@ -125,7 +125,15 @@ fn the_exit_code_says_yes_no_or_why_nothing_was_done() {
         (&["bench", "good.wasm", "--seconds", "1"], 0, "a merge of three devices"),
         (&["replay", "good.wasm", "v.json"], 0, "would change 1 of 1"),
         (&["sign", "good.wasm", "--key", "v.json"], 2, "openssl genpkey"),
-        (&["push", "good.wasm"], 2, "there is no token"),
+        (&["push", "good.wasm", "--url", "https://sip.example.com"], 2, "there is no token"),
+        // Whoever forgot to start a demonstration is not sent to look for its token.
+        (&["push", "good.wasm", "--url", "http://127.0.0.1:1"], 4, "a demonstration: tributary demo"),
+        (&["status", "--url", "127.0.0.1:1"], 4, "nobody answers at http://127.0.0.1:1/"),
+        (
+            &["status", "--url", "http://sip.example.com", "--token-file", "v.json"],
+            4,
+            "fix: give --url https://NAME",
+        ),
         (&["status", "--url", "http://127.0.0.1:1", "--token-file", "v.json"], 4, "Connection refused"),
     ] {
         let done = policy(folder.path(), args);
@@ -278,12 +286,36 @@ async fn a_policy_goes_from_a_file_into_force_and_back_and_all_say_the_same_of_a
         said.contains("nothing is hidden") && said.contains("\"entity\": \"sip:alice@example.com\""),
         "{said}"
     );
-    let (code, said) = ask(&["capture", "alice@example.com", "--out", "alice.json"]).await;
-    assert!(code == 0 && said == "alice.json was written\n", "{said}");
-    let mode = std::fs::metadata(folder.path().join("alice.json")).unwrap().permissions().mode();
+    let (code, said) = ask(&["capture", "alice@example.com", "--out", "states/alice.json"]).await;
+    assert!(code == 0 && said == "states/alice.json was written\n", "{said}");
+    let mode = std::fs::metadata(folder.path().join("states/alice.json")).unwrap().permissions().mode();
     assert_eq!(mode & 0o077, 0, "only its owner may read what is personal");
-    let ran = policy(folder.path(), &["run", "quiet.wasm", "alice.json"]);
+    let ran = policy(folder.path(), &["run", "quiet.wasm", "states/alice.json"]);
     assert!(ran.code == 0 && ran.out.contains("what watchers get"), "{}{}", ran.out, ran.said);
+
+    // The first assignment is taken back like any other; then there is nothing more.
+    let (code, said) = ask(&["rollback", "domain:example.com"]).await;
+    assert!(code == 0 && said.starts_with("domain:example.com: nothing is assigned any more"), "{said}");
+    let (code, said) = ask(&["rollback", "domain:example.com"]).await;
+    assert!(code == 1 && said.contains("nothing is assigned to domain:example.com"), "{said}");
+    let (code, said) = ask(&["assign", "quiet", "--to", "user:alice@example.com"]).await;
+    assert!(code == 0 && said.starts_with("user:sip:alice@example.com: quiet "), "{said}");
+    let (code, said) = ask(&["unassign", "user:alice@example.com"]).await;
+    assert!(code == 0 && said.contains("nothing is assigned any more"), "{said}");
+    let (_, said) = ask(&["audit", "--last", "3"]).await;
+    assert!(said.contains("rollback for domain:example.com, generation 0: nothing is assigned"), "{said}");
+    let (code, said) = ask(&["status"]).await;
+    assert!(code == 0 && said.contains("operator: the built-in merge compose (generation 2)\n"), "{said}");
+    assert!(
+        !said.contains("domain:example.com") && !said.contains("failures") && !said.contains("{}"),
+        "{said}"
+    );
+    for to in ["domain:exmaple.com", "user:alice@exmaple.com"] {
+        let (code, said) = ask(&["assign", "quiet", "--to", to]).await;
+        assert!(code == 1 && said.contains("this server, which serves example.com"), "{said}");
+    }
+    let (code, said) = ask(&["activate", "domain:example.com"]).await;
+    assert!(code == 1 && said.contains("--canary PERCENT"), "{said}");
 
     // What the server refuses is a no, in its words; a token that is not the one is none.
     let (code, said) = ask(&["assign", "quite", "--to", "domain:example.com"]).await;

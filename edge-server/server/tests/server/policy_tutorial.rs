@@ -68,7 +68,9 @@ fn whoever_follows_the_page_has_a_policy_of_their_own_in_force() {
                 continue;
             }
             // The demonstration of the page has the usual port; this one has one that is free.
-            let remote = ["push", "assign", "activate", "status", "explain", "rollback", "audit", "capture"];
+            let remote = [
+                "push", "assign", "activate", "status", "explain", "rollback", "unassign", "audit", "capture",
+            ];
             let asks = remote.iter().any(|name| command.starts_with(&format!("tributary policy {name}")));
             let command = if asks { format!("{command} --url {}", demo.url) } else { command.to_owned() };
             let done = Command::new("sh")

@@ -1,9 +1,9 @@
 //! `tributary policy audit`: what became of policies on a server, and whether that is what was written.
 
 use super::Done;
-use super::remote::{list, open, problem, word};
+use super::remote::{list, problem, word};
 use crate::cli::Server;
-use crate::commands::remote::{Remote, Sent};
+use crate::commands::remote::{Remote, Sent, open};
 use crate::policies::{Head, hash_of, verify};
 use http::Method;
 use merge_core::json::Writer;

@@ -2,10 +2,10 @@
 
 use super::Done;
 use super::audit::moment;
-use super::remote::{answer, list, open, private, problem, short, word};
+use super::remote::{answer, list, private, problem, short, word};
 use crate::cli::Server;
 use crate::clock::Clock;
-use crate::commands::remote::{Remote, Sent, encoded};
+use crate::commands::remote::{Remote, Sent, encoded, open};
 use http::Method;
 use merge_core::json;
 use merge_core::live::Snapshot;

@@ -2,9 +2,9 @@
 
 use super::Done;
 use super::audit::moment;
-use super::remote::{answer, list, open, problem, word};
+use super::remote::{answer, list, problem, word};
 use crate::cli::PolicyAction;
-use crate::commands::remote::{RemoteError, Sent, encoded};
+use crate::commands::remote::{RemoteError, Sent, encoded, open};
 use http::Method;
 use policy_workbench::{Paint, Problem, module_bytes, vector_files};
 use serde_json::{Value, json};

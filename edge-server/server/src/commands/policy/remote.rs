@@ -1,21 +1,17 @@
 //! The commands that ask a running server.
 
 use super::{Done, history};
-use crate::cli::{PolicyAction, Server};
-use crate::commands::remote::{Refusal, Remote, RemoteError, Sent, encoded};
-use crate::https::{AUTHORITIES, Https};
-use axum::body::Body;
-use http::{Method, Request, StatusCode};
+use crate::cli::PolicyAction;
+use crate::commands::remote::{NOT_THERE, Refusal, Remote, RemoteError, Sent, encoded, open};
+use http::{Method, StatusCode};
 use merge_core::json::{Writer, read};
 use policy_workbench::{Answer, Exit, Paint, Problem, params_of};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::path::Path;
 
-/// The variable that holds the token; a server reads it as api.token.
-const TOKEN: &str = "TRIBUTARY_API_TOKEN";
-
-/// The largest description of a demonstration that is read.
-const DEMO_BYTES: usize = 64 << 10;
+/// Policies that are not in use and are named all the same.
+const IDLE_NAMES: usize = 20;
 
 /// What a server answered, in its own JSON, and how it reads.
 struct Told {
@@ -83,6 +79,10 @@ pub(super) fn act(action: PolicyAction) -> Done {
                 let path = format!("/assignments/{}/rollback", encoded(&scope));
                 told(open(&server).await?.call(Method::POST, &path, Sent::Nothing).await, in_force)
             }
+            PolicyAction::Unassign { scope, server } => {
+                let path = format!("/assignments/{}", encoded(&scope));
+                told(open(&server).await?.call(Method::DELETE, &path, Sent::Nothing).await, in_force)
+            }
             PolicyAction::Audit { last, verify, noted, server } => {
                 super::audit::audit(last, verify, noted, &server).await
             }
@@ -131,43 +131,6 @@ pub(super) fn act(action: PolicyAction) -> Done {
     })
 }
 
-/// The server, with the token from the file, from the variable, or from a demonstration on this machine.
-pub(super) async fn open(server: &Server) -> Result<Remote, Problem> {
-    let unreached = |message: String| Problem {
-        exit: Exit::Server,
-        message,
-        fix: "see that the server runs, and that --url is its address".to_owned(),
-    };
-    let token = match &server.token_file {
-        Some(file) => crate::users::first_line(&file.display().to_string()).map_err(|error| {
-            Problem::usage(format!("{}: {error}", file.display()), "name the server's api-token file")
-        })?,
-        None => match std::env::var(TOKEN) {
-            Ok(token) => token,
-            Err(_) => demo_token(server).await.ok_or_else(|| {
-                Problem::usage(
-                    format!("there is no token for {}", server.url),
-                    format!("give --token-file (DATA/api-token), or set {TOKEN}"),
-                )
-            })?,
-        },
-    };
-    Remote::new(&server.url, token, server.ca.as_deref()).map_err(|error| unreached(error.to_string()))
-}
-
-/// A demonstration tells everybody on its machine what its token is.
-async fn demo_token(server: &Server) -> Option<String> {
-    let is_here = server.url.authority().is_some_and(|at| crate::transport::is_loopback_name(at.as_str()));
-    if !is_here {
-        return None;
-    }
-    let server = Https::new(&server.url, server.ca.as_deref().unwrap_or(Path::new(AUTHORITIES))).ok()?;
-    let request = Request::get("/demo.json").body(Body::empty()).ok()?;
-    let (status, body) = server.send(request, DEMO_BYTES).await.ok()?;
-    let demo: Value = serde_json::from_slice(&body).ok().filter(|_| status == StatusCode::OK)?;
-    demo.get("api_token").and_then(Value::as_str).map(str::to_owned)
-}
-
 /// The id of the policy of this name, or whose id begins so.
 async fn id_of(remote: &Remote, wanted: &str) -> Result<String, Problem> {
     let (_, body) = remote.call(Method::GET, "/policies", Sent::Nothing).await.map_err(problem)?;
@@ -202,11 +165,7 @@ pub(super) fn answer(body: Value, good: bool, text: fn(&Value, Paint) -> String)
 /// A refusal in the server's own words.
 pub(super) fn problem(error: RemoteError) -> Problem {
     match error {
-        RemoteError::Unreached(message) => Problem {
-            exit: Exit::Server,
-            message,
-            fix: "see that the server runs, and that --url is its address".to_owned(),
-        },
+        RemoteError::Unreached(message) => Problem { exit: Exit::Server, message, fix: NOT_THERE.to_owned() },
         RemoteError::Refused(refusal) => {
             let Refusal { status, message, fix, .. } = *refusal;
             let closed = matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
@@ -220,8 +179,10 @@ pub(super) fn problem(error: RemoteError) -> Problem {
 pub(super) fn private(file: &Path, text: &str) -> Result<(), Problem> {
     use std::io::Write as _;
     use std::os::unix::fs::OpenOptionsExt as _;
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let made = folder.map_or(Ok(()), std::fs::create_dir_all);
     let opened = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(file);
-    opened.and_then(|mut file| file.write_all(text.as_bytes())).map_err(|error| {
+    made.and(opened).and_then(|mut file| file.write_all(text.as_bytes())).map_err(|error| {
         Problem::usage(format!("{}: {error}", file.display()), "name a place that can be written")
     })
 }
@@ -243,6 +204,11 @@ pub(super) fn short(id: &str) -> &str {
     id.get(..12).unwrap_or(id)
 }
 
+/// Whether anything is assigned by a generation.
+fn is_something(generation: &Value) -> bool {
+    ["/policy", "/built_in"].iter().any(|place| generation.pointer(place).is_some_and(|what| !what.is_null()))
+}
+
 fn generation(of: &Value) -> String {
     let what = match of.pointer("/policy/name") {
         Some(Value::String(_)) => format!("{} {}", word(of, "/policy/name"), short(&word(of, "/policy/id"))),
@@ -259,9 +225,12 @@ fn generation(of: &Value) -> String {
 
 fn in_force(body: &Value, paint: Paint) -> String {
     let scope = word(body, "/scope");
-    let now = body.get("in_force").filter(|now| now.is_object());
-    let now = now.map_or_else(|| "nothing of its own".to_owned(), generation);
-    let mut out = format!("{scope}: {} is in force\n", paint.good(&now));
+    let mut out = match body.get("in_force").filter(|now| is_something(now)) {
+        Some(now) => format!("{scope}: {} is in force\n", paint.good(&generation(now))),
+        None => format!(
+            "{scope}: nothing is assigned any more: what is around it decides, or the built-in merge\n"
+        ),
+    };
     if let Some(candidate) = body.get("candidate").filter(|candidate| candidate.is_object()) {
         let (percent, on_trial) = (word(candidate, "/percent"), candidate.get("generation"));
         let on_trial = on_trial.map(generation).unwrap_or_default();
@@ -293,27 +262,26 @@ fn whose(policy: &Value) -> String {
 
 fn status(body: &Value, paint: Paint) -> String {
     let mut out = String::new();
-    for policy in list(body, "/policies") {
-        let figure = |name: &str| word(policy, &format!("/figures/{name}"));
-        let failures = format!("{} failures", figure("failures"));
-        out.push_str(&format!(
-            "{} {} {}{}: {} calls, {} answers, {} without opinion, {}\n",
-            word(policy, "/name"),
-            paint.dim(short(&word(policy, "/id"))),
-            word(policy, "/source"),
-            whose(policy),
-            figure("calls"),
-            figure("outputs"),
-            figure("no_opinion"),
-            if failures == "0 failures" { failures } else { paint.bad(&failures) },
-        ));
-        if policy.pointer("/figures/last_failure").is_some_and(Value::is_object) {
-            let (code, message) = (figure("last_failure/code"), figure("last_failure/message"));
-            out.push_str(&format!("  last: {} {message}\n", paint.bad(&code)));
-        }
-    }
-    for assigned in list(body, "/assignments") {
-        let now = assigned.get("in_force").filter(|now| now.is_object());
+    let assigned: Vec<&Value> = list(body, "/assignments")
+        .iter()
+        .filter(|assigned| {
+            let trial = assigned.get("candidate").is_some_and(Value::is_object);
+            trial || assigned.get("in_force").is_some_and(is_something)
+        })
+        .collect();
+    let used: BTreeSet<String> = assigned
+        .iter()
+        .flat_map(|assigned| {
+            ["/in_force/policy/id", "/candidate/generation/policy/id"].map(|at| word(assigned, at))
+        })
+        .collect();
+    let was_called = |policy: &Value| policy.pointer("/figures/calls").and_then(Value::as_u64) > Some(0);
+    let (used, idle): (Vec<&Value>, Vec<&Value>) = list(body, "/policies")
+        .iter()
+        .partition(|policy| used.contains(&word(policy, "/id")) || was_called(policy));
+    used.iter().for_each(|policy| out.push_str(&doing(policy, paint)));
+    for assigned in &assigned {
+        let now = assigned.get("in_force").filter(|now| is_something(now));
         let candidate = assigned.get("candidate").filter(|candidate| candidate.is_object());
         let on_trial = candidate.and_then(|candidate| candidate.get("generation"));
         let with_figures = |of: &Value| match on_trial {
@@ -328,8 +296,46 @@ fn status(body: &Value, paint: Paint) -> String {
             out.push_str(&beside(candidate, paint));
         }
     }
-    if list(body, "/assignments").is_empty() {
+    if assigned.is_empty() {
         out.push_str("nothing is assigned: the built-in merge is in force everywhere\n");
+    }
+    if !idle.is_empty() {
+        let names: Vec<String> = idle.iter().take(IDLE_NAMES).map(|policy| word(policy, "/name")).collect();
+        let more = if idle.len() > IDLE_NAMES { ", ..." } else { "" };
+        out.push_str(&paint.dim(&format!("not in use, {}: {}{more}", idle.len(), names.join(", "))));
+        out.push('\n');
+    }
+    out
+}
+
+/// What a policy was called for, and what came of it.
+fn doing(policy: &Value, paint: Paint) -> String {
+    let figure = |name: &str| word(policy, &format!("/figures/{name}"));
+    let mut out = format!(
+        "{} {} {}{}: {} calls, {} answers, {} without opinion",
+        word(policy, "/name"),
+        paint.dim(short(&word(policy, "/id"))),
+        word(policy, "/source"),
+        whose(policy),
+        figure("calls"),
+        figure("outputs"),
+        figure("no_opinion"),
+    );
+    let failures = policy.pointer("/figures/failures").and_then(Value::as_object);
+    let failures: Vec<(&String, u64)> =
+        failures.into_iter().flatten().map(|(code, times)| (code, times.as_u64().unwrap_or(0))).collect();
+    if !failures.is_empty() {
+        let each: Vec<String> = failures
+            .iter()
+            .map(|(code, times)| format!("{} {times}", policy_sandbox::plain_text(code)))
+            .collect();
+        let all: u64 = failures.iter().map(|(_, times)| times).sum();
+        out.push_str(&format!(", {}", paint.bad(&format!("{all} failures ({})", each.join(", ")))));
+    }
+    out.push('\n');
+    if policy.pointer("/figures/last_failure").is_some_and(Value::is_object) {
+        let (code, message) = (figure("last_failure/code"), figure("last_failure/message"));
+        out.push_str(&format!("  last: {} {message}\n", paint.bad(&code)));
     }
     out
 }
