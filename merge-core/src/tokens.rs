@@ -6,7 +6,7 @@
 pub const TOKEN_CHARS: usize = 32;
 
 /// RFC 4480 section 3.2, and `unknown`.
-const ACTIVITIES: &[&str] = &[
+pub const ACTIVITIES: &[&str] = &[
     "appointment",
     "away",
     "breakfast",
@@ -36,7 +36,7 @@ const ACTIVITIES: &[&str] = &[
 ];
 
 /// RFC 4480 section 3.4, and `unknown`.
-const MOODS: &[&str] = &[
+pub const MOODS: &[&str] = &[
     "afraid",
     "amazed",
     "angry",

@@ -10,9 +10,35 @@ use super::output::{Finding, OutputError};
 use super::text::safe_text;
 use crate::json::{self, Member, Value};
 use crate::model::Basic;
+use crate::tokens::{ACTIVITIES, MOODS, TOKEN_CHARS, is_activity, is_mood, is_place};
 
 /// The characters that are told of a policy's own code for a failure.
 const OWN_CODE_CHARS: usize = 64;
+
+/// Words that are named to whoever wrote one that is none of them.
+const WORDS_TOLD: usize = 30;
+
+/// Words of one kind that a policy may use.
+pub(super) struct Vocabulary {
+    /// Whether a word is one of them.
+    pub(super) has: fn(&str) -> bool,
+    /// Those that can be listed.
+    pub(super) words: &'static [&'static str],
+    /// What each of them is, but for its length.
+    pub(super) is: &'static str,
+}
+
+pub(super) const ACTIVITY: Vocabulary =
+    Vocabulary { has: is_activity, words: ACTIVITIES, is: "an RFC 4480 activity or an x- token" };
+
+pub(super) const MOOD: Vocabulary =
+    Vocabulary { has: is_mood, words: MOODS, is: "an RFC 4480 mood or an x- token" };
+
+pub(super) const PLACE: Vocabulary = Vocabulary {
+    has: is_place,
+    words: &[],
+    is: "a place as RFC 4589 writes it, in lower-case words with hyphens,",
+};
 
 /// The findings of one output.
 #[derive(Default)]
@@ -57,7 +83,7 @@ pub(super) fn object(bytes: &[u8]) -> Result<Value<'_>, OutputError> {
         let (code, message) = (safe_text(part("code")), safe_text(part("message")));
         let code: String = code.chars().take(OWN_CODE_CHARS).collect();
         let message = message.chars().take(limits::NOTE_CHARS).collect();
-        return Err(refuse("E209", &code, message, "the policy says so itself"));
+        return Err(refuse("E209", &code, message, "mend the policy there: the words are its own"));
     }
     Ok(value)
 }
@@ -156,15 +182,14 @@ impl Faults {
         &mut self,
         value: &Value<'_>,
         name: &str,
-        good: fn(&str) -> bool,
-        wanted: &str,
+        vocabulary: &Vocabulary,
     ) -> Option<Vec<String>> {
         let before = self.findings.len();
         let items = self.list(value, name, limits::OUTPUT_ACTIVITIES);
         self.place_faults_under("set", before);
         let mut tokens: Vec<String> = Vec::new();
         for (at, item) in items?.iter().enumerate() {
-            match item.as_str().filter(|token| good(token)) {
+            match item.as_str().filter(|token| (vocabulary.has)(token)) {
                 Some(token) if tokens.iter().any(|other| other == token) => {}
                 Some(token) => tokens.push(token.to_owned()),
                 None => {
@@ -177,11 +202,8 @@ impl Faults {
                     );
                     self.fault(
                         &format!("set.{name}[{at}]"),
-                        &format!(
-                            "{what} is not {wanted} or an x- token of at most {} characters",
-                            limits::TOKEN_CHARS
-                        ),
-                        "lower case, as the RFC writes it",
+                        &format!("{what} is not {} of at most {} characters", vocabulary.is, TOKEN_CHARS),
+                        &instead(item.as_str().unwrap_or_default(), vocabulary),
                     );
                 }
             }
@@ -215,6 +237,15 @@ pub(super) fn join(place: &str, member: &str) -> String {
     if place.is_empty() { member.to_owned() } else { format!("{place}.{member}") }
 }
 
+/// What to write in the place of a word that is none.
+fn instead(word: &str, vocabulary: &Vocabulary) -> String {
+    match (nearest(word, vocabulary.words), vocabulary.words.len()) {
+        (Some(near), _) => format!("did you mean {near}?"),
+        (None, 1..=WORDS_TOLD) => format!("take one of {}", vocabulary.words.join(", ")),
+        _ => "write it in lower case, as the RFC does".to_owned(),
+    }
+}
+
 /// The known name that is at most two edits away.
 fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
     if name.len() > 64 {
@@ -240,4 +271,24 @@ fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
         .filter(|(edits, _)| *edits <= 2)
         .min()
         .map(|(_, other)| other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_writes_a_word_that_is_none_is_told_the_nearest_or_all() {
+        let check = |word: &str, vocabulary: &Vocabulary, expect: &str| {
+            let said = instead(word, vocabulary);
+            assert!(said.contains(expect), "{word}: {said}");
+        };
+        check("bussy", &ACTIVITY, "did you mean busy?");
+        check("on_the_phone", &ACTIVITY, "did you mean on-the-phone?");
+        check("lunching", &ACTIVITY, "take one of appointment, away, ");
+        check("lunching", &ACTIVITY, ", meal, ");
+        check("hapy", &MOOD, "did you mean happy?");
+        check("Contemplative", &MOOD, "lower case");
+        check("Office", &PLACE, "lower case");
+    }
 }

@@ -5,7 +5,7 @@ use alloc::format;
 use alloc::vec::Vec;
 
 use super::Call;
-use super::faults::{Faults, join, object};
+use super::faults::{ACTIVITY, Faults, MOOD, PLACE, join, object};
 use super::limits;
 use super::output::{Base, Drop, Finding, NoteText, Output, OutputError, Select, Set};
 use super::text::safe_text;
@@ -13,7 +13,7 @@ use crate::compose;
 use crate::json::Value;
 use crate::live::Publication;
 use crate::time::Millis;
-use crate::tokens::{is_activity, is_language, is_mood, is_place};
+use crate::tokens::is_language;
 
 /// Reads an output as a policy that runs is read: unknown members are passed over.
 ///
@@ -175,9 +175,9 @@ impl Reading<'_> {
         self.faults.known(value, "set", SET_MEMBERS);
         Set {
             basic: self.faults.basic(value, "set"),
-            activities: self.faults.tokens(value, "activities", is_activity, "an RFC 4480 activity"),
-            mood: self.faults.tokens(value, "mood", is_mood, "an RFC 4480 mood"),
-            place: self.faults.tokens(value, "place", is_place, "an RFC 4589 place type"),
+            activities: self.faults.tokens(value, "activities", &ACTIVITY),
+            mood: self.faults.tokens(value, "mood", &MOOD),
+            place: self.faults.tokens(value, "place", &PLACE),
             note: self.notes(value),
         }
     }

@@ -129,11 +129,20 @@ fn header(bytes: &[u8]) -> Option<Finding> {
             format!("WebAssembly of version {:?} is not known", version.get(..4).unwrap_or(version)),
             "build for version 1",
         )),
+        text if !text.is_empty() && !text.contains(&0) && std::str::from_utf8(text).is_ok() => {
+            Some(Finding::new(
+                "E101",
+                "file",
+                "it is text, and no policy: neither a module nor a script that exports `merge`",
+                "in JavaScript write `export function merge(input) { ... }`; of another language upload the .wasm file \
+             that is built of it",
+            ))
+        }
         _ => Some(Finding::new(
             "E101",
             "file, offset 0x0",
             "the file does not begin with the bytes of WebAssembly (00 61 73 6d)",
-            "upload the .wasm file, not its source or text form; a script in JavaScript begins a policy with `export function merge(input)`",
+            "upload the .wasm file that the compiler made",
         )),
     }
 }

@@ -44,6 +44,14 @@ fn the_contracts_tables_are_those_of_the_code() {
 }
 
 #[test]
+fn the_contract_names_each_activity() {
+    let contract = include_str!("../../CONTRACT.md");
+    let list = contract.split("- The activities of RFC 4480 are ").nth(1).unwrap().split('.').next().unwrap();
+    let named: Vec<&str> = list.split('`').skip(1).step_by(2).collect();
+    assert_eq!(named, merge_core::tokens::ACTIVITIES);
+}
+
+#[test]
 fn each_limit_names_a_code_that_exists() {
     for limit in limits::TABLE.iter().filter(|limit| !limit.code.is_empty()) {
         assert!(policy_check::find_code(limit.code).is_some(), "{}", limit.name);

@@ -16,15 +16,17 @@ pub(crate) struct Guest {
     memory: ModuleExport,
     alloc: ModuleExport,
     initialize: Option<ModuleExport>,
+    /// Whether the functions are those of the engine for scripts, which tell an author nothing.
+    script: bool,
 }
 
 impl Guest {
     /// The policy that this makes instances of.
-    pub(crate) fn new(start: InstancePre<Host>) -> Result<Self, Finding> {
+    pub(crate) fn new(start: InstancePre<Host>, script: bool) -> Result<Self, Finding> {
         let module = start.module();
         let (memory, alloc) = (required(module, "memory")?, required(module, "pp_alloc")?);
         let initialize = module.get_export_index("_initialize");
-        Ok(Self { start, memory, alloc, initialize })
+        Ok(Self { start, memory, alloc, initialize, script })
     }
 
     /// Asks a hook in a fresh instance.
@@ -174,14 +176,14 @@ impl<'g> Call<'g> {
     /// A trap, an abort or an empty tank as a value, with the place in the module.
     fn failure(&mut self, what: &str, allowed: u64, error: &wasmtime::Error) -> CallFailure {
         let at = match error.downcast_ref::<WasmBacktrace>().and_then(|trace| trace.frames().first()) {
-            None => what.to_owned(),
-            Some(frame) => {
+            Some(frame) if !self.guest.script => {
                 let name =
                     frame.func_name().map_or_else(String::new, |name| format!(" ({})", short_name(name)));
                 let offset =
                     frame.module_offset().map_or_else(String::new, |offset| format!(", offset {offset:#x}"));
                 format!("{what}: function {}{name}{offset}", frame.func_index())
             }
+            _ => what.to_owned(),
         };
         if error.is::<Aborted>() {
             let message = self.store.data_mut().aborted.take().unwrap_or_default();

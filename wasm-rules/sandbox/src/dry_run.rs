@@ -1,12 +1,15 @@
 //! The dry run: a policy is tried on samples before anybody's state depends on it.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
 use merge_core::json::{self, Writer};
 use merge_core::policy::{WatcherClass, limits};
 use policy_check::{Finding, Findings};
 
 use crate::outcome::{CallFailure, Outcome};
 use crate::policy::Policy;
-use policy_check::RecordedInput;
+use policy_check::{Hook, RecordedInput};
 
 /// An input to try a policy on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -176,11 +179,10 @@ fn crowd() -> Vec<u8> {
 /// are misspellings more often than not.
 #[must_use]
 pub fn dry_run(policy: &Policy, samples: &[Sample]) -> Vec<Finding> {
-    let mut findings = Findings::new();
     let views = if policy.view_key().is_some() { view_samples() } else { Vec::new() };
-    for sample in samples.iter().chain(&views) {
-        try_sample(policy, sample).into_iter().for_each(|finding| findings.push(finding));
-    }
+    let tried = samples.iter().chain(&views).map(|sample| (sample.name.as_str(), tried(policy, sample)));
+    let mut findings = Findings::new();
+    said_once(tried).into_iter().for_each(|finding| findings.push(finding));
     if let Some(finding) = dry_params(policy) {
         findings.push(finding);
     }
@@ -190,16 +192,57 @@ pub fn dry_run(policy: &Policy, samples: &[Sample]) -> Vec<Finding> {
 /// Runs one sample twice and looks at what comes out. Its members say whether it is for `pp_merge` or `pp_view`.
 #[must_use]
 pub fn try_sample(policy: &Policy, sample: &Sample) -> Vec<Finding> {
+    said_once([(sample.name.as_str(), tried(policy, sample))])
+}
+
+/// What is found in one sample, each with its place in that.
+fn tried(policy: &Policy, sample: &Sample) -> Vec<Finding> {
     match RecordedInput::read(&sample.input) {
         Ok(known) => {
             let run = || policy.call_whole(known.hook(), &sample.input);
-            judge(sample, &known, [run(), run()])
+            let findings = judge(&known, [run(), run()]).into_iter();
+            findings
+                .map(|found| if known.hook() == Hook::Merge { policy.explained(found) } else { found })
+                .collect()
         }
         Err(error) => {
-            let place = format!("sample {}", sample.name);
-            vec![Finding::new("E200", place, format!("the sample is not JSON: {error}"), "mend it")]
+            vec![Finding::new("E200", "", format!("the sample is not JSON: {error}"), "mend it")]
         }
     }
+}
+
+/// Findings of samples, each said once: the first sample that has it, and how many more do.
+fn said_once<'s>(tried: impl IntoIterator<Item = (&'s str, Vec<Finding>)>) -> Vec<Finding> {
+    let mut found: Vec<(&str, usize, Finding)> = Vec::new();
+    let mut known = HashMap::new();
+    for (sample, finding) in
+        tried.into_iter().flat_map(|(name, all)| all.into_iter().map(move |one| (name, one)))
+    {
+        // How much fuel there was goes by the input, and where it ends is chance.
+        let same = match finding.code {
+            "E204" => {
+                (finding.code, finding.place.split(':').next().unwrap_or_default().to_owned(), String::new())
+            }
+            code => (code, finding.place.clone(), finding.message.clone()),
+        };
+        match known.entry(same) {
+            Entry::Vacant(new) => {
+                new.insert(found.len());
+                found.push((sample, 0, finding));
+            }
+            Entry::Occupied(at) => {
+                if let Some((_, more, _)) = found.get_mut(*at.get()) {
+                    *more += 1;
+                }
+            }
+        }
+    }
+    let placed = |(sample, more, finding): (&str, usize, Finding)| {
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let inside = if finding.place.is_empty() { String::new() } else { format!(", {}", finding.place) };
+        Finding { place: format!("sample {sample}{more}{inside}"), ..finding }
+    };
+    found.into_iter().map(placed).collect()
 }
 
 /// `pp_params` with no parameters: it may refuse them, in its own words and each time.
@@ -214,13 +257,12 @@ fn dry_params(policy: &Policy) -> Option<Finding> {
 }
 
 /// What two runs of one sample come to.
-fn judge(sample: &Sample, known: &RecordedInput, [first, second]: [Outcome; 2]) -> Vec<Finding> {
-    let place = format!("sample {}", sample.name);
+fn judge(known: &RecordedInput, [first, second]: [Outcome; 2]) -> Vec<Finding> {
     if first != second {
         let at = difference(&first, &second);
         return vec![Finding::new(
             "E205",
-            place,
+            "",
             format!("two runs with the same input {at}"),
             "compute from the input alone; a policy has no memory of earlier calls",
         )];
@@ -228,17 +270,10 @@ fn judge(sample: &Sample, known: &RecordedInput, [first, second]: [Outcome; 2]) 
     let output = match first.result {
         Ok(None) => return Vec::new(),
         Ok(Some(output)) => output,
-        Err(failure) => return vec![failed(&place, &failure)],
+        Err(failure) => return vec![failed("", &failure)],
     };
-    known
-        .check_output(&output)
-        .into_iter()
-        .map(|finding| {
-            let place =
-                if finding.place.is_empty() { place.clone() } else { format!("{place}, {}", finding.place) };
-            Finding::new(finding.code, place, finding.message, finding.fix)
-        })
-        .collect()
+    let found = known.check_output(&output).into_iter();
+    found.map(|found| Finding::new(found.code, found.place, found.message, found.fix)).collect()
 }
 
 fn failed(place: &str, failure: &CallFailure) -> Finding {
@@ -248,9 +283,10 @@ fn failed(place: &str, failure: &CallFailure) -> Finding {
         "E208" => "return a pointer inside the memory, and at most 16 KiB; pp_alloc returns multiples of 8",
         _ => "see CONTRACT.md",
     };
-    let place = match &failure.at {
-        Some(at) => format!("{place}, {at}"),
-        None => place.to_owned(),
+    let place = match (&failure.at, place) {
+        (Some(at), "") => at.clone(),
+        (Some(at), place) => format!("{place}, {at}"),
+        (None, place) => place.to_owned(),
     };
     Finding::new(failure.code, place, failure.message.clone(), fix)
 }
@@ -285,7 +321,7 @@ mod tests {
 
     fn judged(runs: [Outcome; 2]) -> Vec<Finding> {
         let sample = builtin_samples().remove(0);
-        judge(&sample, &RecordedInput::read(&sample.input).unwrap(), runs)
+        judge(&RecordedInput::read(&sample.input).unwrap(), runs)
     }
 
     #[test]
@@ -313,9 +349,32 @@ mod tests {
             assert_eq!(known.hook(), policy_check::Hook::View, "{}", sample.name);
             assert_eq!(known.check_output(br#"{"abi":1,"drop":["geo"],"level":"busy_free"}"#), []);
             let of_merge = run(says(r#"{"abi":1,"base":"empty"}"#), 9, &[]);
-            let findings = judge(&sample, &known, [of_merge.clone(), of_merge]);
+            let findings = judge(&known, [of_merge.clone(), of_merge]);
             assert_eq!(findings.first().map(|finding| finding.code), Some("E206"));
         }
+    }
+
+    #[test]
+    fn what_is_found_in_each_sample_is_said_once_with_how_many_have_it() {
+        let finding = |code, place: &str, message: &str| Finding::new(code, place, message, "mend it");
+        let wrong = || finding("E207", "set.mood[0]", "\"hapy\" is no mood");
+        let fuel = |offset: &str, fuel: &str| {
+            finding("E204", &format!("pp_merge: function 7, offset {offset}"), fuel)
+        };
+        let said = said_once([
+            ("one", vec![wrong(), fuel("0x1", "all of 5")]),
+            ("two", vec![wrong(), finding("E207", "", "an array")]),
+            ("three", vec![wrong(), fuel("0x2", "all of 9")]),
+        ]);
+        let places: Vec<&str> = said.iter().map(|finding| finding.place.as_str()).collect();
+        assert_eq!(
+            places,
+            [
+                "sample one and 2 more, set.mood[0]",
+                "sample one and 1 more, pp_merge: function 7, offset 0x1",
+                "sample two"
+            ]
+        );
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use merge_core::json::{self, Value, Writer};
-use merge_core::policy::{Needs, ViewKey, limits};
+use merge_core::policy::{INPUT_MEMBERS, Needs, ViewKey, limits};
 use policy_check::{Finding, Hook, Manifest, Report, plain_text};
 use wasmtime::{InstancePre, Module, ModuleExport};
 
@@ -44,14 +44,14 @@ impl Policy {
         sha256: [u8; 32],
         report: Report,
         module: &Module,
-        start: InstancePre<Host>,
+        (start, script): (InstancePre<Host>, bool),
         made: Made,
     ) -> Result<Self, Finding> {
         let inner = Inner {
             merge: required(module, "pp_merge")?,
             view: module.get_export_index("pp_view"),
             params: module.get_export_index("pp_params"),
-            guest: Guest::new(start)?,
+            guest: Guest::new(start, script)?,
             sha256,
             made,
             report,
@@ -93,6 +93,20 @@ impl Policy {
     #[must_use]
     pub fn needs(&self) -> Needs {
         self.inner.report.manifest.as_ref().map_or(Needs::ALL, Manifest::needs)
+    }
+
+    /// A finding of a call of `pp_merge`, for its author: what the manifest's `needs` leaves out, a script reads as
+    /// `undefined`.
+    #[must_use]
+    pub fn explained(&self, finding: Finding) -> Finding {
+        let needs = self.needs();
+        let missing: Vec<&str> = INPUT_MEMBERS.into_iter().filter(|member| !needs.has(member)).collect();
+        if finding.code != "E209" || missing.is_empty() || !finding.message.contains("undefined") {
+            return finding;
+        }
+        let fix =
+            format!("add to the manifest's `needs` what it reads: it is not sent {}", missing.join(", "));
+        Finding::new(finding.code, finding.place, finding.message, fix)
     }
 
     /// Whether the policy hides things: where it fails, less is shown and not more.
@@ -226,7 +240,7 @@ fn params_object(params: &str) -> Result<Value<'_>, CallFailure> {
 fn params_fix(code: &str) -> &'static str {
     match code {
         "E200" => "give a JSON object of at most 4 KiB; numbers must be whole",
-        "E209" => "the policy says so itself; its documentation tells what it takes",
+        "E209" => "give what the policy asks for; its documentation tells what it takes",
         _ => "the policy failed on these parameters: its author has to mend that",
     }
 }

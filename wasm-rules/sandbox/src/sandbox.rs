@@ -176,7 +176,7 @@ impl Sandbox {
         };
         let start =
             self.linker.instantiate_pre(&module).map_err(|error| child::refused(format!("{error:#}")))?;
-        Policy::new(sha256, report, &module, start, made)
+        Policy::new(sha256, report, &module, (start, is_script(file)), made)
     }
 
     fn compile_module(&self, bytes: &[u8], foreign: bool) -> Result<Module, Finding> {

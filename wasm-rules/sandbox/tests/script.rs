@@ -205,7 +205,7 @@ fn without_the_engine_a_script_is_refused_and_no_other_text_is_taken_for_one() {
         assert_eq!((finding.code, finding.message.contains(message)), (code, true), "{finding}");
     };
     check(b"export function merge() {}", "E180", "no engine for scripts");
-    check(b"# A policy", "E101", "bytes of WebAssembly");
+    check(b"# A policy", "E101", "it is text");
 }
 
 #[test]

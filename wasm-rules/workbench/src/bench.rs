@@ -169,7 +169,7 @@ impl Answer for Measured {
             ));
         }
         out.push_str(&format!(
-            "a merge of three devices: built-in {:.1} us, with the policy {:.1} us: {:.1} times\n",
+            "a merge of three devices: built-in {:.1} us, with the policy {:.1} us: {:.1} times the built-in alone\n",
             micros(self.builtin),
             micros(self.with_policy),
             self.ratio()

@@ -28,6 +28,15 @@ const CLANG_FEATURES: [&str; 5] =
 /// # Errors
 /// There is no project, or its compiler is missing or failed; what that said went to standard error.
 pub fn build(workbench: &Workbench, folder: &Path) -> Result<Checked, Problem> {
+    if folder.is_file() {
+        return Err(Problem::usage(
+            format!("{} is a file, and a project is built", folder.display()),
+            format!(
+                "a script and a module are ready as they are: tributary policy check {}",
+                folder.display()
+            ),
+        ));
+    }
     let project = Project::open(folder)?;
     if project.language == Language::JavaScript {
         return check(workbench, &folder.join(Language::JavaScript.source()), Owner::Tenant);

@@ -99,7 +99,8 @@ fn called(policy: &Policy, asked: Asked<'_>) -> Result<Ran, Problem> {
     };
     let findings = match &outcome.result {
         Ok(Some(output)) => {
-            known.check_output(output).into_iter().map(|found| answer_finding(&found)).collect()
+            let found = known.check_output(output).into_iter().map(|found| answer_finding(&found));
+            found.map(|found| if hook == Hook::Merge { policy.explained(found) } else { found }).collect()
         }
         _ => Vec::new(),
     };
@@ -133,7 +134,8 @@ fn run_live(policy: &Policy, bytes: &[u8], place: &str, asked: Asked<'_>) -> Res
         Ok(Some(output)) => match read_output(output, &call) {
             Ok(output) => apply(&call, &builtin, &output),
             Err(_) => {
-                findings.extend(merge_core::policy::check_output(output, &call).iter().map(answer_finding));
+                let found = merge_core::policy::check_output(output, &call);
+                findings.extend(found.iter().map(|found| policy.explained(answer_finding(found))));
                 apply(&call, &builtin, &Output::no_opinion())
             }
         },

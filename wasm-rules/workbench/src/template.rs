@@ -85,6 +85,14 @@ impl Language {
         }
     }
 
+    /// How an author begins, as the README says it.
+    const fn first_step(self) -> &'static str {
+        match self {
+            Self::JavaScript => "tributary policy check        # the script is the policy: nothing is built",
+            _ => "tributary policy build        # into build/NAME.wasm, checked",
+        }
+    }
+
     /// What has to be on the machine.
     const fn needs(self) -> &'static str {
         match self {
@@ -123,7 +131,10 @@ pub fn new(folder: &Path, name: &str, language: Language) -> Result<Made, Proble
             "take another name, or another folder with --folder",
         ));
     }
-    let readme = README.replace("SOURCE", language.source()).replace("NEEDS", language.needs());
+    let readme = README
+        .replace("FIRST", language.first_step())
+        .replace("SOURCE", language.source())
+        .replace("NEEDS", language.needs());
     let manifest = manifest(name);
     let mut files: Vec<(&str, &str)> = [language.files(), VECTORS.to_vec()].concat();
     files.push(("README.md", &readme));
@@ -158,12 +169,11 @@ impl Answer for Made {
     }
 
     fn text(&self, paint: Paint) -> String {
-        let folder = self.folder.display();
+        let (folder, lang, needs) = (self.folder.display(), self.language.as_str(), self.language.needs());
+        let step = if self.language == Language::JavaScript { "check" } else { "build" };
         format!(
-            "{folder} is there, in {}; it needs {}. Next:\n  tributary policy build {folder}\n  \
+            "{folder} is there, in {lang}; it needs {needs}. Next:\n  tributary policy {step} {folder}\n  \
              tributary policy test {folder}\n{}\n",
-            self.language.as_str(),
-            self.language.needs(),
             paint.dim(&format!("change {folder}/{} and do both again", self.language.source()))
         )
     }

@@ -127,7 +127,8 @@ fn what_is_no_policy_or_not_there_is_a_problem_with_a_fix() {
         assert!(answer_json(&problem).starts_with(r#"{"error":{"code":"usage","message":""#));
     };
     check(scratch.workbench.load(Path::new("/nowhere/policy.wasm")), "No such file");
-    check(scratch.workbench.load(&scratch.file("a.wasm", b"text")), "E101 file, offset 0x0");
+    check(scratch.workbench.load(&scratch.file("a.wasm", b"text")), "E101 file: it is text");
+    check(scratch.workbench.load(&scratch.file("b.wasm", b"\0binary")), "E101 file, offset 0x0");
     check(scratch.workbench.load(scratch.folder.path()), "holds no .wasm file");
 }
 

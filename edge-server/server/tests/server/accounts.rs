@@ -117,7 +117,7 @@ async fn users_are_kept_by_the_api_of_a_server_that_runs_plain_on_loopback_or_ov
         ] {
             does(&[&["contacts", "bob/x@example.com"], change, &place].concat(), "");
         }
-        let contacts = "example.org\tcontact\t-\nsip:bob@example.org\tfamily\tboard\n";
+        let contacts = "sip:bob@example.org\tfamily\tboard\nexample.org\tcontact\t-\n";
         assert_eq!(does(&with(&["contacts", "bob/x@example.com"]), ""), contacts);
         refused(&with(&["contacts", "bob/x@example.com", "a@b", "--class", "boss"]), "", "family");
         does(&with(&["contacts", "bob/x@example.com", "example.org", "--remove"]), "");

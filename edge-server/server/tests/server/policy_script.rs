@@ -27,6 +27,7 @@ fn a_project_in_javascript_is_made_tested_and_checked_without_a_compiler() {
     for (args, code, words) in [
         (&["new", "on-the-phone", "--lang", "js"][..], 0, "it needs nothing else"),
         (&["build", "on-the-phone"], 0, "policy.js: good"),
+        (&["check", "on-the-phone"], 0, "policy.js: good"),
         (&["test", "on-the-phone"], 0, "3 hold, 0 fail"),
         (&["fuzz", "on-the-phone", "--runs", "20"], 0, "nothing found"),
     ] {
@@ -34,6 +35,14 @@ fn a_project_in_javascript_is_made_tested_and_checked_without_a_compiler() {
         assert_eq!(done.code, code, "{args:?}: {}{}", done.out, done.said);
         assert!(done.out.contains(words), "{args:?}: {}", done.out);
     }
+    let readme = std::fs::read_to_string(folder.path().join("on-the-phone/README.md")).unwrap();
+    assert!(readme.contains("nothing is built") && !readme.contains(".wasm"), "{readme}");
+    let done = run(&["build", "on-the-phone/policy.js"]);
+    assert!(done.code == 2 && done.said.contains("policy check on-the-phone/policy.js"), "{}", done.said);
+    std::fs::write(folder.path().join("silent.js"), "function merge(input) { return null; }\n").unwrap();
+    let done = run(&["check", "silent.js"]);
+    assert!(done.code == 1 && done.out.contains("write `export function merge(input)"), "{}", done.out);
+    assert!(!done.out.contains("bytes of WebAssembly"), "{}", done.out);
     std::fs::write(folder.path().join("broken.js"), "export function merge(input) {\n  return {;\n}\n")
         .unwrap();
     let done = run(&["check", "broken.js"]);

@@ -9,11 +9,10 @@ use super::{COARSE, Level, View, ViewDrop};
 use crate::activity::keeps_from_answering;
 use crate::json::Value;
 use crate::model::{Basic, Document};
-use crate::policy::faults::{Faults, object};
+use crate::policy::faults::{ACTIVITY, Faults, object};
 use crate::policy::limits;
 use crate::policy::output::{Finding, OutputError};
 use crate::policy::text::safe_text;
-use crate::tokens::is_activity;
 
 /// What a view may name of the document that it is made of: that document, or an input that was recorded as JSON.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -141,7 +140,7 @@ impl Reading<'_> {
             }
             closed => view.closed = closed.is_some(),
         }
-        let activities = self.faults.tokens(set, "activities", is_activity, "an RFC 4480 activity");
+        let activities = self.faults.tokens(set, "activities", &ACTIVITY);
         for (at, token) in activities.iter().flatten().enumerate() {
             if !self.seen.allows(token) {
                 self.faults.fault(
