@@ -136,6 +136,25 @@ fn what_is_thrown_is_the_failure_that_the_contract_shows() {
 }
 
 #[test]
+fn an_author_is_told_of_what_was_not_sent_and_nothing_of_the_engines_own_functions() {
+    let found = |script: &str| dry_run(&compiled(script), &builtin_samples());
+    let fails = "export function merge({ registrations }) { return registrations.length ? {} : null; }";
+    let said = found(&format!(
+        "export const manifest = {{ name: 'p', summary: 's', needs: ['now_ms', 'params'] }}; {fails}"
+    ));
+    assert_eq!(said.len(), 1, "each sample fails alike: {said:#?}");
+    assert!(said[0].place.starts_with("sample nothing-published and 5 more"), "{}", said[0]);
+    assert!(said[0].fix.contains("`needs`") && said[0].fix.contains("registrations, dialogs"), "{}", said[0]);
+    // Who is sent everything has nothing to add.
+    let said = found("export function merge({ registrations }) { return registrations.none.length; }");
+    assert!(said.len() == 1 && !said[0].fix.contains("needs"), "{said:#?}");
+
+    let said = found("export function merge() { for (;;); }");
+    assert_eq!((said.len(), said[0].code), (1, "E204"), "{said:#?}");
+    assert_eq!(said[0].place, "sample nothing-published and 5 more, pp_merge");
+}
+
+#[test]
 fn what_a_script_logs_is_kept_for_whoever_traces_it() {
     let policy = compiled(
         "console.log('as it is read'); export function merge(input) { console.log('now', input.now_ms, { a: [1] }, null); }",
@@ -280,6 +299,63 @@ fn the_script_of_the_documentation_works() {
     assert_eq!(said(17 * 60, 5, r#"{"to":17}"#), away(9, 16));
     assert_eq!(said(60, 1, r#"{"from":7}"#), away(7, 6));
     assert_eq!(said(12 * 60, 7, "{}"), away(9, 6));
+}
+
+/// What a script answers to an input of `pp_merge` with these members.
+fn merged(policy: &Policy, members: &str) -> String {
+    let outcome = policy.merge(format!(r#"{{"abi":1,"minor":0,{members}}}"#).as_bytes());
+    outcome.result.unwrap().map_or_else(|| "none".to_owned(), |output| String::from_utf8(output).unwrap())
+}
+
+#[test]
+fn the_script_of_the_readme_works() {
+    let readme = include_str!("../../../README.md");
+    let script = readme.split("```js\n").find(|block| block.starts_with("export const manifest")).unwrap();
+    let policy = compiled(script.split("```").next().unwrap());
+    assert_eq!((policy.name(), policy.report().warnings.len()), (Some("phone-wins"), 0));
+    assert_eq!(dry_run(&policy, &builtin_samples()), []);
+    assert_eq!(merged(&policy, r#""dialogs":[{"state":"early"}]"#), "none");
+    let answer = r#"{"abi":1,"set":{"activities":["on-the-phone"]},"explain":["a call is up"]}"#;
+    assert_eq!(merged(&policy, r#""dialogs":[{"state":"confirmed"}]"#), answer);
+}
+
+#[test]
+fn the_view_of_the_documentation_shows_managers_what_is_so_and_the_others_lunch() {
+    let page = include_str!("../../../docs/policies/javascript.md");
+    let script = page.split("```js\n").nth(2).and_then(|rest| rest.split("```").next()).unwrap();
+    let policy = compiled(script);
+    assert_eq!((policy.name(), policy.report().warnings.len()), (Some("lunch"), 0));
+    assert_eq!(dry_run(&policy, &builtin_samples()), []);
+    let at = |minutes: i64, activities: &str| {
+        let time = format!(r#""now_ms":0,"local_time":{{"minutes":{minutes},"weekday":1}}"#);
+        merged(&policy, &format!(r#"{time},"builtin":{{"basic":"open","activities":[{activities}]}}"#))
+    };
+    assert_eq!(at(690, r#""working""#), r#"{"abi":1,"reevaluate_at_ms":1800000}"#);
+    assert_eq!(at(780, ""), format!(r#"{{"abi":1,"reevaluate_at_ms":{}}}"#, 23 * 3_600_000));
+    assert_eq!(at(750, r#""on-the-phone""#), r#"{"abi":1,"reevaluate_at_ms":1800000}"#);
+    let lunch = at(750, r#""working""#);
+    let both = r#""activities":["working","away","x-lunch"],"note":[{"lang":"en","text":"Back at one"}]"#;
+    assert!(lunch.contains(both), "{lunch}");
+    let many = at(750, r#""busy","meeting","travel","tv","playing","shopping","steering","worship""#);
+    assert!(many.contains(r#""shopping","away","x-lunch"]"#), "{many}");
+
+    let seen = |group: &str, activities: &str| {
+        let watcher = format!(r#"{{"class":"colleague","groups":[{group}]}}"#);
+        let person = format!(r#"{{"id":"p","activities":[{activities}],"mood":[],"place":[],"note":[]}}"#);
+        let merged = format!(
+            r#"{{"entity":"sip:dana@example.com","tuples":[],"person":{person},"devices":[],"note":[],"unknown_xml":0}}"#
+        );
+        let input = format!(r#"{{"abi":1,"now_ms":1,"watcher":{watcher},"merged":{merged},"params":{{}}}}"#);
+        let output = policy.view(input.as_bytes()).result.unwrap().unwrap_or_default();
+        let known = policy_check::RecordedInput::read(input.as_bytes()).unwrap();
+        assert!(output.is_empty() || known.check_output(&output).is_empty());
+        String::from_utf8(output).unwrap()
+    };
+    let lunch = r#""working","away","x-lunch""#;
+    assert_eq!(seen("", lunch), r#"{"abi":1,"set":{"activities":["away"]}}"#);
+    let truth = r#"{"abi":1,"set":{"activities":["working"]},"drop":["note"]}"#;
+    assert_eq!(seen(r#""managers""#, lunch), truth);
+    assert_eq!(seen("", r#""working""#), "");
 }
 
 #[test]
