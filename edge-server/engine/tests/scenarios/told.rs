@@ -6,6 +6,7 @@ use crate::views::assignment;
 use merge_core::json;
 use merge_core::policy::ViewKey;
 use tributary_engine::{Assignment, Input, Scope};
+use tributary_sip::Name;
 
 const ALICE: &str = "sip:alice@example.com";
 
@@ -70,8 +71,12 @@ fn a_policy_is_told_why_it_is_asked_and_which_publication_changed() {
     scene.host.assigned = Some(Assignment { view: None, ..assignment(ViewKey::Class) });
     let mut alice = Client::new(&mut scene, "alice", None);
     let bob = Client::new(&mut scene, "bob", None);
-    // The reasons of the inputs since the last look, each with the publication that changed.
+    // The reasons of the inputs since the last look, each with the publication that changed. Who does not answer
+    // his NOTIFYs watches no more, and nobody is merged for him.
     let told = |scene: &mut Scene| -> Vec<(String, Option<String>)> {
+        while let Some(notify) = scene.next(bob.flow) {
+            scene.answer(bob.flow, &notify, 200);
+        }
         let inputs = std::mem::take(&mut scene.host.inputs);
         let reason = |input: &String| {
             let input = json::read(input.as_bytes()).unwrap();
@@ -95,8 +100,20 @@ fn a_policy_is_told_why_it_is_asked_and_which_publication_changed() {
     assert_eq!(told(&mut scene), why("register", None));
     scene.everyone(|| Input::PolicyChanged { scope: Scope::User(ALICE.to_owned()) });
     assert_eq!(told(&mut scene), why("policy", None));
-    alice.publish(&mut scene, "", &format!("{}Expires: 0\r\n", matching(&third)));
+    let at = scene.now + 60_000;
+    let again = format!(r#"{{"abi":1,"reevaluate_at_ms":{at}}}"#).into_bytes();
+    scene.host.answers.push_back(Ok(Some(again)));
+    let fourth = etag(&alice.publish(&mut scene, "", &matching(&third)));
+    told(&mut scene);
+    scene.pass(60_100);
+    assert_eq!(told(&mut scene), why("timer", None));
+    alice.publish(&mut scene, "", &format!("{}Expires: 0\r\n", matching(&fourth)));
     assert_eq!(told(&mut scene), why("remove", None));
+    let short = alice.publish(&mut scene, &pidf("alice", "open"), "Expires: 60\r\n");
+    told(&mut scene);
+    let seconds: i64 = short.header(Name::Expires).unwrap().parse().unwrap();
+    scene.pass(seconds * 1_000 + 1_000);
+    assert_eq!(told(&mut scene), why("expire", None));
 }
 
 #[test]
