@@ -1,3 +1,4 @@
+import { Captures } from "./app/captures.ts";
 import { Cards } from "./app/cards.ts";
 import { Confluence } from "./app/confluence.ts";
 import { BUILTIN, isComposition } from "./app/compositions.ts";
@@ -38,12 +39,15 @@ const confluence = new Confluence(app, runner, () => policies.params);
 const server = new ServerLink(app, cards, trace, (answer) => inForce.follow(answer));
 const steps = new Steps(app, () => server.ask().then(() => inForce.counters()));
 
+const tests = new Tests(app, runner, confluence, () => policies.params);
+const captures = new Captures(app, () => server.api, tests);
+
 const offline = new OfflineCopy(() => app.set({ newer: true }));
 
 const bar = new TopBar(place("bar"), app, () => confluence.history.start);
 const devices = new Devices(cards);
-const middle = new ConfluencePanel(app, policies, inForce, new Tests(app, runner, confluence, () => policies.params));
-const watcher = new WatcherPanel(app, trace, () => confluence.engine);
+const middle = new ConfluencePanel(app, policies, inForce, tests);
+const watcher = new WatcherPanel(app, trace, captures, () => confluence.engine);
 const map = place("map");
 map.replaceChildren(devices.element, middle.element, watcher.element);
 const streams = new Streams({
@@ -89,6 +93,7 @@ setInterval(() => {
   // What is assigned may change without a word to Bob: another watcher sees something else, or nobody does.
   if (document.visibilityState === "visible") {
     void server.ask();
+    void captures.look();
     if (active?.where === "server") void inForce.counters();
   }
   if (pinned !== null) bar.update(app.value);

@@ -1,6 +1,7 @@
 import type { LiveSet } from "../engine/types.ts";
 import { CLASSES, type Watcher } from "../model/watcher.ts";
 import { readReport, type Report } from "../policy/report.ts";
+import { readHistory, type History } from "./captured.ts";
 
 /** What /demo.json tells the page. */
 export interface Demo {
@@ -138,6 +139,26 @@ export class Api {
 
   async rollback(aor: string): Promise<void> {
     await this.#call("POST", `assignments/${encodeURIComponent(`user:${aor}`)}/rollback`);
+  }
+
+  /** What is kept of somebody after an entry; 0 for all. */
+  async history(aor: string, after: number): Promise<History> {
+    return readHistory((await this.#call("GET", `presentities/${encodeURIComponent(aor)}/history?after=${after}`)) as Json);
+  }
+
+  /** What a policy was given in an entry, as it was kept; null if it is no longer there. */
+  async captured(aor: string, seq: number): Promise<unknown> {
+    const json = (await this.#call("GET", `presentities/${encodeURIComponent(aor)}/history?after=${seq - 1}&limit=1&inputs=true`)) as Json;
+    const [entry] = Array.isArray(json["entries"]) ? (json["entries"] as Json[]) : [];
+    return entry?.["seq"] === seq ? (entry["input"] ?? null) : null;
+  }
+
+  async capture(aor: string, seconds: number): Promise<void> {
+    await this.#call("PUT", `captures/${encodeURIComponent(aor)}`, { seconds });
+  }
+
+  async forget(aor: string): Promise<void> {
+    await this.#call("DELETE", `captures/${encodeURIComponent(aor)}`);
   }
 
   async #call(method: string, path: string, body?: Uint8Array<ArrayBuffer> | object): Promise<unknown> {

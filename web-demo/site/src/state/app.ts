@@ -5,6 +5,7 @@ import type { Finding, Report } from "../policy/report.ts";
 import type { VectorFile } from "../policy/vectors.ts";
 import type { Fuel, Hook } from "../policy/worker.ts";
 import type { ServerPolicies } from "../server/api.ts";
+import type { History } from "../server/captured.ts";
 import type { Link } from "../sip/device-link.ts";
 import type { Notified } from "../sip/watcher.ts";
 import { Store } from "./store.ts";
@@ -108,7 +109,7 @@ export interface PolicyTest {
   readonly verdict: Verdict;
 }
 
-export type Tab = "card" | "why" | "pidf" | "json" | "sip";
+export type Tab = "card" | "why" | "history" | "pidf" | "json" | "sip";
 export type Theme = "system" | "light" | "dark";
 
 /** A policy's file with what the check made of it. */
@@ -169,6 +170,10 @@ export interface AppState {
   readonly inForce: Preview;
   readonly policies: ServerPolicies | null;
   readonly tests: readonly PolicyTest[];
+  /** What the server has kept of Alice; null before it was asked. */
+  readonly kept: History | null;
+  /** Why the last step with that went wrong. */
+  readonly keptWord: string;
   /** A sentence on the last step taken with a policy, and whether it went well. */
   readonly policyWord: { readonly ok: boolean; readonly text: string } | null;
   readonly busy: boolean;
@@ -205,6 +210,8 @@ export function makeApp(initial: Pick<AppState, "devices" | "tab" | "theme" | "p
     inForce: { kind: "none" },
     policies: null,
     tests: [],
+    kept: null,
+    keptWord: "",
     policyWord: null,
     busy: false,
     newer: false,

@@ -31,7 +31,7 @@ const PARAMS_MAX = 4096;
 const SCRIPT_MAX = 8192;
 /** No date is later, ms since the epoch. */
 const LAST_MOMENT = 8.64e15;
-const TABS: readonly string[] = ["card", "why", "pidf", "json", "sip"];
+const TABS: readonly string[] = ["card", "why", "history", "pidf", "json", "sip"];
 const THEMES: readonly string[] = ["system", "light", "dark"];
 const TOKENS = new Set(ACTIVITIES.map(([token]) => token));
 const NOTE_MAX = 140;

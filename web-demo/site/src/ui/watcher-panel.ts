@@ -1,7 +1,9 @@
 import type { App, AppState, Tab } from "../state/app.ts";
 import type { Trace } from "../sip/trace.ts";
+import type { Captures } from "../app/captures.ts";
 import { CardView } from "./card-view.ts";
 import { h, setText } from "./dom.ts";
+import { HistoryView } from "./history-view.ts";
 import { JsonView } from "./json-view.ts";
 import { PidfView } from "./pidf-view.ts";
 import { TraceView } from "./trace-view.ts";
@@ -17,7 +19,7 @@ interface View {
   update(state: AppState, what: Shown): void;
 }
 
-const TABS: readonly (readonly [Tab, string])[] = [["card", "Card"], ["why", "Why"], ["pidf", "PIDF"], ["json", "JSON"], ["sip", "SIP"]];
+const TABS: readonly (readonly [Tab, string])[] = [["card", "Card"], ["why", "Why"], ["history", "History"], ["pidf", "PIDF"], ["json", "JSON"], ["sip", "SIP"]];
 
 /** Region 3: what Bob, who watches Alice, is sent. */
 export class WatcherPanel {
@@ -29,10 +31,10 @@ export class WatcherPanel {
   readonly #tabs = new Map<Tab, HTMLButtonElement>();
   readonly #views: Map<Tab, View>;
 
-  constructor(private readonly app: App, trace: Trace, private readonly engine: () => MergeEngine | null) {
+  constructor(private readonly app: App, trace: Trace, captures: Captures, private readonly engine: () => MergeEngine | null) {
     const card = new CardView(app);
     this.mouth = card.face;
-    this.#views = new Map<Tab, View>([["card", card], ["why", new WhyView(app)], ["pidf", new PidfView()], ["json", new JsonView()], ["sip", new TraceView(trace)]]);
+    this.#views = new Map<Tab, View>([["card", card], ["why", new WhyView(app)], ["history", new HistoryView(captures)], ["pidf", new PidfView()], ["json", new JsonView()], ["sip", new TraceView(trace)]]);
     const list = h("div", { class: "tabs", role: "tablist", "aria-label": "What Bob is sent, as", onkeydown: (e: KeyboardEvent) => this.#arrow(e) });
     for (const [tab, words] of TABS) {
       const button = h("button", { type: "button", role: "tab", id: `tab-${tab}`, "aria-controls": `view-${tab}`, onclick: () => app.set({ tab }) }, words);
