@@ -314,9 +314,11 @@ fn the_script_of_the_readme_works() {
     let policy = compiled(script.split("```").next().unwrap());
     assert_eq!((policy.name(), policy.report().warnings.len()), (Some("phone-wins"), 0));
     assert_eq!(dry_run(&policy, &builtin_samples()), []);
-    assert_eq!(merged(&policy, r#""dialogs":[{"state":"early"}]"#), "none");
-    let answer = r#"{"abi":1,"set":{"activities":["on-the-phone"]},"explain":["a call is up"]}"#;
-    assert_eq!(merged(&policy, r#""dialogs":[{"state":"confirmed"}]"#), answer);
+    let laptop = r#"{"device":"laptop","person":{"id":"p","activities":["working"]}},{"device":"tv"}"#;
+    assert_eq!(merged(&policy, &format!(r#""publications":[{laptop}]"#)), "none");
+    let phone = r#"{"device":"desk","person":{"id":"p","activities":["on-the-phone"]}}"#;
+    let answer = r#"{"abi":1,"set":{"activities":["on-the-phone"]},"explain":["desk is in a call"]}"#;
+    assert_eq!(merged(&policy, &format!(r#""publications":[{laptop},{phone}]"#)), answer);
 }
 
 #[test]
