@@ -150,7 +150,7 @@ impl Candidate {
 /// The generations of one scope, the last one in force.
 #[derive(Clone, Debug, Default)]
 pub struct Assigned {
-    /// At most [`KEPT_GENERATIONS`], the last one in force. The first is [`Generation::nothing`], while it is kept.
+    /// At most [`KEPT_GENERATIONS`], the last one in force. The first is nothing, while it is kept.
     pub generations: Vec<Generation>,
     /// What is on trial.
     pub candidate: Option<Candidate>,
