@@ -1,6 +1,6 @@
 //! What was done with policies stands in a log, and whoever changes that log is found.
 
-use crate::harness::{Client, ask, call, server, within};
+use crate::harness::{Client, ask, call, entity_tag, server, within};
 use crate::policies::{assign, policy, upload};
 use crate::policy_command;
 use bytes::Bytes;
@@ -31,7 +31,7 @@ async fn each_step_is_a_line_that_says_who_did_what_and_outlives_a_restart_and_a
     let running = server(at(folder.path())).await;
     let address = running.address;
     let mut alice = Client::connect(address, "alice").await;
-    alice.publish(200, "calm").await;
+    let mut tag = entity_tag(&alice.publish(200, "calm").await);
     let mut bob = Client::connect(address, "bob").await;
     bob.subscribe("sip:alice@example.com").await;
 
@@ -53,7 +53,7 @@ async fn each_step_is_a_line_that_says_who_did_what_and_outlives_a_restart_and_a
     call(address, "POST", &format!("{path}/rollback"), None).await;
     // Its breaker opens: what the server does by itself stands there too.
     for note in ["~ one ~", "~ two ~", "~ three ~"] {
-        Client::connect(address, "alice").await.publish(200, note).await;
+        tag = alice.republish(&tag, note).await;
         bob.notified().await;
     }
     within("the line of the breaker", async { while lines(address).await.len() < 7 {} }).await;
