@@ -55,8 +55,8 @@ export async function compilePolicy(bytes) {
 
 /**
  * Has the engine for scripts (javascript.engine, compiled) read a policy in JavaScript: what the engine says of it, and
- * its memory after that. policy-check makes the policy's module of the two (`makeScript` of web-check): the bytes that
- * the server makes.
+ * its memory after that. policy-check makes the policy's module of the two (`makeScript` of web-check): the functions
+ * and the memory that the server runs, in one.
  */
 export function readScript(engine, script) {
   const { memory, _initialize, pp_alloc, pp_script } = new WebAssembly.Instance(engine, { presence: { log() {} } }).exports;

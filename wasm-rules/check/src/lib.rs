@@ -11,7 +11,7 @@
 //! worst, one outside takes minutes. No engine is involved, so the page runs the very same checks
 //! as the server (the crate builds for wasm32-unknown-unknown).
 //!
-//! A policy may also be a script in JavaScript ([`is_script`]), which an engine of ours makes a module of ([`Script`]).
+//! A policy may also be a script in JavaScript ([`is_script`]), which an engine of ours reads ([`Script`]).
 //!
 //! Test vectors are here too ([`Vector`]): how an answer is judged must not depend on where it came from.
 //!
@@ -49,7 +49,7 @@ pub use patch::merge_patch;
 pub use recorded::{Hook, RecordedInput};
 pub use report::{FINDING_CHARS, Finding, Findings, Hooks, NAMED_PER_KIND, Report};
 pub use schema::judge_params;
-pub use script::{Script, is_script};
+pub use script::{Script, SplitEngine, is_script};
 pub use text::{plain_text, short_name};
 pub use vector::{Expect, Mismatch, Vector, VectorError};
 

@@ -9,24 +9,41 @@ use wasmtime::{
 
 use crate::imports::{Aborted, Host};
 use crate::outcome::{CallFailure, Fault, Outcome};
+use crate::script::Halves;
+
+/// What instances are made of.
+pub(crate) enum Body {
+    /// A module that stands alone.
+    Module(InstancePre<Host>),
+    /// The engine for scripts, over a memory.
+    Script(Halves),
+}
+
+impl Body {
+    /// The module that has the exports of the contract.
+    pub(crate) fn module(&self) -> &Module {
+        match self {
+            Self::Module(start) => start.module(),
+            Self::Script(halves) => halves.code(),
+        }
+    }
+}
 
 /// What each call needs of a compiled policy.
 pub(crate) struct Guest {
-    start: InstancePre<Host>,
+    body: Body,
     memory: ModuleExport,
     alloc: ModuleExport,
     initialize: Option<ModuleExport>,
-    /// Whether the functions are those of the engine for scripts, which tell an author nothing.
-    script: bool,
 }
 
 impl Guest {
-    /// The policy that this makes instances of.
-    pub(crate) fn new(start: InstancePre<Host>, script: bool) -> Result<Self, Finding> {
-        let module = start.module();
+    /// Makes instances of this, and has each `initialize` itself.
+    pub(crate) fn new(body: Body, initialize: bool) -> Result<Self, Finding> {
+        let module = body.module();
         let (memory, alloc) = (required(module, "memory")?, required(module, "pp_alloc")?);
-        let initialize = module.get_export_index("_initialize");
-        Ok(Self { start, memory, alloc, initialize, script })
+        let initialize = initialize.then(|| required(module, "_initialize")).transpose()?;
+        Ok(Self { body, memory, alloc, initialize })
     }
 
     /// Asks a hook in a fresh instance.
@@ -58,7 +75,7 @@ impl Guest {
         fuel: u64,
     ) -> Result<(Vec<u8>, Vec<u8>), CallFailure> {
         let export = self
-            .start
+            .body
             .module()
             .get_export_index(name)
             .ok_or_else(|| CallFailure::host(format!("the engine has no {name}")))?;
@@ -85,7 +102,7 @@ struct Call<'g> {
 
 impl<'g> Call<'g> {
     fn of(guest: &'g Guest) -> Self {
-        Self { guest, store: Store::new(guest.start.module().engine(), Host::default()) }
+        Self { guest, store: Store::new(guest.body.module().engine(), Host::default()) }
     }
 
     fn memory(&mut self, instance: &Instance) -> Option<Memory> {
@@ -96,7 +113,11 @@ impl<'g> Call<'g> {
     /// they take differs between an engine that initialises memory and one that maps it.
     fn start(&mut self) -> Result<Instance, CallFailure> {
         self.fuel(limits::FUEL_START)?;
-        let instance = self.guest.start.instantiate(&mut self.store).map_err(|error| {
+        let made = match &self.guest.body {
+            Body::Module(start) => start.instantiate(&mut self.store),
+            Body::Script(halves) => halves.instantiate(&mut self.store),
+        };
+        let instance = made.map_err(|error| {
             if error.is::<PoolConcurrencyLimitError>() {
                 return CallFailure::host("every instance is taken");
             }
@@ -176,7 +197,8 @@ impl<'g> Call<'g> {
     /// A trap, an abort or an empty tank as a value, with the place in the module.
     fn failure(&mut self, what: &str, allowed: u64, error: &wasmtime::Error) -> CallFailure {
         let at = match error.downcast_ref::<WasmBacktrace>().and_then(|trace| trace.frames().first()) {
-            Some(frame) if !self.guest.script => {
+            // The functions of the engine for scripts tell an author nothing.
+            Some(frame) if matches!(self.guest.body, Body::Module(_)) => {
                 let name =
                     frame.func_name().map_or_else(String::new, |name| format!(" ({})", short_name(name)));
                 let offset =

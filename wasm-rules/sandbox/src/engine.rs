@@ -16,7 +16,8 @@ const KEEP_RESIDENT_BYTES: usize = 1024 * 1024;
 /// The engine that policies run in.
 pub(crate) fn running(instances: u32) -> wasmtime::Result<Engine> {
     let mut pool = PoolingAllocationConfig::new();
-    pool.total_core_instances(instances)
+    // A script's call takes two: its memory and its code.
+    pool.total_core_instances(instances.saturating_mul(2))
         .total_memories(instances)
         .total_tables(instances)
         .max_memories_per_module(1)

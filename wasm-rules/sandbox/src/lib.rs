@@ -9,8 +9,8 @@
 //!                      Outcome { bytes | no opinion | failure, fuel, log } ──▼
 //! ```
 //!
-//! A file that is a script in JavaScript becomes a module first, by an engine that is a module itself
-//! ([`ScriptEngine`]).
+//! A file that is a script in JavaScript is read first, by an engine that is a module itself ([`ScriptEngine`]); what
+//! that leaves in its memory is the policy, and the engine's code is compiled once for all of them.
 //!
 //! A policy is a pure function of its input, and this crate is what makes that true: no clock, no
 //! randomness, no memory of earlier calls, the same fuel for the same work everywhere. Whatever a

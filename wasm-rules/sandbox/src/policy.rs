@@ -6,10 +6,9 @@ use std::sync::Arc;
 use merge_core::json::{self, Value, Writer};
 use merge_core::policy::{INPUT_MEMBERS, Needs, ViewKey, limits};
 use policy_check::{Finding, Hook, Manifest, Report, plain_text};
-use wasmtime::{InstancePre, Module, ModuleExport};
+use wasmtime::ModuleExport;
 
-use crate::call::{Guest, required};
-use crate::imports::Host;
+use crate::call::{Body, Guest, required};
 use crate::outcome::{CallFailure, Outcome};
 
 /// A policy that was checked and compiled. Cheap to clone, and calls may run at the same time.
@@ -40,18 +39,15 @@ struct Inner {
 }
 
 impl Policy {
-    pub(crate) fn new(
-        sha256: [u8; 32],
-        report: Report,
-        module: &Module,
-        (start, script): (InstancePre<Host>, bool),
-        made: Made,
-    ) -> Result<Self, Finding> {
+    pub(crate) fn new(sha256: [u8; 32], report: Report, body: Body, made: Made) -> Result<Self, Finding> {
+        let module = body.module();
+        // The engine for scripts has them all, whatever a script exports.
+        let hook = |there: bool, hook: Hook| there.then(|| required(module, hook.as_str())).transpose();
         let inner = Inner {
-            merge: required(module, "pp_merge")?,
-            view: module.get_export_index("pp_view"),
-            params: module.get_export_index("pp_params"),
-            guest: Guest::new(start, script)?,
+            merge: required(module, Hook::Merge.as_str())?,
+            view: hook(report.hooks.view, Hook::View)?,
+            params: hook(report.hooks.params, Hook::Params)?,
+            guest: Guest::new(body, report.hooks.initialize)?,
             sha256,
             made,
             report,
@@ -204,17 +200,6 @@ impl Policy {
             None => Ok(()),
             Some(output) => Err(params_answer(&output)),
         }
-    }
-
-    /// Runs an export that is none of the contract's on this input with this fuel: its answer, and the memory as it
-    /// is after that.
-    pub(crate) fn settle(
-        &self,
-        name: &'static str,
-        input: &[u8],
-        fuel: u64,
-    ) -> Result<(Vec<u8>, Vec<u8>), CallFailure> {
-        self.inner.guest.settle(name, input, fuel)
     }
 }
 

@@ -1,24 +1,24 @@
 //! The sandbox: an engine, its settings, and the way from bytes to a policy.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use merge_core::policy::limits;
 use policy_cache::Cache;
 use policy_check::prices::COST_VERSION;
-use policy_check::{Finding, Owner, Report, check_as, is_script};
+use policy_check::{Finding, Owner, Report, Script, SplitEngine, check_as, is_script};
 use sha2::{Digest, Sha256};
 use wasmtime::{Engine, Linker, Module};
 
+use crate::call::Body;
 use crate::child::{self, Compile};
 use crate::dry_run::{Sample, dry_run};
 use crate::engine;
 use crate::imports::{Host, linker};
 use crate::policy::{Made, Policy};
-use crate::script::{ScriptEngine, Scripts};
+use crate::script::{Code, Halves, Reader, ScriptEngine, Scripts};
 
 /// How the sandbox is set up.
 #[derive(Clone, Debug)]
@@ -73,10 +73,16 @@ pub struct Sandbox {
 
 /// A file that may be compiled.
 struct Checked<'a> {
-    module: Cow<'a, [u8]>,
+    source: Source<'a>,
     report: Report,
-    /// Whether somebody else wrote its code, so that compiling it has to be tried first.
-    foreign: bool,
+}
+
+/// What is compiled of a file.
+enum Source<'a> {
+    /// All of it, somebody's code.
+    Module(&'a [u8]),
+    /// The memory that a script is for the engine's code, a module.
+    Script(Arc<Code>, Vec<u8>),
 }
 
 impl Sandbox {
@@ -141,44 +147,61 @@ impl Sandbox {
     fn check<'a>(&self, file: &'a [u8], owner: Owner) -> Result<Checked<'a>, Box<Report>> {
         if !is_script(file) {
             let report = check_as(file, owner);
-            let checked = |report| Checked { module: Cow::Borrowed(file), report, foreign: true };
+            let checked = |report| Checked { source: Source::Module(file), report };
             return if report.is_ok() { Ok(checked(report)) } else { Err(Box::new(report)) };
         }
+        let refused = |finding| Box::new(Report { errors: vec![finding], ..Report::default() });
         let Some(scripts) = &self.scripts else {
-            let finding = Finding::new(
+            return Err(refused(Finding::new(
                 "E180",
                 "engine",
                 "this build has no engine for scripts",
                 "build it whole (`cargo xtask policies` makes the engine), or name the engine's folder in `policies.shipped`",
-            );
-            return Err(Box::new(Report { errors: vec![finding], ..Report::default() }));
+            )));
         };
-        let script = scripts.make(file, |engine| {
-            let checked = Checked { module: engine.into(), report: Report::default(), foreign: false };
-            self.build(engine, checked)
-        })?;
-        Ok(Checked { module: script.module.into(), report: script.report, foreign: false })
+        Script::check(file).map_err(refused)?;
+        let reader = scripts.reader(|engine| self.reader(engine)).map_err(refused)?;
+        let (report, memory) = reader.read(file)?;
+        Ok(Checked { source: Source::Script(reader.code().clone(), memory), report })
     }
 
-    /// From a file that was checked to a policy: from the cache, or compiled and kept there.
+    /// Compiles the engine for scripts, which is ours: nobody has to try that first.
+    fn reader(&self, engine: SplitEngine) -> Result<Reader, Finding> {
+        let (code, made) = self.code(&engine.code, false)?;
+        let memory = self.compile_module(&engine.memory, false)?;
+        Reader::new(engine, Code::new(code, self.linker.clone(), made), &memory)
+    }
+
+    /// From a file that was checked to a policy.
     fn build(&self, file: &[u8], checked: Checked<'_>) -> Result<Policy, Finding> {
-        let Checked { module: bytes, report, foreign } = checked;
-        let sha256 = Sha256::digest(file).into();
-        // Of a script, another release makes another module: code is kept under what it was compiled from.
-        let code = Sha256::digest(&bytes).into();
-        let (module, made) = match self.cache.as_ref().and_then(|cache| cache.load(&self.engine, &code)) {
-            Some(module) => (module, Made::FromCache),
-            None => {
-                let module = self.compile_module(&bytes, foreign)?;
-                let kept = self.cache.as_ref().map_or(Ok(()), |cache| cache.keep(&code, &module));
-                (module, kept.map_or_else(|error| Made::NotKept(error.to_string()), |()| Made::Compiled))
+        let (body, made) = match checked.source {
+            Source::Module(bytes) => {
+                let (module, made) = self.code(bytes, true)?;
+                let start = self.linker.instantiate_pre(&module);
+                (Body::Module(start.map_err(|error| child::refused(format!("{error:#}")))?), made)
+            }
+            Source::Script(code, memory) => {
+                // Not kept: there is no function in it, and it is made anew as soon as it is read.
+                let memory = self.compile_module(&memory, false)?;
+                let made = code.made().clone();
+                (Body::Script(Halves::new(code, &memory)?), made)
             }
         };
-        let start =
-            self.linker.instantiate_pre(&module).map_err(|error| child::refused(format!("{error:#}")))?;
-        Policy::new(sha256, report, &module, (start, is_script(file)), made)
+        Policy::new(Sha256::digest(file).into(), checked.report, body, made)
     }
 
+    /// A module's code: from the cache, or compiled and kept there.
+    fn code(&self, bytes: &[u8], foreign: bool) -> Result<(Module, Made), Finding> {
+        let sha256 = Sha256::digest(bytes).into();
+        if let Some(module) = self.cache.as_ref().and_then(|cache| cache.load(&self.engine, &sha256)) {
+            return Ok((module, Made::FromCache));
+        }
+        let module = self.compile_module(bytes, foreign)?;
+        let kept = self.cache.as_ref().map_or(Ok(()), |cache| cache.keep(&sha256, &module));
+        Ok((module, kept.map_or_else(|error| Made::NotKept(error.to_string()), |()| Made::Compiled)))
+    }
+
+    /// Compiles a module; a `foreign` one, whose code somebody else wrote, first on trial.
     fn compile_module(&self, bytes: &[u8], foreign: bool) -> Result<Module, Finding> {
         let _turn = self.compiling.enter();
         if foreign {

@@ -8,7 +8,8 @@ use std::sync::LazyLock;
 
 use merge_core::policy::limits;
 use policy_sandbox::{
-    Finding, Generator, Owner, Policy, Sandbox, ScriptEngine, Settings, builtin_samples, dry_run,
+    CacheSettings, Finding, Generator, Made, Owner, Policy, Sandbox, ScriptEngine, Settings, builtin_samples,
+    dry_run,
 };
 
 fn engine() -> Vec<u8> {
@@ -32,7 +33,7 @@ fn refused(script: &str) -> Finding {
 }
 
 /// What bodies of `merge` answer: the answer, `none`, or the failure. They share one script, which chooses by the
-/// moment, since each script is a module to compile.
+/// moment.
 fn check(rows: &[(&str, &str)]) {
     let mut script = "export function merge(input) { switch (input.now_ms) {".to_owned();
     for (at, (body, _)) in rows.iter().enumerate() {
@@ -214,6 +215,38 @@ fn a_script_that_exports_view_is_asked_what_a_class_of_watchers_sees() {
     assert_eq!(seen("stranger"), Ok(basic.to_owned()));
     assert_eq!(dry_run(&policy, &builtin_samples()), []);
     assert!(compiled("export function merge() {}").view_key().is_none());
+}
+
+#[test]
+fn scripts_share_the_code_of_their_engine_which_a_start_takes_from_the_cache() {
+    let folder = tempfile::tempdir().unwrap();
+    let start = || {
+        let cache = Some(CacheSettings { folder: folder.path().to_owned(), secret: [7; 32] });
+        let scripts = Some(ScriptEngine::new(&engine()));
+        Sandbox::new(Settings { instances: 1, cache, scripts, ..Settings::default() }).unwrap()
+    };
+    let kept = || {
+        let files = std::fs::read_dir(folder.path()).unwrap();
+        files.map(|file| file.unwrap().path()).collect::<Vec<_>>()
+    };
+    let check = |sandbox: &Sandbox, answer: u8, made: Made| {
+        let script = format!("export function merge() {{ return {{ x: {answer} }}; }}");
+        let policy = sandbox.compile(script.as_bytes()).unwrap();
+        let said = policy.merge(br#"{"abi":1}"#).result.unwrap().unwrap();
+        assert_eq!(String::from_utf8(said).unwrap(), format!(r#"{{"abi":1,"x":{answer}}}"#));
+        assert_eq!((policy.made(), kept().len()), (&made, 1), "all that is kept is the engine's code");
+    };
+    let first = start();
+    check(&first, 1, Made::Compiled);
+    check(&first, 2, Made::Compiled);
+    check(&start(), 2, Made::FromCache);
+
+    let file = kept().remove(0);
+    let mut bytes = std::fs::read(&file).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    std::fs::write(&file, bytes).unwrap();
+    check(&start(), 1, Made::Compiled);
+    check(&start(), 1, Made::FromCache);
 }
 
 #[test]

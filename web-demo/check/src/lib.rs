@@ -75,13 +75,16 @@ pub fn check_script(file: &[u8]) -> Option<String> {
     Some(Report { errors: vec![finding], ..Report::default() }.write_json())
 }
 
-/// Makes a policy of a script that [`check_script`] has nothing against, as the server does: of the `engine`'s file,
-/// and what `readScript` of the runner gave for the script.
+/// Makes one module of a script that [`check_script`] has nothing against: of the `engine`'s file, and of what
+/// `readScript` of the runner gave for the script.
 #[wasm_bindgen(js_name = makeScript)]
 #[must_use]
 pub fn make_script(engine: &[u8], said: &[u8], memory: &[u8]) -> MadeOfScript {
-    match Script::make(engine, said, memory) {
-        Ok(script) => MadeOfScript { report: script.report.write_json(), module: Some(script.module) },
+    let refused = |finding| Box::new(Report { errors: vec![finding], ..Report::default() });
+    let made = Script::read(said)
+        .and_then(|script| Ok((script.module(engine, memory).map_err(refused)?, script.report)));
+    match made {
+        Ok((module, report)) => MadeOfScript { report: report.write_json(), module: Some(module) },
         Err(report) => MadeOfScript { report: report.write_json(), module: None },
     }
 }
