@@ -247,7 +247,7 @@ fn instead(word: &str, vocabulary: &Vocabulary) -> String {
 }
 
 /// The known name that is at most two edits away.
-fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
+pub(super) fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
     if name.len() > 64 {
         return None;
     }

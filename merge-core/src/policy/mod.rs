@@ -22,7 +22,7 @@ pub use output::{Base, Drop, Finding, NoteText, Output, OutputError, Select, Set
 pub use reading::{Known, check_output, check_output_for, read_output, read_output_for};
 pub use text::safe_text;
 pub use view::{
-    COARSE, Coarse, Level, Seen, View, ViewCall, ViewDrop, ViewKey, Watcher, WatcherClass, check_view,
+    COARSE, Coarse, Level, Mask, Seen, View, ViewCall, ViewDrop, ViewKey, Watcher, WatcherClass, check_view,
     read_view, write_view_input,
 };
 

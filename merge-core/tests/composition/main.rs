@@ -7,6 +7,7 @@ mod explained;
 mod four_phones;
 mod json_form;
 mod laws;
+mod masks;
 mod policies;
 mod privacy;
 mod published;

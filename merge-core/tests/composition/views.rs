@@ -175,14 +175,14 @@ fn leaves(value: &Value<'_>, path: &str, out: &mut Vec<(String, String)>) {
     }
 }
 
-fn all_leaves(document: &Document) -> Vec<(String, String)> {
+pub(crate) fn all_leaves(document: &Document) -> Vec<(String, String)> {
     let form = presence_json::write(document);
     let mut found = Vec::new();
     leaves(&json::read(form.as_bytes()).unwrap(), "", &mut found);
     found
 }
 
-fn views() -> impl Strategy<Value = View> {
+pub(crate) fn views() -> impl Strategy<Value = View> {
     let drops = prop::sample::subsequence(
         vec![
             ViewDrop::Geo,

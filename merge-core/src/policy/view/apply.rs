@@ -136,7 +136,7 @@ fn free_id(merged: &Document) -> String {
 }
 
 /// What a view takes out of a document, and what it writes in another way.
-struct Cut<'v> {
+pub(super) struct Cut<'v> {
     hidden: Vec<Hidden<'static>>,
     tuples: Vec<&'v str>,
     contacts: bool,
@@ -145,7 +145,7 @@ struct Cut<'v> {
 }
 
 impl<'v> Cut<'v> {
-    fn new(view: &'v View) -> Cut<'v> {
+    pub(super) fn new(view: &'v View) -> Cut<'v> {
         let mut cut = Cut {
             hidden: Vec::new(),
             tuples: Vec::new(),
@@ -192,7 +192,7 @@ impl<'v> Cut<'v> {
             && matches!(element.namespace(), Namespace::Pidf | Namespace::TimedStatus)
     }
 
-    fn touches(&self, element: Element<'_>) -> bool {
+    pub(super) fn touches(&self, element: Element<'_>) -> bool {
         element.subtree().any(|inside| self.hides(inside) || self.coarsens(inside))
     }
 

@@ -9,9 +9,11 @@
 
 mod apply;
 mod input;
+mod mask;
 mod reading;
 
 pub use input::{ViewCall, write_view_input};
+pub use mask::Mask;
 pub use reading::{Seen, check_view, read_view};
 
 use alloc::string::String;
@@ -92,8 +94,8 @@ pub enum ViewKey {
     Identity,
 }
 
-/// How much of the document is left.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// How much of the document is left; a greater one leaves less.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
     /// All that is not dropped.
     #[default]
@@ -189,4 +191,25 @@ pub enum ViewDrop {
     Field(&'static str),
     /// `tuple:ID`: one service.
     Tuple(String),
+}
+
+/// What can be named without a document, by the names in JSON.
+static NAMED_DROPS: [(&str, ViewDrop); 10] = [
+    ("geo", ViewDrop::Geo),
+    ("note", ViewDrop::Notes),
+    ("devices", ViewDrop::Devices),
+    ("person", ViewDrop::Person),
+    ("contact", ViewDrop::Contacts),
+    ("activities", ViewDrop::Field("activities")),
+    ("mood", ViewDrop::Field("mood")),
+    ("place", ViewDrop::Field("place-type")),
+    ("sphere", ViewDrop::Field("sphere")),
+    ("user_input", ViewDrop::Field("user-input")),
+];
+
+impl ViewDrop {
+    /// What has that name in every document.
+    fn of(name: &str) -> Option<ViewDrop> {
+        NAMED_DROPS.iter().find(|(known, _)| *known == name).map(|(_, drop)| drop.clone())
+    }
 }

@@ -5,7 +5,7 @@ use alloc::format;
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
-use super::{COARSE, Level, View, ViewDrop};
+use super::{COARSE, Level, NAMED_DROPS, View, ViewDrop};
 use crate::activity::keeps_from_answering;
 use crate::json::Value;
 use crate::model::{Basic, Document};
@@ -174,29 +174,20 @@ impl Reading<'_> {
         for (at, item) in items.unwrap_or_default().iter().enumerate() {
             let place = format!("drop[{at}]");
             let word = item.as_str().unwrap_or_default();
-            let drop = match word {
-                "geo" => ViewDrop::Geo,
-                "note" => ViewDrop::Notes,
-                "devices" => ViewDrop::Devices,
-                "person" => ViewDrop::Person,
-                "contact" => ViewDrop::Contacts,
-                "activities" => ViewDrop::Field("activities"),
-                "mood" => ViewDrop::Field("mood"),
-                "place" => ViewDrop::Field("place-type"),
-                "sphere" => ViewDrop::Field("sphere"),
-                "user_input" => ViewDrop::Field("user-input"),
-                _ => {
-                    let Some(id) = word.strip_prefix("tuple:") else {
-                        let words = "geo, note, devices, person, contact, activities, mood, place, sphere, \
-                                     user_input, tuple:ID";
-                        self.faults.fault(&place, "is not something that can be dropped", words);
-                        continue;
-                    };
+            let drop = match (ViewDrop::of(word), word.strip_prefix("tuple:")) {
+                (Some(drop), _) => drop,
+                (None, Some(id)) => {
                     if !self.seen.tuples.iter().any(|tuple| tuple == id) {
                         let message = format!("what is merged has no tuple {:?}", safe_text(id));
                         self.faults.missing(&place, message, "choose among the tuples of the input");
                     }
                     ViewDrop::Tuple(id.to_string())
+                }
+                (None, None) => {
+                    let words: Vec<&str> = NAMED_DROPS.iter().map(|(name, _)| *name).collect();
+                    let words = format!("{}, tuple:ID", words.join(", "));
+                    self.faults.fault(&place, "is not something that can be dropped", &words);
+                    continue;
                 }
             };
             dropped.push(drop);
