@@ -1,6 +1,7 @@
 //! Answers to the HTTP API.
 
 use crate::evaluate::{composition, merge};
+use crate::mask;
 use crate::policy::{Assignment, PolicyHost};
 use crate::presentity::{Change, Presentity, PresentityId, empty_set};
 use crate::query::{
@@ -13,7 +14,6 @@ use crate::watcher::classify;
 use merge_core::live::{LiveSet, Presentity as Identity, Snapshot};
 use merge_core::model::Document;
 use merge_core::policy::{Reason, View};
-use merge_core::presence_json;
 use tributary_sip::Aor;
 
 impl Shard {
@@ -72,9 +72,7 @@ impl Shard {
         let (aor, id) = self.look_up(aor)?;
         let set = self.live_set(&aor, id);
         let merged = merge(&set, self.now, &self.config, &look(), host);
-        let shown = merged.shown();
-        let empty = shown.is_empty();
-        let pidf = if empty { Vec::new() } else { shown.write_pidf() };
+        let pidf = merged.body();
         let assignment = merged.assignment.as_ref();
         let seen =
             watcher.map(|watcher| self.seen_answer(&set.presentity, watcher, (assignment, &pidf), host));
@@ -108,9 +106,10 @@ impl Shard {
             devices: devices.collect(),
             registrations: registrations.collect(),
             watchers: presentity.map_or(0, |presentity| presentity.subscriptions.len()),
-            merged_json: if empty { "null".to_owned() } else { shown.write_json() },
+            merged_json: mask::json(&pidf),
             merged_pidf: text(pidf),
-            explanation_json: shown.explain().write_json(),
+            explanation_json: merged.shown().explain().write_json(),
+            masked: merged.masked(),
             policy: merged.assignment.map(|assignment| (assignment.name, assignment.id)),
             seen,
         })
@@ -154,8 +153,7 @@ impl Shard {
             _ => View::default(),
         };
         let pidf = cut.apply(&document);
-        seen.json = Document::read_written(&pidf)
-            .map_or_else(|_| "null".to_owned(), |seen| presence_json::write(&seen));
+        seen.json = mask::json(&pidf);
         seen.pidf = text(pidf);
         seen
     }
@@ -164,15 +162,14 @@ impl Shard {
         let (aor, id) = self.look_up(aor)?;
         let set = self.live_set(&aor, id);
         let merged = merge(&set, self.now, &self.config, &look(), host);
-        let shown = merged.shown();
-        let server_pidf = if shown.is_empty() { String::new() } else { text(shown.write_pidf()) };
+        let (server_pidf, mask) = (text(merged.body()), merged.mask.cloned());
         let (policy, params) = match merged.assignment {
             Some(assignment) => (Some((assignment.name, assignment.id)), Some(assignment.params)),
             None => (None, None),
         };
         let composition = composition(&set, &self.config, host);
         let live_json = Snapshot { set, now: self.now, composition }.write_json();
-        Some(LiveAnswer { live_json, server_pidf, policy, params })
+        Some(LiveAnswer { live_json, server_pidf, policy, params, mask })
     }
 
     fn subscription_summaries(&self, limit: usize) -> Vec<SubscriptionSummary> {

@@ -2,13 +2,12 @@
 //! after. Nothing of this is put together where nobody is captured.
 
 use crate::evaluate::{Merged, call};
+use crate::mask::json;
 use crate::policy::{CapturedMerge, CapturedView, PolicyFailure, PolicyHost};
 use crate::presentity::Change;
 use crate::view::Look;
 use merge_core::live::LiveSet;
-use merge_core::model::Document;
 use merge_core::policy::{ViewCall, Watcher, write_input, write_view_input};
-use merge_core::presence_json;
 use merge_core::time::Millis;
 
 /// Tells of a merge. The documents are as they were and are sent; empty where there is none.
@@ -30,8 +29,9 @@ pub(crate) fn merge(
         input,
         output: merged.output.as_deref(),
         failure: merged.failure.as_ref(),
-        before: shown(before),
-        after: shown(after),
+        masked: merged.masked(),
+        before: json(before),
+        after: json(after),
     };
     host.captured(&set.presentity, &captured);
 }
@@ -50,14 +50,8 @@ pub(crate) fn view(
         input: write_view_input(&ViewCall { merged, watcher, now, params: &assignment.params }),
         output: answer.as_ref().ok().and_then(Option::as_deref),
         failure: answer.as_ref().err(),
-        before: shown(before),
-        after: shown(after),
+        before: json(before),
+        after: json(after),
     };
     host.captured_view(identity, &captured);
-}
-
-/// What a body says, in the JSON form of presence.
-fn shown(body: &[u8]) -> String {
-    Document::read_written(body)
-        .map_or_else(|_| "null".to_owned(), |document| presence_json::write(&document))
 }

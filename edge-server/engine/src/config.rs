@@ -3,6 +3,7 @@
 use crate::egress::Egress;
 use crate::limits::Limits;
 use crate::lockout::Lockout;
+use crate::mask::Masks;
 use crate::rate::Rate;
 use crate::reach::Reach;
 use crate::tokens::Tokens;
@@ -38,6 +39,8 @@ pub struct Config {
     pub switches: Switches,
     /// How documents are merged where no policy is assigned.
     pub composition: Composition,
+    /// What nobody who watches is shown, whatever is published and whatever policies say.
+    pub masks: Masks,
     /// Whether only who is registered may publish and subscribe (R22).
     pub require_registration: bool,
     /// What clients may say when they register, and what they are told.
@@ -77,6 +80,7 @@ impl Config {
                 notify_closed_state_for_non_published_users: true,
             },
             composition: Composition::Compose,
+            masks: Masks::default(),
             require_registration: false,
             registrar: Registrar::default(),
             forking: Forking::default(),

@@ -2,6 +2,7 @@
 
 use crate::config::Config;
 use crate::effect::{Effects, Event};
+use crate::mask;
 use crate::policy::{Assignment, GoodAnswer, Hook, OnFailure, PolicyFailure, PolicyHost};
 use crate::presentity::{Change, PresentityId, View, empty_set};
 use crate::shard::{Shard, Timer};
@@ -10,7 +11,7 @@ use crate::wheel::TimerId;
 use bytes::Bytes;
 use merge_core::compose::{Composed, Composition, compose};
 use merge_core::live::LiveSet;
-use merge_core::policy::{Call, Output, Reason, apply, limits, minimal, read_output, write_needed};
+use merge_core::policy::{Call, Mask, Output, Reason, apply, limits, minimal, read_output, write_needed};
 use merge_core::time::Millis;
 
 /// A merge, and which policy had its say.
@@ -22,12 +23,26 @@ pub(crate) struct Merged<'a> {
     /// What the policy wrote; none for "no opinion", and where it failed.
     pub(crate) output: Option<Vec<u8>>,
     pub(crate) failure: Option<PolicyFailure>,
+    /// What the operator takes away of it all.
+    pub(crate) mask: Option<&'a Mask>,
 }
 
 impl<'a> Merged<'a> {
-    /// What watchers get.
+    /// What was decided.
     pub(crate) fn shown(&self) -> &Composed<'a> {
         self.decided.as_ref().unwrap_or(&self.builtin)
+    }
+
+    /// What watchers get, before any views of it; empty where there is nothing to show.
+    pub(crate) fn body(&self) -> Vec<u8> {
+        let shown = self.shown();
+        if shown.is_empty() { Vec::new() } else { mask::write(shown, self.mask) }
+    }
+
+    /// What the mask took away; none where that is nothing.
+    pub(crate) fn masked(&self) -> Option<Mask> {
+        let shown = self.shown();
+        if shown.is_empty() { None } else { mask::taken(shown, self.mask) }
     }
 }
 
@@ -56,13 +71,14 @@ pub(crate) fn call<'a>(
 pub(crate) fn merge<'a>(
     set: &'a LiveSet,
     now: Millis,
-    config: &Config,
+    config: &'a Config,
     change: &Change,
     host: &mut dyn PolicyHost,
 ) -> Merged<'a> {
     let builtin = compose(set, now, composition(set, config, host));
+    let mask = config.masks.of(&set.presentity.domain);
     let Some(assignment) = host.assignment(&set.presentity) else {
-        return Merged { builtin, decided: None, assignment: None, output: None, failure: None };
+        return Merged { builtin, decided: None, assignment: None, output: None, failure: None, mask };
     };
     let call = call(set, now, change, &assignment.params, host);
     let (decided, output, failure) = match opinion(&call, host, &assignment, &builtin) {
@@ -70,7 +86,7 @@ pub(crate) fn merge<'a>(
         Ok(Some((decided, output))) => (Some(decided), Some(output), None),
         Err(failure) => (in_its_place(&call, host, &assignment, &builtin), None, Some(failure)),
     };
-    Merged { builtin, decided, assignment: Some(assignment), output, failure }
+    Merged { builtin, decided, assignment: Some(assignment), output, failure, mask }
 }
 
 /// What the policy makes of the built-in composition, and the bytes in which it said so; `None` for "no opinion".
@@ -171,13 +187,12 @@ impl Shard {
         let (body, reevaluate_at, assignment, failure) = presentity.with_set(config, |set| {
             let merged = merge(set, now, config, &change, host);
             crate::shadow::run(set, now, &change, &merged, host);
-            let shown = merged.shown();
-            let body = if shown.is_empty() { Vec::new() } else { shown.write_pidf() };
+            let body = merged.body();
             if let Some(before) = before {
                 crate::capture::merge(set, now, &change, &merged, (&before, &body), host);
             }
             let retry_at = merged.failure.as_ref().and_then(|failure| failure.retry_at);
-            let reevaluate_at = shown.reevaluate_at().or(retry_at);
+            let reevaluate_at = merged.shown().reevaluate_at().or(retry_at);
             (body, reevaluate_at, merged.assignment, merged.failure)
         });
         let view = presentity.view.get_or_insert_with(|| Box::new(View::unwritten()));

@@ -42,6 +42,7 @@ pub mod input;
 mod labelled;
 pub mod limits;
 pub mod lockout;
+pub mod mask;
 pub mod policy;
 pub mod query;
 pub mod rate;
@@ -86,6 +87,7 @@ pub use fired::Fired;
 pub use input::{Flow, FlowDevice, Input, Notice, Scope, Standing};
 pub use limits::Limits;
 pub use lockout::Lockout;
+pub use mask::Masks;
 pub use policy::{
     Assignment, CapturedMerge, CapturedView, GoodAnswer, Hook, NoPolicies, OnFailure, PolicyFailure,
     PolicyHost,

@@ -3,7 +3,7 @@
 
 use merge_core::compose::Composition;
 use merge_core::live::Presentity;
-use merge_core::policy::{LocalTime, Needs, Reason, ViewKey, Watcher};
+use merge_core::policy::{LocalTime, Mask, Needs, Reason, ViewKey, Watcher};
 use merge_core::time::Millis;
 use std::sync::Arc;
 
@@ -90,6 +90,8 @@ pub struct CapturedMerge<'a> {
     pub output: Option<&'a [u8]>,
     /// Why something else stands in for its answer.
     pub failure: Option<&'a PolicyFailure>,
+    /// What the operator's mask took away of that; none where it took nothing.
+    pub masked: Option<Mask>,
     /// What watchers saw until then.
     pub before: String,
     /// What they see now, before any views of it.

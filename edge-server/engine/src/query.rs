@@ -2,6 +2,7 @@
 //! API, the page and the policies see one form.
 
 use crate::fired::Fired;
+use merge_core::policy::Mask;
 use std::sync::Arc;
 
 /// A question.
@@ -74,12 +75,14 @@ pub struct PresentityAnswer {
     pub registrations: Vec<BindingSummary>,
     /// Live subscriptions to it.
     pub watchers: usize,
-    /// The merged state in the JSON form of presence; `null` when there is no state to show.
+    /// What is sent, before any views of it, in the JSON form of presence; `null` when there is no state to show.
     pub merged_json: String,
-    /// The merged document as it is sent.
+    /// The same as it is sent.
     pub merged_pidf: String,
-    /// Where each value came from, as JSON.
+    /// Where each value came from, as JSON; also of those that the mask took away.
     pub explanation_json: String,
+    /// What the operator's mask took away.
+    pub masked: Option<Mask>,
     /// The policy in force, by name and SHA-256.
     pub policy: Option<(Arc<str>, [u8; 32])>,
     /// What the watcher sees who was asked about.
@@ -156,6 +159,8 @@ pub struct LiveAnswer {
     pub policy: Option<(Arc<str>, [u8; 32])>,
     /// Its parameters, a JSON object.
     pub params: Option<Arc<str>>,
+    /// What the operator takes away of whatever comes out.
+    pub mask: Option<Mask>,
 }
 
 /// One subscription.

@@ -2,8 +2,10 @@
 //! is held against what they get, and the host is told the differences.
 
 use crate::evaluate::{Merged, call, opinion};
+use crate::mask;
 use crate::policy::{Assignment, Hook, PolicyFailure, PolicyHost};
 use crate::presentity::Change;
+use merge_core::compose::Composed;
 use merge_core::json::{self, Value, Writer};
 use merge_core::live::{LiveSet, Presentity};
 use merge_core::time::Millis;
@@ -24,12 +26,13 @@ pub(crate) fn run(
     host: &mut dyn PolicyHost,
 ) {
     let Some(assignment) = host.shadow(&set.presentity) else { return };
-    let (builtin, shown) = (&merged.builtin, merged.shown().write_json());
+    let sent = |composed: &Composed<'_>| mask::json(&mask::write(composed, merged.mask));
+    let (builtin, shown) = (&merged.builtin, sent(merged.shown()));
     let call = call(set, now, change, &assignment.params, host);
     let would = opinion(&call, &mut Beside(host), &assignment, builtin);
     let outcome = would.map(|would| {
         let would = would.as_ref().map_or(builtin, |(would, _)| would);
-        differences(&shown, &would.write_json())
+        differences(&shown, &sent(would))
     });
     host.shadowed(&set.presentity, outcome);
 }

@@ -11,6 +11,7 @@ mod datagrams;
 mod forking;
 mod gruu;
 mod lockout;
+mod masks;
 mod mutated;
 mod onward;
 mod overload;

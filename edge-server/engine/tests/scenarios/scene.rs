@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use merge_core::live::Presentity;
+use merge_core::policy::Mask;
 use merge_core::time::Millis;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -41,6 +42,12 @@ pub(crate) struct Host {
     pub(crate) captures: bool,
     /// Those that were: the reason, the input, and what was shown before and after; of views the class.
     pub(crate) captured: Vec<[String; 4]>,
+    /// What the mask took away of merges that were captured.
+    pub(crate) masked: Vec<Option<Mask>>,
+    /// What runs beside what is in force, and what it says.
+    pub(crate) beside: Option<(Assignment, Said)>,
+    /// What it would have changed.
+    pub(crate) would_change: Vec<Vec<String>>,
 }
 
 impl PolicyHost for Host {
@@ -101,6 +108,19 @@ impl PolicyHost for Host {
         let input = String::from_utf8(merge.input.clone()).unwrap();
         let reason = merge.reason.as_str().to_owned();
         self.captured.push([reason, input, merge.before.clone(), merge.after.clone()]);
+        self.masked.push(merge.masked.clone());
+    }
+
+    fn shadow(&mut self, _presentity: &Presentity) -> Option<Assignment> {
+        self.beside.as_ref().map(|(assignment, _)| assignment.clone())
+    }
+
+    fn run_shadow(&mut self, _assignment: &Assignment, _input: &[u8]) -> Said {
+        self.beside.as_ref().map_or(Ok(None), |(_, said)| said.clone())
+    }
+
+    fn shadowed(&mut self, _presentity: &Presentity, outcome: Result<Vec<String>, PolicyFailure>) {
+        self.would_change.push(outcome.unwrap());
     }
 
     fn captured_view(&mut self, _presentity: &Presentity, view: &CapturedView<'_>) {

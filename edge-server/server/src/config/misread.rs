@@ -41,6 +41,9 @@ pub(super) fn in_words(key: &str, value: &str, said: &str) -> (String, String) {
         "list of texts" => "write it like [\"one\", \"another\"]",
         "address:port" => "write it with its port, like \"127.0.0.1:8080\"",
         "list of address:port" => "write each with its port, like [\"127.0.0.1:5060\", \"[::1]:5060\"]",
+        kind if kind == <super::Mask as super::definition::KeyType>::KIND => {
+            "write it like { drop = [\"geo\"], level = \"busy_free\" }"
+        }
         "table of texts" => "write it like { \"name\" = \"value\" }",
         _ => "docs/configuration.md says what each key takes; words need quotes, numbers and true/false none",
     };

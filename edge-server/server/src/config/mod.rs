@@ -11,6 +11,7 @@ pub(crate) mod definition;
 mod document;
 mod environment;
 mod locate;
+mod mask;
 mod misread;
 mod policies;
 mod problems;
@@ -19,6 +20,7 @@ mod servers;
 
 pub use self::definition::{Key, Section};
 pub use self::document::documentation;
+pub use self::mask::Mask;
 pub use self::sections::{
     Api, Bearer, Certificate, Durability, Egress, ForkPolicy, ForkSupport, Http, Lockout, Log, LogFormat,
     Merge, Otlp, Overload, Peer, Policies, Presence, Proxy, Registrar, Server, Signatures, Sip, Store,

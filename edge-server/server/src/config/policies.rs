@@ -23,6 +23,7 @@ impl Config {
                 "name at least one public key in policies.keys",
             );
         }
+        self.find_in_masks(find);
         let mut seen = BTreeSet::new();
         for (index, tenant) in self.tenants.iter().enumerate() {
             let key = |name: &str| format!("tenants[{index}].{name}");

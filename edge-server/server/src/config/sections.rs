@@ -1,5 +1,6 @@
 //! Every key of the configuration, with its default and its documentation.
 
+use super::Mask;
 use super::definition::{section, words};
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -450,6 +451,10 @@ section! {
         audit_lines: usize = 10_000,
         /// Allow that what policies are asked and answer about a presentity is captured for a while, for those who look after this server: `PUT /api/v1/captures/ADDRESS`, `tributary policy capture`. It is personal data, so nobody is captured before somebody asks for that one, which the audit log says; texts and positions are taken out, and all is kept in memory, a day at most.
         capture: bool = false,
+        /// What nobody may ever be sent, such as a location, whatever users publish and whatever their policies do: of each document that watchers get (users who watch themselves too) `drop` takes out `geo`, `note`, `devices`, `person`, `contact`, `activities`, `mood`, `place`, `sphere`, `user_input`, as `drop` of `pp_view` does; `level` says how much of the rest is left: `full`, `busy_free` (open or closed, and busy or away) or `basic` (open or closed).
+        mask: Mask = Mask::default(),
+        /// What is taken away besides of the users of some domains: `[policies.masks."example.org"]`, each as `mask`. A domain cannot be shown more than `mask` leaves.
+        masks: BTreeMap<String, Mask> = BTreeMap::new(),
         /// A folder with policies that ship with the server (`*.wasm` and `index.json`); they are listed and can be assigned without an upload.
         shipped: Option<String> = None,
     }

@@ -74,6 +74,7 @@ pub(super) fn engine_config(
             Merge::Newest => Composition::Newest,
             Merge::MostAvailable => Composition::MostAvailable,
         },
+        masks: config.masks(),
         tokens: tokens.map(|tokens| tokens as Arc<dyn Tokens>),
         lockout: Some(lockout),
         user_rate: Rate {
