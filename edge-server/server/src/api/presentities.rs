@@ -7,6 +7,7 @@ use axum::extract::{Path, Query as Parameters, State};
 use axum::response::IntoResponse as _;
 use http::StatusCode;
 use merge_core::live::Presentity;
+use merge_core::policy::Mask;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use tributary_engine::{Answer, Query};
@@ -129,10 +130,11 @@ pub(super) async fn one(
         "policy": policy(&api, &aor, found.policy.as_ref()),
     });
     let head = format!(
-        "{{\"aor\":{},\"merged\":{},\"explanation\":{}{}",
+        "{{\"aor\":{},\"merged\":{},\"explanation\":{},\"masked\":{}{}",
         json!(&*found.aor),
         nonempty(&found.merged_json),
         nonempty(&found.explanation_json),
+        mask_json(found.masked.as_ref()),
         seen.map(|seen| format!(",\"seen\":{seen}")).unwrap_or_default(),
     );
     Ok(written(spliced(&head, &rest)))
@@ -150,7 +152,8 @@ pub(super) async fn live(State(api): State<Arc<Api>>, Path(aor): Path<String>) -
     let rest = json!({"server_pidf": found.server_pidf, "policy": policy});
     // The live set is one object; what the server adds goes in before its last brace.
     let head = found.live_json.trim_end().strip_suffix('}').unwrap_or("{\"live\":null").trim_end();
-    Ok(written(spliced(head, &rest)))
+    let head = format!("{head},\"mask\":{}", mask_json(found.mask.as_ref()));
+    Ok(written(spliced(&head, &rest)))
 }
 
 /// `head`, which lacks its last brace, and the members of `rest`.
@@ -158,6 +161,10 @@ pub(super) fn spliced(head: &str, rest: &Value) -> String {
     let rest = rest.to_string();
     let comma = if head.ends_with('{') { "" } else { "," };
     format!("{head}{comma}{}", rest.strip_prefix('{').unwrap_or("}"))
+}
+
+fn mask_json(mask: Option<&Mask>) -> String {
+    mask.map_or_else(|| "null".to_owned(), Mask::write_json)
 }
 
 fn nonempty(json: &str) -> &str {

@@ -17,6 +17,7 @@ mod harness;
 mod hostile;
 mod hours;
 mod log;
+mod masks;
 mod onward;
 mod openapi;
 #[cfg(feature = "otlp")]

@@ -2,7 +2,7 @@
 
 use super::Done;
 use super::audit::moment;
-use super::remote::{answer, list, private, problem, short, word};
+use super::remote::{answer, list, masked, private, problem, short, word};
 use crate::cli::Server;
 use crate::clock::Clock;
 use crate::commands::remote::{Remote, Sent, encoded, open};
@@ -250,6 +250,7 @@ fn entry_text(entry: &Value, own_view: bool, paint: Paint) -> String {
     }
     out.push_str(&format!("\n  {}", decided_by(entry)));
     out.push_str(&said(entry, paint));
+    out.push_str(&masked(entry, paint));
     if !own_view {
         out.push_str(&difference(entry, "watchers"));
         for view in list(entry, "/views") {

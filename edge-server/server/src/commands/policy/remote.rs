@@ -5,6 +5,7 @@ use crate::cli::PolicyAction;
 use crate::commands::remote::{NOT_THERE, Refusal, Remote, RemoteError, Sent, encoded, open};
 use http::{Method, StatusCode};
 use merge_core::json::{Writer, read};
+use merge_core::policy::Level;
 use policy_workbench::{Answer, Exit, Paint, Problem, params_of};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -376,10 +377,27 @@ fn explanation(body: &Value, paint: Paint) -> String {
     for entry in list(body, "/explanation/entries") {
         out.push_str(&format!("  {} {}\n", paint.dim(&word(entry, "/path")), word(entry, "/reason")));
     }
+    out.push_str(&masked(body, paint));
     if let Some(seen) = body.get("seen") {
         out.push_str(&sight(seen, paint));
     }
     out
+}
+
+/// What the operator's mask did; nothing where it did nothing.
+pub(super) fn masked(of: &Value, paint: Paint) -> String {
+    let dropped: Vec<String> = list(of, "/masked/drop").iter().map(|name| word(name, "")).collect();
+    let took = (!dropped.is_empty()).then(|| format!("took away: {}", dropped.join(", ")));
+    let left = match of.pointer("/masked/level").and_then(Value::as_str).and_then(Level::of) {
+        None | Some(Level::Full) => None,
+        Some(Level::BusyFree) => Some("left: open or closed, and busy or away".to_owned()),
+        Some(Level::Basic) => Some("left: open or closed".to_owned()),
+    };
+    let did: Vec<String> = took.into_iter().chain(left).collect();
+    if did.is_empty() {
+        return String::new();
+    }
+    format!("  {} {}\n", paint.dim("the operator's mask"), did.join("; "))
 }
 
 /// What one watcher sees, and why.

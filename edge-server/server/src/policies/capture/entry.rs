@@ -3,7 +3,7 @@
 use crate::policies::snapshot::Generation;
 use crate::policies::{hex, on_failure_name};
 use merge_core::json::{self, Value, Writer};
-use merge_core::policy::{Reason, Watcher, limits};
+use merge_core::policy::{Mask, Reason, Watcher, limits};
 use merge_core::redact::Redactor;
 use merge_core::time::Millis;
 use std::collections::BTreeMap;
@@ -107,6 +107,8 @@ impl Made {
         out.key("told_apart").bool(told_apart);
         let answer = Answer { output: merge.output, failure: merge.failure, decision };
         answer.write((&merge.before, &merge.after), &mut redactor, &mut out);
+        out.key("masked");
+        raw(merge.masked.as_ref().map(Mask::write_json).as_deref(), &mut out);
         out.end_object();
         let over = matches!(merge.reason, Reason::Remove | Reason::Expire);
         let fits = merge.input.len() <= limits::INPUT_BYTES && !input.is_empty();
