@@ -3,7 +3,7 @@
 use merge_core::compose::Composed;
 use merge_core::json::Writer;
 use merge_core::model::Document;
-use merge_core::policy::OutputError;
+use merge_core::policy::{Mask, OutputError};
 use merge_core::presence_json;
 
 /// `{"pidf","json","explanation","explain"}`: the document, its JSON form, where each value came from,
@@ -26,6 +26,16 @@ pub(crate) fn of_view(document: &Document, explain: &[String]) -> String {
         quoted(document.source()),
         presence_json::write(document),
         lines(explain),
+    )
+}
+
+/// `{"pidf","json","masked"}`: what the operator's mask has left, and what it took away; null for nothing.
+pub(crate) fn of_masked(document: &Document, taken: &Mask) -> String {
+    let masked = if taken.is_nothing() { "null".to_owned() } else { taken.write_json() };
+    format!(
+        r#"{{"pidf":{},"json":{},"masked":{masked}}}"#,
+        quoted(document.source()),
+        presence_json::write(document),
     )
 }
 

@@ -5,6 +5,7 @@
 //!                  └──> policyInput ──> bytes ──> a policy, in a Worker ──> bytes ─┐
 //!                  ┌───────────────────────────────────────────────────────────────┘
 //!                  └──> applyPolicy ──────> {"pidf", "json", "explanation", "explain"} or {"error"}
+//!   the merged document ──> applyMask ──> {"pidf", "json", "masked"}: the merged document that views are made of
 //!   the merged document ──> viewInput ──> bytes ──> pp_view ──> bytes ──> applyView ──> {"pidf", "json", "explain"}
 //!   where a policy fails that hides things ──> minimal, minimalView ──> what stands in for it
 //!   a document that came over the wire ──> readPidf ──> its JSON form
@@ -17,6 +18,7 @@
 
 mod answer;
 mod local_time;
+mod mask;
 mod watcher;
 
 use merge_core::compose::compose;
@@ -117,6 +119,18 @@ pub fn apply_view(merged: &str, output: &[u8]) -> Result<String, JsError> {
         }
         Err(error) => answer::refused(&error),
     })
+}
+
+/// What the operator's mask, `{"drop":[..],"level":".."}`, leaves of a merged document, and what it takes away of it.
+///
+/// # Errors
+/// What is wrong with the document or the mask.
+#[wasm_bindgen(js_name = applyMask)]
+pub fn apply_mask(merged: &str, mask: &str) -> Result<String, JsError> {
+    let merged = document(merged)?;
+    let mask = mask::read(mask).map_err(|error| JsError::new(&error))?;
+    let masked = document(&String::from_utf8_lossy(&mask.apply(&merged)))?;
+    Ok(answer::of_masked(&masked, &mask.taken(&merged)))
 }
 
 /// The JSON form of a document.

@@ -27,8 +27,8 @@ async function freePort() {
   return port;
 }
 
-/** Starts the demo with the page in `site`. `stop` ends it; `start` starts it again on the same port with the same data. */
-export async function demo(site = dist) {
+/** Starts the demo with the page in `site` and these settings. `stop` ends it; `start` starts it again on the same port with the same data. */
+export async function demo(site = dist, settings = {}) {
   const port = await freePort();
   const data = await mkdtemp(join(tmpdir(), "tributary-page-"));
   const origin = `http://127.0.0.1:${port}/`;
@@ -36,7 +36,7 @@ export async function demo(site = dist) {
   let output = "";
 
   const start = async () => {
-    child = spawn(program(), ["demo", "--listen", `127.0.0.1:${port}`, "--site", site, "--data", data], { stdio: ["ignore", "pipe", "pipe"] });
+    child = spawn(program(), ["demo", "--listen", `127.0.0.1:${port}`, "--site", site, "--data", data], { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...settings } });
     const here = child;
     for (const stream of [here.stdout, here.stderr]) stream.on("data", (chunk) => (output = (output + chunk).slice(-20_000)));
     for (let tries = 0; tries < 300; tries++) {

@@ -94,7 +94,7 @@ export class Confluence {
     const set = state.pinned === null ? present : state.moved ? movedTo(present, state.pinned) : (this.history.at(state.pinned) ?? { ...present, now_ms: state.pinned });
     this.#set = set;
     const inForceHere = state.active?.where === "page" && state.active.held === null ? { ...set, composition: state.active.name } : set;
-    const builtin = engine.merge(inForceHere);
+    const builtin = engine.masked(engine.merge(inForceHere), set.mask);
     const active = this.#active;
     const watcher = state.seenBy === null ? state.bob : { class: state.seenBy, groups: [] };
     if (active === null) {
@@ -103,7 +103,7 @@ export class Confluence {
       this.#compare();
     }
     const chosen = state.choice.bytes === null || state.report === null ? null : loaded(state.choice.bytes, this.chosenParams(), state.report);
-    const other = state.choice.source === "builtin" && state.choice.name !== inForceHere.composition ? engine.merge({ ...set, composition: state.choice.name }) : null;
+    const other = state.choice.source === "builtin" && state.choice.name !== inForceHere.composition ? engine.masked(engine.merge({ ...set, composition: state.choice.name }), set.mask) : null;
     const run = (policy: Loaded, as: Watcher) => this.#apply(engine, set, builtin, policy, as);
     const [forBob, inForce, preview] = await Promise.all([
       active === null || state.seenBy === null ? null : run(active, state.bob),
@@ -128,7 +128,7 @@ export class Confluence {
 
   async #merge(engine: MergeEngine, set: LiveSet, builtin: Merged, policy: Loaded): Promise<Made> {
     const failed = ({ code, message }: Failed): Failure =>
-      ({ kind: "failed", code, message, merged: policy.privacy ? engine.minimal(set) : builtin, minimal: policy.privacy, views: policy.views });
+      ({ kind: "failed", code, message, merged: policy.privacy ? engine.masked(engine.minimal(set), set.mask) : builtin, minimal: policy.privacy, views: policy.views });
     let input: Uint8Array<ArrayBuffer>;
     try {
       input = engine.policyInput(set, policy.params, this.#localTime(set));
@@ -139,7 +139,8 @@ export class Confluence {
     if ("code" in run) return failed(run);
     const applied = run.output === null ? { merged: builtin, explain: [] } : engine.apply(set, policy.params, run.output);
     if ("code" in applied) return failed(applied);
-    return { kind: "done", views: policy.views, fuel: run.fuel, log: run.log, calls: [callOf("pp_merge", input, run.output)], ...applied, opinion: run.output !== null };
+    const merged = run.output === null ? builtin : engine.masked(applied.merged, set.mask);
+    return { kind: "done", views: policy.views, fuel: run.fuel, log: run.log, calls: [callOf("pp_merge", input, run.output)], explain: applied.explain, merged, opinion: run.output !== null };
   }
 
   /** What is left for a watcher of what was merged, or of what stands in for that. */

@@ -1,8 +1,8 @@
 import { built } from "../build.ts";
-import { readExplanation, readPresence } from "./read.ts";
+import { readExplanation, readMask, readPresence } from "./read.ts";
 import type { LocalTime } from "../model/wall-clock.ts";
 import type { Watcher } from "../model/watcher.ts";
-import type { ExplainedField, LiveSet, Merged, Presence } from "./types.ts";
+import type { ExplainedField, LiveSet, Mask, Merged, Presence } from "./types.ts";
 
 /** What wasm-bindgen makes of the crate web-engine. JSON goes in and out as text; a refusal is thrown as text. */
 interface Glue {
@@ -15,6 +15,7 @@ interface Glue {
   minimalView(merged: string): string;
   viewInput(merged: string, watcher: string, nowMs: number, params: string): Uint8Array<ArrayBuffer>;
   applyView(merged: string, output: Uint8Array): string;
+  applyMask(merged: string, mask: string): string;
 }
 
 /** What a policy's output came to. */
@@ -59,9 +60,17 @@ export class MergeEngine {
     return readMerged(JSON.parse(this.glue.minimal(JSON.stringify(live))));
   }
 
-  /** The same for its `pp_view`. */
+  /** What the operator's mask leaves of what was merged, before the views of it are made. */
+  masked(merged: Merged, mask: Mask | null | undefined): Merged {
+    if (mask == null) return merged;
+    const json = JSON.parse(this.glue.applyMask(merged.pidf, JSON.stringify(mask))) as Record<string, unknown>;
+    const masked = readMask(json["masked"]);
+    return masked === null ? merged : { ...readLess(merged, json, "mask"), masked };
+  }
+
+  /** What stands in for its `pp_view`. */
   minimalView(merged: Merged): Merged {
-    return readView(merged, JSON.parse(this.glue.minimalView(merged.pidf)) as Record<string, unknown>);
+    return readLess(merged, JSON.parse(this.glue.minimalView(merged.pidf)) as Record<string, unknown>);
   }
 
   viewInput(merged: Merged, watcher: Watcher, now: number, params: unknown): Uint8Array<ArrayBuffer> {
@@ -71,7 +80,7 @@ export class MergeEngine {
   /** What the host makes of the output of `pp_view`. */
   view(merged: Merged, output: Uint8Array): Applied {
     const json = JSON.parse(this.glue.applyView(merged.pidf, output)) as Record<string, unknown>;
-    return refusal(json) ?? { merged: readView(merged, json), explain: lines(json) };
+    return refusal(json) ?? { merged: readLess(merged, json), explain: lines(json) };
   }
 }
 
@@ -84,22 +93,22 @@ function refusal(json: Record<string, unknown>): { code: string; message: string
 
 const lines = (json: Record<string, unknown>) => (Array.isArray(json["explain"]) ? json["explain"].map(String) : []);
 
-/** The explanation of the values that a view has left; what it says in other words is the policy's. */
-function leftOf({ explanation }: Merged, presence: Presence): ExplainedField[] {
+/** The explanation of the values that a view or the mask has left; what is said in other words is theirs. */
+function leftOf({ explanation }: Merged, presence: Presence, by: "view" | "mask"): ExplainedField[] {
   const raw = JSON.stringify(presence.raw);
   const activities = presence.person?.activities.join(" ") ?? "";
   return explanation.flatMap((field) => {
     const id = /^(?:tuple|device)\/([^/]+)\//.exec(field.path)?.[1];
     if (field.path === "person/activities" && activities !== "" && activities !== field.value)
-      return [{ ...field, value: activities, etag: "", device: "", rule: "view", reason: "view", beat: [{ value: field.value, etag: field.etag, device: field.device }, ...field.beat] }];
+      return [{ ...field, value: activities, etag: "", device: "", rule: by, reason: by, beat: [{ value: field.value, etag: field.etag, device: field.device }, ...field.beat] }];
     const shown = id === undefined ? field.value.split(" ").every((word) => raw.includes(word)) : raw.includes(`"${id}"`);
     return shown ? [field] : [];
   });
 }
 
-function readView(merged: Merged, json: Record<string, unknown>): Merged {
+function readLess(merged: Merged, json: Record<string, unknown>, by: "view" | "mask" = "view"): Merged {
   const presence = readPresence(json["json"]);
-  return { pidf: String(json["pidf"]), presence, explanation: leftOf(merged, presence) };
+  return { pidf: String(json["pidf"]), presence, explanation: leftOf(merged, presence, by), masked: merged.masked };
 }
 
 function readMerged(json: Record<string, unknown>): Merged {
@@ -107,5 +116,6 @@ function readMerged(json: Record<string, unknown>): Merged {
     pidf: String(json["pidf"]),
     presence: readPresence(json["json"]),
     explanation: readExplanation(json["explanation"]),
+    masked: null,
   };
 }

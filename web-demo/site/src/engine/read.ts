@@ -1,4 +1,4 @@
-import type { ExplainedField, Presence, PresenceNote, PresencePerson, PresenceTuple } from "./types.ts";
+import type { ExplainedField, Mask, Presence, PresenceNote, PresencePerson, PresenceTuple } from "./types.ts";
 
 type Json = Record<string, unknown>;
 const object = (v: unknown): Json => (typeof v === "object" && v !== null && !Array.isArray(v) ? (v as Json) : {});
@@ -47,6 +47,13 @@ function readNotes(value: unknown): PresenceNote[] {
     const json = object(v);
     return { lang: text(json["lang"]), text: text(json["text"]) ?? "" };
   });
+}
+
+/** Reads what a mask took away, or null. */
+export function readMask(value: unknown): Mask | null {
+  if (value == null) return null;
+  const json = object(value);
+  return { drop: list(json["drop"]).map(String), level: text(json["level"]) ?? "full" };
 }
 
 /** Reads an explanation: an array of entries, or an object that holds one. */

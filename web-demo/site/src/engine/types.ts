@@ -9,6 +9,8 @@ export interface LiveSet {
   readonly composition: string;
   readonly switches: Readonly<Record<string, boolean>>;
   readonly publications: readonly LivePublication[];
+  /** What the operator takes away of whatever is merged. */
+  readonly mask?: Mask | null;
   readonly registrations: readonly unknown[];
   readonly dialogs: readonly unknown[];
 }
@@ -40,11 +42,20 @@ export interface ExplainedField {
   readonly beat: readonly { readonly value: string; readonly etag: string; readonly device: string }[];
 }
 
+/** What the operator lets nobody see, or what that took away of a document. */
+export interface Mask {
+  readonly drop: readonly string[];
+  /** How much of the rest is left. */
+  readonly level: string;
+}
+
 /** A merge's result. */
 export interface Merged {
   readonly pidf: string;
   readonly presence: Presence;
   readonly explanation: readonly ExplainedField[];
+  /** What the operator's mask took away; null where it took nothing. */
+  readonly masked: Mask | null;
 }
 
 /** The JSON form of a presence document, as far as the page reads it. */

@@ -1,3 +1,6 @@
+import { readMask } from "../engine/read.ts";
+import type { Mask } from "../engine/types.ts";
+
 /** What the server keeps of somebody who is captured: what policies were asked and answered, and what watchers saw. */
 export interface History {
   /** Whether its configuration allows captures at all. */
@@ -31,6 +34,8 @@ export interface Entry extends Sight {
   /** The policy or built-in merge that decided; "" for the server's default. */
   readonly by: string;
   readonly generation: number | null;
+  /** What the operator's mask took away; null where it took nothing. */
+  readonly masked: Mask | null;
   /** What classes of watchers saw, where the policy tells them apart. */
   readonly views: readonly (Sight & { readonly class: string })[];
 }
@@ -57,6 +62,7 @@ function readEntry(json: Json): Entry {
     device: device == null ? null : { key: String(device["key"] ?? ""), agent: String(device["user_agent"] ?? "") },
     by: policy == null ? String(json["built_in"] ?? "") : String(policy["name"] ?? ""),
     generation: typeof json["generation"] === "number" ? json["generation"] : null,
+    masked: readMask(json["masked"]),
     views: list(json["views"]).map((view) => ({ ...readSight(view), class: String((view["watcher"] as Json | undefined)?.["class"] ?? "") })),
   };
 }

@@ -6,7 +6,7 @@ import { CLASSES, CLASS_WORDS } from "../model/watcher.ts";
 import type { Entry, Sight } from "../server/captured.ts";
 import type { AppState } from "../state/app.ts";
 import { h, setText } from "./dom.ts";
-import { fieldWords, valueWords, withNames } from "./sentence.ts";
+import { fieldWords, maskWords, valueWords, withNames } from "./sentence.ts";
 import { clock } from "./time.ts";
 
 const REASONS: Readonly<Record<string, string>> = {
@@ -64,6 +64,7 @@ export class HistoryView {
         h("span", { class: entry.failure === null ? "kept-line" : "kept-line is-bad" }, change)),
       h("div", { class: "kept-more" },
         h("p", { class: "hint" }, `Decided by ${by(entry)}`),
+        entry.masked === null ? null : h("p", { class: "hint" }, maskWords(entry.masked)),
         ...seen.map(({ who, sight }) => h("div", {}, ...sightLines(who, sight))),
         h("button", { type: "button", class: "quiet small", onclick: () => void this.captures.keep(entry) }, "Use as a test"))));
   }

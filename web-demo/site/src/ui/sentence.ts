@@ -1,4 +1,4 @@
-import type { ExplainedField } from "../engine/types.ts";
+import type { ExplainedField, Mask } from "../engine/types.ts";
 import { activityWords, KIND_ORDER, KINDS, type DeviceKind } from "../model/device.ts";
 import { instanceOf } from "../model/instances.ts";
 import { kindOfEtag } from "../model/live-set.ts";
@@ -9,6 +9,7 @@ import { clock } from "./time.ts";
 /** Which card a value came from, and what to call its device. A policy's own values have no publication. */
 export function origin(state: AppState, etag: string, device: string, rule = ""): { kind: DeviceKind | "policy" | null; name: string } {
   if (etag === "" && (rule === "policy" || rule === "view")) return { kind: "policy", name: state.active === null ? "the policy" : `the policy ${state.active.name}` };
+  if (etag === "" && rule === "mask") return { kind: null, name: "the operator’s mask" };
   const kind = kindOfEtag(state, etag);
   if (kind !== null) return { kind, name: KINDS[kind].name };
   const other = state.live?.publications.find((p) => p.etag === etag);
@@ -43,17 +44,17 @@ export const shortContact = (contact: string) => contact.replace(/^sips?:/, "").
 export function sentence(state: AppState, field: ExplainedField): string {
   const from = withTime(state, field.etag, field.device, field.rule);
   const value = valueWords(field.path, field.value);
-  if (field.rule === "view") return viewSentence(state, field);
+  if (field.rule === "view" || field.rule === "mask") return viewSentence(state, field);
   const beaten = field.beat.map((b) => `${quote(valueWords(field.path, b.value))} from ${withTime(state, b.etag, b.device)}`);
   const beats = beaten.length === 0 ? "" : `, beats ${beaten.join(" and ")}`;
   return `${quote(value)}, from ${from}${beats}${inBrackets(field)}.`;
 }
 
 /** "‘Away’ is what the policy lunch shows Bob of ‘Working, Away’." */
-function viewSentence(state: AppState, { path, value, beat: [merged] }: ExplainedField): string {
-  const whom = state.seenBy === null ? "Bob" : `a watcher of the class ${CLASS_WORDS[state.seenBy].toLowerCase()}`;
+function viewSentence(state: AppState, { path, value, rule, beat: [merged] }: ExplainedField): string {
+  const whom = rule === "mask" ? "everybody" : state.seenBy === null ? "Bob" : `a watcher of the class ${CLASS_WORDS[state.seenBy].toLowerCase()}`;
   const of = merged === undefined ? "" : ` of ${quote(valueWords(path, merged.value))}${merged.etag === "" ? "" : ` from ${withTime(state, merged.etag, merged.device)}`}`;
-  return `${quote(valueWords(path, value))} is what ${origin(state, "", "", "view").name} shows ${whom}${of}.`;
+  return `${quote(valueWords(path, value))} is what ${origin(state, "", "", rule).name} shows ${whom}${of}.`;
 }
 
 /** Why a value is not what the built-in merge has: "The policy says so itself. Built in: ‘Presenting’ from Desktop 11:58 (newest explicit activity)." */
@@ -75,6 +76,15 @@ function withTime(state: AppState, etag: string, device: string, rule = ""): str
   const { kind, name } = origin(state, etag, device, rule);
   const at = kind === null || kind === "policy" ? undefined : state.devices.find((d) => d.kind === kind)?.changed;
   return at === undefined ? name : `${name} ${clock(at).slice(0, 5)}`;
+}
+
+const MASKED: Readonly<Record<string, string>> = { geo: "locations", note: "notes", contact: "contacts", person: "all about the person", user_input: "user input" };
+
+/** "The operator’s mask took away: notes." */
+export function maskWords({ drop, level }: Mask): string {
+  const took = drop.length === 0 ? [] : [`took away: ${drop.map((name) => MASKED[name] ?? name).join(", ")}`];
+  const left = level === "full" ? [] : [`left: open or closed${level === "basic" ? "" : ", and busy or away"}`];
+  return `The operator’s mask ${[...took, ...left].join("; ")}.`;
 }
 
 /** A policy knows devices by their instance ids; a person by their names. */

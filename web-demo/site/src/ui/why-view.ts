@@ -2,7 +2,7 @@ import type { App, AppState } from "../state/app.ts";
 import type { ExplainedField } from "../engine/types.ts";
 import { fill, h, setText } from "./dom.ts";
 import { mark } from "./mark.ts";
-import { fieldWords, leaf, origin, reasonWords, valueWords, withNames } from "./sentence.ts";
+import { fieldWords, leaf, maskWords, origin, reasonWords, valueWords, withNames } from "./sentence.ts";
 import { PolicyCalls } from "./policy-calls.ts";
 import type { Shown } from "./shown.ts";
 
@@ -14,20 +14,23 @@ export class WhyView {
   readonly #rest = h("details", { class: "rest" });
   readonly #restTitle = h("summary");
   readonly #restList = h("ol", { class: "why" });
+  readonly #mask = h("p", { class: "hint" });
   readonly #calls = new PolicyCalls();
   readonly #empty = h("p", { class: "empty" }, "There is nothing to explain: no device publishes.");
 
   constructor(private readonly app: App) {
     this.#rest.append(this.#restTitle, this.#restList);
-    this.element.append(this.#decidedTitle, this.#list, this.#rest, this.#calls.element, this.#empty);
+    this.element.append(this.#decidedTitle, this.#list, this.#rest, this.#mask, this.#calls.element, this.#empty);
     this.element.addEventListener("pointerleave", () => this.app.set({ lit: null }));
   }
 
   update(state: AppState, what: Shown): void {
     this.#empty.hidden = what.explanation.length > 0;
+    this.#mask.hidden = what.masked === null;
+    setText(this.#mask, what.masked === null ? "" : maskWords(what.masked));
     this.#calls.update(state);
     const entries = [...what.explanation].sort((a, b) => rank(a.path) - rank(b.path));
-    const decided = entries.filter((e) => e.beat.length > 0 || e.rule === "policy" || e.rule === "view");
+    const decided = entries.filter((e) => e.beat.length > 0 || ["policy", "view", "mask"].includes(e.rule));
     const plain = entries.filter((e) => !decided.includes(e));
     this.#decidedTitle.hidden = this.#empty.hidden === false;
     setText(this.#decidedTitle, decided.length === 0 ? "Nothing had to be decided: the devices do not contradict each other." : "Decided between devices");
@@ -48,7 +51,7 @@ export class WhyView {
       return h("li", { class: "why-entry", tabindex: 0, "data-etag": field.etag },
         h("p", { class: "why-head" }, mark(from.kind, from.name), h("span", { class: "hint" }, fieldWords(field.path)), h("strong", {}, valueWords(field.path, field.value))),
         h("p", { class: "why-reason" }, reason(field), h("code", { class: "rule" }, field.rule)),
-        beaten.length === 0 ? null : h("div", { class: "beaten" }, h("span", {}, field.rule === "view" ? "out of" : "beats"), h("ul", {}, ...beaten)));
+        beaten.length === 0 ? null : h("div", { class: "beaten" }, h("span", {}, field.rule === "view" || field.rule === "mask" ? "out of" : "beats"), h("ul", {}, ...beaten)));
     }));
     for (const item of list.querySelectorAll<HTMLElement>(".why-entry")) {
       const light = () => this.app.set({ lit: item.dataset["etag"] || null });
