@@ -8,6 +8,7 @@ use crate::query::{
     Answer, BindingSummary, Counts, DeviceSummary, LiveAnswer, PresentityAnswer, PresentitySummary, Query,
     SeenAnswer, SubscriptionSummary,
 };
+use crate::question::{Ask, NoAnswer};
 use crate::shard::{Shard, Tally};
 use crate::view::Look;
 use crate::watcher::classify;
@@ -71,7 +72,7 @@ impl Shard {
     ) -> Option<PresentityAnswer> {
         let (aor, id) = self.look_up(aor)?;
         let set = self.live_set(&aor, id);
-        let merged = merge(&set, self.now, &self.config, &look(), host);
+        let merged = merge(&set, self.now, &self.config, &look(), Ask::AtOnce, host);
         let pidf = merged.body();
         let assignment = merged.assignment.as_ref();
         let seen =
@@ -139,12 +140,14 @@ impl Shard {
         let cut = match (key, assignment, found) {
             (Some(_), Some(assignment), Some(found)) => {
                 let look = Look { identity, assignment, merged: &document, now: self.now };
-                match look.ask(&found.watcher, host) {
+                match look.ask(&found.watcher, Ask::AtOnce, host) {
                     Ok((cut, output)) => {
                         seen.output = output.map(text);
                         cut
                     }
-                    Err(failure) => {
+                    // Who wants the answer at once is not told to wait.
+                    Err(NoAnswer::Later) => View::minimal(),
+                    Err(NoAnswer::Failed(failure)) => {
                         seen.failure = Some(format!("{} {}", failure.code, failure.message));
                         look.in_its_place(None)
                     }
@@ -161,7 +164,7 @@ impl Shard {
     fn live_answer(&self, aor: &str, host: &mut dyn PolicyHost) -> Option<LiveAnswer> {
         let (aor, id) = self.look_up(aor)?;
         let set = self.live_set(&aor, id);
-        let merged = merge(&set, self.now, &self.config, &look(), host);
+        let merged = merge(&set, self.now, &self.config, &look(), Ask::AtOnce, host);
         let (server_pidf, mask) = (text(merged.body()), merged.mask.cloned());
         let (policy, params) = match merged.assignment {
             Some(assignment) => (Some((assignment.name, assignment.id)), Some(assignment.params)),
@@ -230,7 +233,7 @@ impl Shard {
 
 /// The reason of a merge that only somebody's looking asks for.
 fn look() -> Change {
-    Change { reason: Reason::Publish, etag: None, only_for_policy: false }
+    Change { reason: Reason::Publish, etag: None, only_for_policy: false, waits: None }
 }
 
 fn text(bytes: Vec<u8>) -> String {

@@ -3,7 +3,7 @@
 
 use crate::evaluate::{Merged, call};
 use crate::mask::json;
-use crate::policy::{CapturedMerge, CapturedView, PolicyFailure, PolicyHost};
+use crate::policy::{CapturedMerge, CapturedView, Opinion, PolicyHost};
 use crate::presentity::Change;
 use crate::view::Look;
 use merge_core::live::LiveSet;
@@ -40,7 +40,7 @@ pub(crate) fn merge(
 pub(crate) fn view(
     look: &Look<'_>,
     watcher: &Watcher,
-    answer: &Result<Option<Vec<u8>>, PolicyFailure>,
+    answer: &Opinion,
     (before, after): (&[u8], &[u8]),
     host: &mut dyn PolicyHost,
 ) {

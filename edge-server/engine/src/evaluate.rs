@@ -3,8 +3,9 @@
 use crate::config::Config;
 use crate::effect::{Effects, Event};
 use crate::mask;
-use crate::policy::{Assignment, GoodAnswer, Hook, OnFailure, PolicyFailure, PolicyHost};
+use crate::policy::{Assignment, GoodAnswer, Hook, OnFailure, PolicyFailure, PolicyHost, Ran};
 use crate::presentity::{Change, PresentityId, View, empty_set};
+use crate::question::{Ask, NoAnswer, Waiting};
 use crate::shard::{Shard, Timer};
 use crate::subscription::Package;
 use crate::wheel::TimerId;
@@ -25,6 +26,8 @@ pub(crate) struct Merged<'a> {
     pub(crate) failure: Option<PolicyFailure>,
     /// What the operator takes away of it all.
     pub(crate) mask: Option<&'a Mask>,
+    /// The policy is to answer later: until then there is nothing to show of this.
+    pub(crate) later: bool,
 }
 
 impl<'a> Merged<'a> {
@@ -73,38 +76,46 @@ pub(crate) fn merge<'a>(
     now: Millis,
     config: &'a Config,
     change: &Change,
+    ask: Ask,
     host: &mut dyn PolicyHost,
 ) -> Merged<'a> {
     let builtin = compose(set, now, composition(set, config, host));
-    let mask = config.masks.of(&set.presentity.domain);
-    let Some(assignment) = host.assignment(&set.presentity) else {
-        return Merged { builtin, decided: None, assignment: None, output: None, failure: None, mask };
-    };
+    let (assignment, mask) = (host.assignment(&set.presentity), config.masks.of(&set.presentity.domain));
+    let (decided, output, failure, later) = (None, None, None, false);
+    let mut merged = Merged { builtin, decided, assignment, output, failure, mask, later };
+    let Some(assignment) = &merged.assignment else { return merged };
     let call = call(set, now, change, &assignment.params, host);
-    let (decided, output, failure) = match opinion(&call, host, &assignment, &builtin) {
-        Ok(None) => (None, None, None),
-        Ok(Some((decided, output))) => (Some(decided), Some(output), None),
-        Err(failure) => (in_its_place(&call, host, &assignment, &builtin), None, Some(failure)),
-    };
-    Merged { builtin, decided, assignment: Some(assignment), output, failure, mask }
+    match opinion(&call, ask, host, assignment, &merged.builtin) {
+        Ok(None) => {}
+        Ok(Some((decided, output))) => {
+            (merged.decided, merged.output) = (Some(decided), Some(output));
+        }
+        Err(NoAnswer::Later) => merged.later = true,
+        Err(NoAnswer::Failed(failure)) => {
+            merged.decided = in_its_place(&call, host, assignment, &merged.builtin);
+            merged.failure = Some(failure);
+        }
+    }
+    merged
 }
 
 /// What the policy makes of the built-in composition, and the bytes in which it said so; `None` for "no opinion".
 pub(crate) fn opinion<'a>(
     call: &Call<'_>,
+    ask: Ask,
     host: &mut dyn PolicyHost,
     assignment: &Assignment,
     builtin: &Composed<'a>,
-) -> Result<Option<(Composed<'a>, Vec<u8>)>, PolicyFailure> {
+) -> Result<Option<(Composed<'a>, Vec<u8>)>, NoAnswer> {
     let presentity = &call.set.presentity;
     let input = write_needed(call, builtin, assignment.needs);
     if input.len() > limits::INPUT_BYTES {
         // Not the policy's failure (contract, "Limits"), so the host does not count it.
         let message =
             format!("the input has {} bytes, policies are given {}", input.len(), limits::INPUT_BYTES);
-        return Err(PolicyFailure { code: "E200".to_owned(), message, retry_at: None });
+        return Err(NoAnswer::Failed(PolicyFailure { code: "E200".to_owned(), message, retry_at: None }));
     }
-    let Some(output) = host.run(presentity, assignment, Hook::Merge, &input)? else {
+    let Some(output) = ask.put(host, (presentity, assignment), Hook::Merge, &input)? else {
         host.accepted(presentity, assignment, Hook::Merge, None);
         return Ok(None);
     };
@@ -117,7 +128,7 @@ pub(crate) fn opinion<'a>(
             let message = error.to_string();
             let failure = PolicyFailure { code: error.code.to_owned(), message, retry_at: None };
             host.refused(presentity, assignment, &input, &failure);
-            Err(failure)
+            Err(NoAnswer::Failed(failure))
         }
     }
 }
@@ -159,12 +170,20 @@ fn without_last_good<'a>(
 }
 
 impl Shard {
-    /// Merges a presentity that changed, and sends the result to its watchers if it is another one.
-    pub(crate) fn evaluate(&mut self, id: PresentityId, host: &mut dyn PolicyHost, fx: &mut Effects) {
+    /// Merges a presentity that changed, and sends the result to its watchers if it is another one. `answer` is what
+    /// the policy has said that it waits for, if it has.
+    pub(crate) fn evaluate(
+        &mut self,
+        id: PresentityId,
+        answer: Option<Ran>,
+        host: &mut dyn PolicyHost,
+        fx: &mut Effects,
+    ) {
         let Some(presentity) = self.presentities.get_mut(id) else {
             return;
         };
-        let Some(change) = presentity.change.take() else {
+        let waits = |change: &Change| change.waits.is_some() && answer.is_none();
+        let Some(mut change) = presentity.change.take_if(|change| !waits(change)) else {
             return;
         };
         let subscriptions = &self.subscriptions;
@@ -179,13 +198,24 @@ impl Shard {
         {
             return;
         }
-        let (now, config) = (self.now, &*self.config);
+        let config = &*self.config;
+        self.questions += 1;
+        let (mut now, mut ask) = (self.now, Ask::Under(self.questions));
+        if let (Some((waiting, by)), Some(ran)) = (change.waits.take(), answer)
+            // By another policy than is in force by now it would be neither's.
+            && host.assignment(&empty_set(&presentity.aor, config).presentity).map(|one| one.made_by()) == Some(by)
+        {
+            (now, ask) = (waiting.since, Ask::Answered(ran));
+        }
         // What they saw until now, where that is captured: mostly nobody is.
         let before = host
             .captures(&presentity.aor)
             .then(|| presentity.view.as_ref().map_or_else(Bytes::new, |view| view.body.clone()));
-        let (body, reevaluate_at, assignment, failure) = presentity.with_set(config, |set| {
-            let merged = merge(set, now, config, &change, host);
+        let merged = presentity.with_set(config, |set| {
+            let merged = merge(set, now, config, &change, ask, host);
+            if merged.later {
+                return Err(merged.assignment);
+            }
             crate::shadow::run(set, now, &change, &merged, host);
             let body = merged.body();
             if let Some(before) = before {
@@ -193,8 +223,17 @@ impl Shard {
             }
             let retry_at = merged.failure.as_ref().and_then(|failure| failure.retry_at);
             let reevaluate_at = merged.shown().reevaluate_at().or(retry_at);
-            (body, reevaluate_at, merged.assignment, merged.failure)
+            Ok((body, reevaluate_at, merged.assignment, merged.failure))
         });
+        let (body, reevaluate_at, assignment, failure) = match merged {
+            Ok(merged) => merged,
+            Err(asked) => {
+                let waiting = Waiting { question: self.questions, since: now };
+                change.waits = asked.map(|assignment| (waiting, assignment.made_by()));
+                presentity.change = Some(change);
+                return;
+            }
+        };
         let view = presentity.view.get_or_insert_with(|| Box::new(View::unwritten()));
         let changed = view.version == 0 || *view.body != *body;
         if changed {

@@ -1,6 +1,7 @@
 //! What comes into a shard.
 
 use crate::egress::Peer;
+use crate::policy::Ran;
 use crate::query::Query;
 use crate::record::Record;
 use merge_core::time::Millis;
@@ -98,6 +99,15 @@ pub enum Input {
     PolicyChanged {
         /// For whom.
         scope: Scope,
+    },
+    /// A policy that [`PolicyHost::begin`](crate::PolicyHost::begin) had run elsewhere has come to this.
+    PolicyAnswered {
+        /// Whose state it was asked about.
+        aor: Arc<str>,
+        /// The number that it was begun with.
+        question: u64,
+        /// What it came to.
+        ran: Box<Ran>,
     },
     /// A user knows others than before: who watches that user may be something else to them now.
     ContactsChanged {

@@ -45,6 +45,7 @@ pub mod lockout;
 pub mod mask;
 pub mod policy;
 pub mod query;
+mod question;
 pub mod rate;
 pub mod record;
 mod route;
@@ -89,8 +90,8 @@ pub use limits::Limits;
 pub use lockout::Lockout;
 pub use mask::Masks;
 pub use policy::{
-    Assignment, CapturedMerge, CapturedView, GoodAnswer, Hook, NoPolicies, OnFailure, PolicyFailure,
-    PolicyHost,
+    Assignment, CapturedMerge, CapturedView, GoodAnswer, Hook, NoPolicies, OnFailure, Opinion, PolicyFailure,
+    PolicyHost, Ran,
 };
 pub use query::{Answer, Counts, Query, SeenAnswer};
 pub use rate::Rate;

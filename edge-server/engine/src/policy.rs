@@ -115,7 +115,19 @@ pub struct CapturedView<'a> {
     pub after: String,
 }
 
-/// Runs policies for a shard, synchronously. Held by the shard's task, so `&mut`.
+/// What a policy came to: what it wrote, nothing for "no opinion", or why there is no answer.
+pub type Opinion = Result<Option<Vec<u8>>, PolicyFailure>;
+
+/// What a call came to that ran elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ran {
+    /// As [`PolicyHost::run`] would have given it.
+    pub result: Opinion,
+    /// The fuel that it took.
+    pub fuel: u64,
+}
+
+/// Runs policies for a shard. Held by the shard's task, so `&mut`.
 pub trait PolicyHost {
     /// The policy in force for a presentity, if any; also one that is not to be asked for now.
     fn assignment(&mut self, presentity: &Presentity) -> Option<Assignment>;
@@ -124,13 +136,26 @@ pub trait PolicyHost {
     ///
     /// # Errors
     /// Trap, out of fuel, a limit: the host has counted it already. Also that it is not to be asked for now.
-    fn run(
+    fn run(&mut self, presentity: &Presentity, assignment: &Assignment, hook: Hook, input: &[u8]) -> Opinion;
+
+    /// As [`run`](Self::run), for a merge that can wait: `None` where the policy takes long and runs elsewhere.
+    /// [`Input::PolicyAnswered`](crate::Input::PolicyAnswered) then brings what it came to, under this number.
+    fn begin(
         &mut self,
         presentity: &Presentity,
         assignment: &Assignment,
         hook: Hook,
         input: &[u8],
-    ) -> Result<Option<Vec<u8>>, PolicyFailure>;
+        question: u64,
+    ) -> Option<Opinion> {
+        let _ = question;
+        Some(self.run(presentity, assignment, hook, input))
+    }
+
+    /// What came of a call that ran elsewhere is used now, as if it had been run now.
+    fn came(&mut self, ran: &Ran) {
+        let _ = ran;
+    }
 
     /// What [`run`](Self::run) gave was good, and is applied.
     fn accepted(
@@ -169,11 +194,7 @@ pub trait PolicyHost {
     ///
     /// # Errors
     /// As [`run`](Self::run); nothing is counted yet.
-    fn run_shadow(
-        &mut self,
-        assignment: &Assignment,
-        input: &[u8],
-    ) -> Result<Option<Vec<u8>>, PolicyFailure> {
+    fn run_shadow(&mut self, assignment: &Assignment, input: &[u8]) -> Opinion {
         let _ = (assignment, input);
         Ok(None)
     }
@@ -227,7 +248,7 @@ impl PolicyHost for NoPolicies {
         _assignment: &Assignment,
         _hook: Hook,
         _input: &[u8],
-    ) -> Result<Option<Vec<u8>>, PolicyFailure> {
+    ) -> Opinion {
         Ok(None)
     }
 

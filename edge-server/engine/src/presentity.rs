@@ -2,6 +2,7 @@
 
 use crate::config::Config;
 use crate::hashing::{Keyed, Table};
+use crate::question::{MadeBy, Waiting};
 use crate::record::Datagrams;
 use crate::registrar::RegView;
 use crate::slab::Slab;
@@ -37,7 +38,7 @@ pub(crate) struct Presentity {
     pub(crate) view: Option<Box<View>>,
     /// The same of its registrations.
     pub(crate) reg_view: Option<Box<RegView>>,
-    /// Set while the presentity waits for the end of the call to be merged.
+    /// Set while the presentity waits to be merged: for the end of the call, or for a policy that takes long.
     pub(crate) change: Option<Box<Change>>,
 }
 
@@ -81,6 +82,8 @@ pub(crate) struct Change {
     pub(crate) etag: Option<String>,
     /// The live set's documents are as before: only a policy could tell the difference.
     pub(crate) only_for_policy: bool,
+    /// The policy was asked, by which it is merged, and has not answered yet.
+    pub(crate) waits: Option<(Waiting, MadeBy)>,
 }
 
 /// Where a publication came from that is older than this process: a number that no connection has.

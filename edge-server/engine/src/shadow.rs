@@ -3,8 +3,9 @@
 
 use crate::evaluate::{Merged, call, opinion};
 use crate::mask;
-use crate::policy::{Assignment, Hook, PolicyFailure, PolicyHost};
+use crate::policy::{Assignment, Hook, Opinion, PolicyFailure, PolicyHost};
 use crate::presentity::Change;
+use crate::question::{Ask, NoAnswer};
 use merge_core::compose::Composed;
 use merge_core::json::{self, Value, Writer};
 use merge_core::live::{LiveSet, Presentity};
@@ -26,13 +27,17 @@ pub(crate) fn run(
     host: &mut dyn PolicyHost,
 ) {
     let Some(assignment) = host.shadow(&set.presentity) else { return };
-    let sent = |composed: &Composed<'_>| mask::json(&mask::write(composed, merged.mask));
-    let (builtin, shown) = (&merged.builtin, sent(merged.shown()));
+    let builtin = &merged.builtin;
     let call = call(set, now, change, &assignment.params, host);
-    let would = opinion(&call, &mut Beside(host), &assignment, builtin);
+    let would = match opinion(&call, Ask::AtOnce, &mut Beside(host), &assignment, builtin) {
+        Ok(would) => Ok(would),
+        Err(NoAnswer::Failed(failure)) => Err(failure),
+        Err(NoAnswer::Later) => return,
+    };
     let outcome = would.map(|would| {
         let would = would.as_ref().map_or(builtin, |(would, _)| would);
-        differences(&shown, &sent(would))
+        let sent = |composed: &Composed<'_>| mask::json(&mask::write(composed, merged.mask));
+        differences(&sent(merged.shown()), &sent(would))
     });
     host.shadowed(&set.presentity, outcome);
 }
@@ -45,13 +50,7 @@ impl PolicyHost for Beside<'_> {
         None
     }
 
-    fn run(
-        &mut self,
-        _: &Presentity,
-        assignment: &Assignment,
-        _: Hook,
-        input: &[u8],
-    ) -> Result<Option<Vec<u8>>, PolicyFailure> {
+    fn run(&mut self, _: &Presentity, assignment: &Assignment, _: Hook, input: &[u8]) -> Opinion {
         self.0.run_shadow(assignment, input)
     }
 

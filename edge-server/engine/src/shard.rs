@@ -67,6 +67,8 @@ pub struct Shard {
     pub(crate) unseen: Vec<PresentityId>,
     /// Subscriptions to be looked at at the end of the call.
     pub(crate) due: Vec<SubscriptionId>,
+    /// The number of the last question to a policy.
+    pub(crate) questions: u64,
     pub(crate) serial: u32,
     /// Counted as they come and go, so that asking costs nothing.
     pub(crate) tally: Tally,
@@ -137,6 +139,7 @@ impl Shard {
             sweep: Sweep::default(),
             unseen: Vec::new(),
             due: Vec::new(),
+            questions: 0,
             serial: 0,
             tally: Tally::default(),
             restoring: false,
@@ -196,6 +199,9 @@ impl Shard {
             Input::Restored => self.restored(),
             Input::Notice(notice) => self.notice(&notice, fx),
             Input::PolicyChanged { scope } => self.policy_changed(&scope, fx),
+            Input::PolicyAnswered { aor, question, ran } => {
+                self.policy_answered(&aor, question, *ran, host, fx);
+            }
             Input::ContactsChanged { aor } => self.contacts_changed(&aor, fx),
             Input::Query { id, query } => {
                 self.settle(host, fx);
@@ -364,11 +370,13 @@ impl Shard {
             return;
         };
         let earlier = presentity.change.take();
-        if earlier.is_none() {
+        // One that waits for an answer is not among them: it asks anew now.
+        if earlier.as_ref().is_none_or(|earlier| earlier.waits.is_some()) {
             self.changed.push(id);
         }
         let only_for_policy = only_for_policy && earlier.is_none_or(|earlier| earlier.only_for_policy);
-        presentity.change = Some(Box::new(Change { reason, etag: etag.map(str::to_owned), only_for_policy }));
+        let etag = etag.map(str::to_owned);
+        presentity.change = Some(Box::new(Change { reason, etag, only_for_policy, waits: None }));
     }
 
     /// The end of each call: merges what changed, then sends what is due.
@@ -378,10 +386,10 @@ impl Shard {
         }
         // Sending can end a subscription and leave a presentity idle, but changes no live set.
         while let Some(id) = self.changed.pop() {
-            self.evaluate(id, host, fx);
+            self.evaluate(id, None, host, fx);
         }
         while let Some(id) = self.unseen.pop() {
-            self.show_unseen(id, host, fx);
+            self.show_unseen(id, None, host, fx);
         }
         while let Some(id) = self.reg_due.pop() {
             self.tell_registrations(id, fx);

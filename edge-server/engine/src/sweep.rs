@@ -18,7 +18,7 @@ use merge_core::time::Millis;
 /// The time in which as many are merged anew as the limit says.
 const WINDOW_MS: i64 = 100;
 /// Slices of a window, at most. A message waits for one of them.
-const SLICES: i64 = 50;
+const SLICES: u64 = 50;
 /// The rest after a slice, in times of what it took.
 const REST: i64 = 2;
 
@@ -78,10 +78,10 @@ impl Shard {
             self.sweep.next = Some(next.max(Millis(rested)));
         }
         let Some(due) = self.sweep.next.filter(|due| *due <= self.now) else { return };
-        let in_window = i64::from(self.config.limits.reevaluated_at_once.max(1));
-        let slice = (in_window + SLICES - 1) / SLICES;
+        let in_window = u64::from(self.config.limits.reevaluated_at_once.max(1));
+        let slice = in_window.div_ceil(SLICES);
         // Rounded up: so many or fewer.
-        let pause = (slice * WINDOW_MS + in_window - 1) / in_window;
+        let pause = (slice * WINDOW_MS as u64).div_ceil(in_window) as i64;
         let rest = self.sweep.due.len().saturating_sub(slice as usize);
         for id in self.sweep.due.split_off(rest) {
             self.mark(id, Reason::Policy, None, false);

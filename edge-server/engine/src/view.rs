@@ -6,8 +6,9 @@
 
 use crate::effect::{Effects, Event};
 use crate::limits::Limits;
-use crate::policy::{Assignment, Hook, OnFailure, PolicyFailure, PolicyHost};
+use crate::policy::{Assignment, Hook, OnFailure, Opinion, PolicyFailure, PolicyHost, Ran};
 use crate::presentity::{PresentityId, View, empty_set};
+use crate::question::{Ask, MadeBy, NoAnswer, Waiting};
 use crate::shard::{Shard, Timer};
 use crate::subscription::{Package, SubscriptionId};
 use crate::watcher::classify;
@@ -19,7 +20,6 @@ use merge_core::policy::{
     Reason, Seen, View as Cut, ViewCall, ViewKey, Watcher, limits, read_view, write_view_input,
 };
 use merge_core::time::Millis;
-use std::sync::Arc;
 
 /// What of a presentity's state a subscription is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +36,7 @@ impl Sees {
 pub(crate) struct Views {
     key: ViewKey,
     /// The policy and the parameters that they were made by.
-    made_by: ([u8; 32], Arc<str>),
+    made_by: MadeBy,
     /// The number of the document that they were made of.
     made_of: u32,
     /// [`Sees::REST`] first. A place that nobody watches in is free.
@@ -54,6 +54,8 @@ struct Seat {
     shown_to: u32,
     /// Whether it is what the policy makes of the document.
     made: bool,
+    /// The policy was asked, and has not answered yet.
+    waits: Option<Waiting>,
     body: Bytes,
     version: u32,
     /// What the policy answered last that could be used, for the time of a failure.
@@ -198,32 +200,39 @@ impl Shard {
             }
         }
         let Some(views) = self.views(id) else { return false };
-        let made_by = (assignment.id, Arc::clone(&assignment.params));
+        let made_by = assignment.made_by();
         if ask_again || views.made_of != version || views.made_by != made_by {
-            views.list.iter_mut().for_each(|seat| seat.made = false);
+            views.list.iter_mut().for_each(|seat| (seat.made, seat.waits) = (false, None));
         }
         (views.made_of, views.made_by) = (version, made_by);
         // Those who were told apart just now are seen to here.
         self.unseen.retain(|other| *other != id);
-        self.make_views(id, assignment, host, fx) || new
+        self.make_views(id, assignment, None, host, fx) || new
     }
 
-    /// Makes the views of those who began to watch, or became something else, since the state was merged.
-    pub(crate) fn show_unseen(&mut self, id: PresentityId, host: &mut dyn PolicyHost, fx: &mut Effects) {
+    /// Makes the views of those who began to watch, or became something else, since the state was merged, and
+    /// the one that waits for `answer`.
+    pub(crate) fn show_unseen(
+        &mut self,
+        id: PresentityId,
+        answer: Option<(u64, Ran)>,
+        host: &mut dyn PolicyHost,
+        fx: &mut Effects,
+    ) {
         let Some(presentity) = self.presentities.get(id) else { return };
         let identity = empty_set(&presentity.aor, &self.config).presentity;
         let assignment = host.assignment(&identity);
         let Some(views) = self.views(id) else { return };
         match assignment {
-            Some(now) if now.view == Some(views.key) && views.made_by == (now.id, now.params.clone()) => {
-                if self.make_views(id, &now, host, fx) {
+            Some(now) if now.view == Some(views.key) && views.made_by == now.made_by() => {
+                if self.make_views(id, &now, answer, host, fx) {
                     self.fan_out(id, Package::Presence, fx);
                 }
             }
             _ => {
                 // Another policy is in force by now: a view by that one of what this one has merged would be neither's.
                 self.mark(id, Reason::Policy, None, false);
-                self.evaluate(id, host, fx);
+                self.evaluate(id, None, host, fx);
             }
         }
     }
@@ -232,11 +241,13 @@ impl Shard {
         self.presentities.get_mut(id)?.view.as_mut()?.views.as_deref_mut()
     }
 
-    /// Makes the views that are not made, with the policy that [`PolicyHost::assignment`] named last.
+    /// Makes the views that are not made, with the policy that [`PolicyHost::assignment`] named last; of those that
+    /// wait for the policy, the one that `answer` is for.
     fn make_views(
         &mut self,
         id: PresentityId,
         assignment: &Assignment,
+        mut answer: Option<(u64, Ran)>,
         host: &mut dyn PolicyHost,
         fx: &mut Effects,
     ) -> bool {
@@ -257,11 +268,25 @@ impl Shard {
             let captured = host.captures(&presentity.aor);
             for at in 0..list.len() {
                 let Some(seat) = list.get_mut(at).filter(|seat| unmade(seat)) else { continue };
+                let (mut now, mut ask) = (now, None);
+                if let Some(waiting) = &seat.waits {
+                    let Some((_, ran)) = answer.take_if(|(question, _)| *question == waiting.question) else {
+                        continue;
+                    };
+                    (now, ask) = (waiting.since, Some(Ask::Answered(ran)));
+                }
                 let mut written = None;
                 seat.made = true;
                 if let Some(merged) = &merged {
                     let look = Look { identity: &identity, assignment, merged, now };
-                    let (cut, answer) = look.cut(seat, host);
+                    self.questions += 1;
+                    let ask = ask.unwrap_or(Ask::Under(self.questions));
+                    let Some((cut, answer)) = look.cut(seat, ask, host) else {
+                        let waiting = Waiting { question: self.questions, since: now };
+                        (seat.made, seat.waits) = (false, Some(waiting));
+                        continue;
+                    };
+                    seat.waits = None;
                     written = (!cut.is_full()).then(|| Bytes::from(cut.apply(merged)));
                     if let Some(watcher) = seat.watcher.as_ref().filter(|_| captured) {
                         let after = written.as_ref().unwrap_or(&body);
@@ -325,20 +350,20 @@ pub(crate) struct Look<'a> {
 }
 
 impl Look<'_> {
-    /// What is cut out for a seat, and what the policy wrote, or why that is not what it says.
-    fn cut(
-        &self,
-        seat: &mut Seat,
-        host: &mut dyn PolicyHost,
-    ) -> (Cut, Result<Option<Vec<u8>>, PolicyFailure>) {
-        let Some(watcher) = &seat.watcher else { return (Cut::minimal(), Ok(None)) };
-        match self.ask(watcher, host) {
+    /// What is cut out for a seat, and what the policy wrote, or why that is not what it says; none while it is to
+    /// answer later.
+    fn cut(&self, seat: &mut Seat, ask: Ask, host: &mut dyn PolicyHost) -> Option<(Cut, Opinion)> {
+        let Some(watcher) = &seat.watcher else { return Some((Cut::minimal(), Ok(None))) };
+        match self.ask(watcher, ask, host) {
             Ok((cut, output)) => {
                 let kept = self.assignment.on_failure == OnFailure::LastGood;
                 seat.last_good = kept.then(|| Box::new(cut.clone()));
-                (cut, Ok(output))
+                Some((cut, Ok(output)))
             }
-            Err(failure) => (self.in_its_place(seat.last_good.as_deref()), Err(failure)),
+            Err(NoAnswer::Later) => None,
+            Err(NoAnswer::Failed(failure)) => {
+                Some((self.in_its_place(seat.last_good.as_deref()), Err(failure)))
+            }
         }
     }
 
@@ -346,17 +371,18 @@ impl Look<'_> {
     pub(crate) fn ask(
         &self,
         watcher: &Watcher,
+        ask: Ask,
         host: &mut dyn PolicyHost,
-    ) -> Result<(Cut, Option<Vec<u8>>), PolicyFailure> {
+    ) -> Result<(Cut, Option<Vec<u8>>), NoAnswer> {
         let Self { identity, assignment, merged, now } = *self;
         let input = write_view_input(&ViewCall { merged, watcher, now, params: &assignment.params });
         if input.len() > limits::INPUT_BYTES {
             // Not the policy's failure, as with `pp_merge`.
             let message =
                 format!("the input has {} bytes, policies are given {}", input.len(), limits::INPUT_BYTES);
-            return Err(PolicyFailure { code: "E200".to_owned(), message, retry_at: None });
+            return Err(NoAnswer::Failed(PolicyFailure { code: "E200".to_owned(), message, retry_at: None }));
         }
-        let Some(output) = host.run(identity, assignment, Hook::View, &input)? else {
+        let Some(output) = ask.put(host, (identity, assignment), Hook::View, &input)? else {
             host.accepted(identity, assignment, Hook::View, None);
             return Ok((Cut::default(), None));
         };
@@ -369,7 +395,7 @@ impl Look<'_> {
                 let message = error.to_string();
                 let failure = PolicyFailure { code: error.code.to_owned(), message, retry_at: None };
                 host.refused(identity, assignment, &input, &failure);
-                Err(failure)
+                Err(NoAnswer::Failed(failure))
             }
         }
     }

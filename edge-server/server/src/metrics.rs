@@ -131,6 +131,7 @@ metrics! {
     counter policy_captured ["result"] "Merges of captured presentities: `kept`, or `too_large` to be; of those that were kept, gone to make room (`pushed_out`), because they were a day old (`aged`), or since the capture was ended by hand (`forgotten`); and views of them that found no room (`view_left_out`).";
     counter policy_captures_refused ["code"] "Captures that could not begin or end, by the code of the API.";
     counter policy_trials_withdrawn [] "Policies on trial that failed so often that they were withdrawn.";
+    counter policy_calls_aside [] "Calls of policies that take long, made beside the shards: nobody else's messages stand behind them.";
     counter policy_fuel [] "Fuel used by policies.";
     counter policy_compiles ["from"] "Policies that were made ready to run: by the `compiler`, or from the `cache` of compiled code.";
     gauge policy_reevaluations [] "Watched presentities that wait to be merged anew after a change of policy.";

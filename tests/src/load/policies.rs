@@ -7,6 +7,9 @@
 //! neighbour   one tenant publishes at `--pace` under policies that use all they may, or never end; PUBLISH → NOTIFY
 //!             of another tenant beside it, in turns with the same tenant having no policy
 //! ```
+//! Nobody publishes in step with anybody else: the times between are random (exponential, `--pace` a second in the
+//! mean, the same in each run). Two tenants with a clock each that beats at the same rate would meet at each beat, or
+//! never.
 
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
@@ -15,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tokio::task::{JoinHandle, spawn_local};
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{sleep_until, timeout};
 
 use super::Options;
 use super::phases::{connect_all, faultless, round, subscribe_all};
@@ -144,7 +147,7 @@ fn median(mut times: Vec<f64>) -> f64 {
 async fn activation(options: &Options) -> Result<Option<&'static str>, String> {
     let running = start().await?;
     let crowd = Crowd::gather(&running, options.crowd).await?;
-    let mut users = Users::come(&running, "p", "example.com").await?;
+    let mut users = Users::come(&running, 'p', "example.com").await?;
     let turns = (options.seconds * options.pace) as usize;
     let kinds = [
         ("compiled", [stamps("first")?, stamps("second")?]),
@@ -156,10 +159,10 @@ async fn activation(options: &Options) -> Result<Option<&'static str>, String> {
         for (n, policy) in policies.iter().enumerate() {
             let id = put(&running, &format!("{}-{n}", kind.replace(' ', "-")), policy).await?;
             let before = users.publish(options.pace, |turn| turn < turns).await?;
-            let (seen, began) = (crowd.notifies.get(), Instant::now());
+            let (seen, began) = (crowd.notifies(), Instant::now());
             assign(&running, "operator", &id, json!({})).await?;
             let all = seen + options.crowd as u64;
-            let during = users.publish(options.pace, |_| crowd.notifies.get() < all).await?;
+            let during = users.publish(options.pace, |_| crowd.notifies() < all).await?;
             println!(
                 "  {kind}: {} presentities merged anew and as many NOTIFYs in {:.1} s; PUBLISH to NOTIFY p50 {:.2} → {:.2} ms, \
                  p99 {:.2} → {:.2} ms",
@@ -181,8 +184,8 @@ async fn activation(options: &Options) -> Result<Option<&'static str>, String> {
 
 async fn neighbour(options: &Options) -> Result<Option<&'static str>, String> {
     let running = start().await?;
-    let mut users = Users::come(&running, "p", "example.com").await?;
-    let mut others = Users::come(&running, "a", "example.org").await?;
+    let mut users = Users::come(&running, 'p', "example.com").await?;
+    let mut others = Users::come(&running, 'a', "example.org").await?;
     let mut worst: f64 = 0.0;
     for (what, turns) in HOSTILE {
         let id = put(&running, &what.replace(' ', "-"), &hostile(turns)?).await?;
@@ -255,8 +258,8 @@ async fn call(
 
 /// Presentities that have published, each with one watcher; many of either share a connection.
 struct Crowd {
-    /// NOTIFYs that came in all.
-    notifies: Rc<Cell<u64>>,
+    /// Counts NOTIFYs, and wakes at each.
+    board: Rc<Board>,
     tasks: Vec<JoinHandle<Result<(), String>>>,
 }
 
@@ -268,7 +271,7 @@ impl Drop for Crowd {
 
 impl Crowd {
     async fn gather(running: &Running, count: usize) -> Result<Crowd, String> {
-        let mut crowd = Crowd { notifies: Rc::default(), tasks: Vec::new() };
+        let mut crowd = Crowd { board: Board::new(), tasks: Vec::new() };
         for (group, connection) in connect_all(running, count.div_ceil(EACH)).await?.into_iter().enumerate() {
             let members = group * EACH..count.min((group + 1) * EACH);
             let uri = |n: usize| format!("sip:crowd{n}@example.com");
@@ -276,21 +279,29 @@ impl Crowd {
             for n in members.clone() {
                 publisher.publish(&uri(n), None, 1).await?;
             }
-            let (notifies, all) = (crowd.notifies.clone(), crowd.notifies.get() + members.len() as u64);
-            crowd.tasks.push(spawn_local(watch_all(
-                connection,
-                members.map(move |n| (100_000 + n, uri(n))),
-                notifies,
-            )));
-            let greeted = async {
-                while crowd.notifies.get() < all {
-                    tokio::time::sleep(Duration::from_millis(1)).await;
-                }
-            };
-            let all_came = timeout(Duration::from_secs(60), greeted).await;
-            all_came.map_err(|_| format!("only {} of {all} watchers were greeted", crowd.notifies.get()))?;
+            let all = crowd.notifies() + members.len() as u64;
+            let members = members.map(move |n| (100_000 + n, uri(n)));
+            crowd.tasks.push(spawn_local(watch_all(connection, members, crowd.board.clone())));
+            let all_came = timeout(Duration::from_secs(60), crowd.told(all)).await;
+            all_came.map_err(|_| format!("only {} of {all} watchers were greeted", crowd.notifies()))?;
         }
         Ok(crowd)
+    }
+
+    /// NOTIFYs that came in all.
+    fn notifies(&self) -> u64 {
+        self.board.notifies.get()
+    }
+
+    /// Waits until so many have come.
+    async fn told(&self, all: u64) {
+        loop {
+            let changed = self.board.changed.notified();
+            if self.notifies() >= all {
+                return;
+            }
+            changed.await;
+        }
     }
 }
 
@@ -298,7 +309,7 @@ impl Crowd {
 async fn watch_all(
     mut connection: Connection,
     members: impl Iterator<Item = (usize, String)>,
-    notifies: Rc<Cell<u64>>,
+    board: Rc<Board>,
 ) -> Result<(), String> {
     for (id, uri) in members {
         let request = sip::subscribe(id, &uri, connection.local);
@@ -312,7 +323,8 @@ async fn watch_all(
             if sip::status(message).is_none() {
                 sip::answer_200(message, &mut reply);
                 Connection::queue(out, &reply);
-                notifies.set(notifies.get() + 1);
+                board.notifies.set(board.notifies.get() + 1);
+                board.changed.notify_waiters();
             }
         });
         if !open.await.map_err(lost)? {
@@ -331,11 +343,13 @@ struct Times {
 struct Users {
     board: Rc<Board>,
     all: Vec<(Rc<Presentity>, Publisher, String)>,
+    /// When the next of them publishes.
+    chance: fastrand::Rng,
     _watching: Vec<JoinHandle<()>>,
 }
 
 impl Users {
-    async fn come(running: &Running, letter: &str, domain: &str) -> Result<Users, String> {
+    async fn come(running: &Running, letter: char, domain: &str) -> Result<Users, String> {
         let board = Board::new();
         let presentities: Vec<_> =
             (0..USERS).map(|n| Presentity::named(format!("sip:{letter}{n}@{domain}"))).collect();
@@ -347,16 +361,18 @@ impl Users {
             let etag = round(&mut publisher, &presentity, None, 1, &board).await?;
             all.push((presentity, publisher, etag));
         }
-        Ok(Users { board, all, _watching: watching })
+        let chance = fastrand::Rng::with_seed(u64::from(letter));
+        Ok(Users { board, all, chance, _watching: watching })
     }
 
-    /// They publish in turn, `pace` times a second, each when its watcher has seen its last change.
+    /// They publish in turn, `pace` times a second in the mean, each when its watcher has seen its last change.
     async fn publish(&mut self, pace: u64, go_on: impl Fn(usize) -> bool) -> Result<Times, String> {
         self.board.latencies.borrow_mut().clear();
-        let mut pace = interval(Duration::from_micros(1_000_000 / pace.max(1)));
-        pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut due = tokio::time::Instant::now();
         for turn in (0..).take_while(|turn| go_on(*turn)) {
-            pace.tick().await;
+            let pause = -(1.0 - self.chance.f64()).ln() / pace.max(1) as f64;
+            due = due.max(tokio::time::Instant::now()) + Duration::from_secs_f64(pause);
+            sleep_until(due).await;
             let (presentity, publisher, etag) = &mut self.all[turn % USERS];
             *etag = round(publisher, presentity, Some(etag), 1, &self.board).await?;
         }

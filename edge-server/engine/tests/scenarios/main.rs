@@ -10,6 +10,7 @@ mod calls;
 mod datagrams;
 mod forking;
 mod gruu;
+mod later;
 mod lockout;
 mod masks;
 mod mutated;

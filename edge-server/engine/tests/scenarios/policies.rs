@@ -2,7 +2,7 @@
 
 use crate::scene::*;
 use merge_core::policy::{Needs, limits};
-use tributary_engine::{Assignment, Event, GoodAnswer, Input, OnFailure, PolicyFailure, Scope};
+use tributary_engine::{Assignment, Event, GoodAnswer, Input, OnFailure, Opinion, PolicyFailure, Scope};
 
 const ALICE: &str = "sip:alice@example.com";
 
@@ -32,7 +32,7 @@ fn out_of_fuel() -> PolicyFailure {
     PolicyFailure { code: "E204".into(), message: "out of fuel".into(), retry_at: None }
 }
 
-fn says(text: &str) -> Result<Option<Vec<u8>>, PolicyFailure> {
+fn says(text: &str) -> Opinion {
     Ok(Some(text.as_bytes().to_vec()))
 }
 
@@ -95,8 +95,8 @@ fn a_change_for_everybody_asks_so_many_at_a_time_and_what_is_published_meanwhile
     assert_eq!(all, USERS.len());
 }
 
-#[test]
-fn a_change_for_many_is_spread_over_the_tenth_of_a_second_so_that_messages_find_their_turn() {
+/// 200 users whom somebody watches: of these, 4 every 2 ms are asked for anew.
+fn crowd() -> Scene {
     let mut scene = Scene::with(config());
     scene.host.assigned = Some(assignment());
     let watcher = Client::new(&mut scene, "watcher", None);
@@ -104,7 +104,12 @@ fn a_change_for_many_is_spread_over_the_tenth_of_a_second_so_that_messages_find_
         watcher.watch(&mut scene, &format!("u{name}"));
     }
     scene.host.inputs.clear();
-    // 200 in a tenth of a second are 4 every 2 ms.
+    scene
+}
+
+#[test]
+fn a_change_for_many_is_spread_over_the_tenth_of_a_second_so_that_messages_find_their_turn() {
+    let mut scene = crowd();
     let slice = 4 * usize::from(SHARDS);
     scene.everyone(|| Input::PolicyChanged { scope: Scope::All });
     let (mut all, mut ms) = (0, 0);
@@ -122,13 +127,7 @@ fn a_change_for_many_is_spread_over_the_tenth_of_a_second_so_that_messages_find_
 
 #[test]
 fn after_a_slice_that_took_long_there_is_twice_that_time_for_messages() {
-    let mut scene = Scene::with(config());
-    scene.host.assigned = Some(assignment());
-    let watcher = Client::new(&mut scene, "watcher", None);
-    for name in 0..200 {
-        watcher.watch(&mut scene, &format!("u{name}"));
-    }
-    scene.host.inputs.clear();
+    let mut scene = crowd();
     scene.everyone(|| Input::PolicyChanged { scope: Scope::All });
     let slice = 4 * usize::from(SHARDS);
     let asked = |scene: &mut Scene| std::mem::take(&mut scene.host.inputs).len();

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use tributary_engine::{
     Answer, Assignment, CapturedMerge, CapturedView, Config, Effect, Effects, Event, Flow, FlowDevice,
-    FlowId, GoodAnswer, Hook, Hop, Input, Notice, Peer, PolicyFailure, PolicyHost, Query, Record, Router,
-    Shard, Standing, StoreOp, Table, TransactionId, Transport,
+    FlowId, GoodAnswer, Hook, Hop, Input, Notice, Opinion, Peer, PolicyFailure, PolicyHost, Query, Ran,
+    Record, Router, Shard, Standing, StoreOp, Table, TransactionId, Transport,
 };
 use tributary_sip::locate::NextHop;
 use tributary_sip::{Message, Name, ResponseBuilder, SealingKeys, Status};
@@ -22,22 +22,25 @@ pub(crate) fn config() -> Config {
     Config { shards: SHARDS, ..Config::of_trial("example.com") }
 }
 
-/// What a policy says when it is asked.
-type Said = Result<Option<Vec<u8>>, PolicyFailure>;
-
 /// A policy host that answers what a test put into it.
 #[derive(Default)]
 pub(crate) struct Host {
     pub(crate) assigned: Option<Assignment>,
-    pub(crate) answers: VecDeque<Said>,
+    pub(crate) answers: VecDeque<Opinion>,
     pub(crate) inputs: Vec<String>,
     /// What `pp_view` answers to inputs that hold these words.
-    pub(crate) views: Vec<(String, Said)>,
+    pub(crate) views: Vec<(String, Opinion)>,
     /// Inputs of `pp_view`.
     pub(crate) seen: Vec<String>,
     pub(crate) refused: Vec<PolicyFailure>,
     pub(crate) accepted: usize,
     pub(crate) last_good: Option<GoodAnswer>,
+    /// What it answers, whatever else is said here.
+    pub(crate) rule: Option<fn(Hook, &str) -> Opinion>,
+    /// Whether it takes long: its answers come by [`Scene::policy_answers`].
+    pub(crate) takes_long: bool,
+    /// Those that are to come: of whom, under which number, and what.
+    pub(crate) begun: VecDeque<(Arc<str>, u64, Ran)>,
     /// Whether merges are captured.
     pub(crate) captures: bool,
     /// Those that were: the reason, the input, and what was shown before and after; of views the class.
@@ -45,7 +48,7 @@ pub(crate) struct Host {
     /// What the mask took away of merges that were captured.
     pub(crate) masked: Vec<Option<Mask>>,
     /// What runs beside what is in force, and what it says.
-    pub(crate) beside: Option<(Assignment, Said)>,
+    pub(crate) beside: Option<(Assignment, Opinion)>,
     /// What it would have changed.
     pub(crate) would_change: Vec<Vec<String>>,
 }
@@ -61,8 +64,11 @@ impl PolicyHost for Host {
         _assignment: &Assignment,
         hook: Hook,
         input: &[u8],
-    ) -> Result<Option<Vec<u8>>, PolicyFailure> {
+    ) -> Opinion {
         let input = String::from_utf8(input.to_vec()).unwrap();
+        if let Some(rule) = self.rule {
+            return rule(hook, &input);
+        }
         if hook == Hook::View {
             let answer = self
                 .views
@@ -74,6 +80,22 @@ impl PolicyHost for Host {
         }
         self.inputs.push(input);
         self.answers.pop_front().unwrap_or(Ok(None))
+    }
+
+    fn begin(
+        &mut self,
+        presentity: &Presentity,
+        assignment: &Assignment,
+        hook: Hook,
+        input: &[u8],
+        question: u64,
+    ) -> Option<Opinion> {
+        let result = self.run(presentity, assignment, hook, input);
+        if !self.takes_long {
+            return Some(result);
+        }
+        self.begun.push_back((presentity.aor.as_str().into(), question, Ran { result, fuel: 1 }));
+        None
     }
 
     fn refused(
@@ -115,7 +137,7 @@ impl PolicyHost for Host {
         self.beside.as_ref().map(|(assignment, _)| assignment.clone())
     }
 
-    fn run_shadow(&mut self, _assignment: &Assignment, _input: &[u8]) -> Said {
+    fn run_shadow(&mut self, _assignment: &Assignment, _input: &[u8]) -> Opinion {
         self.beside.as_ref().map_or(Ok(None), |(_, said)| said.clone())
     }
 
@@ -220,6 +242,7 @@ impl Scene {
     /// The process dies and starts again, `after` milliseconds later. Only the store survives.
     pub(crate) fn restart(&mut self, after: i64) {
         self.links.retain(|_, link| link.hop.transport == Transport::Udp);
+        self.host.begun.clear();
         self.now += after;
         self.start();
     }
@@ -413,6 +436,12 @@ impl Scene {
             all.timers += counts.timers;
         }
         all
+    }
+
+    /// The answer comes of a policy that takes long: of those that wait, the one in this place.
+    pub(crate) fn policy_answers(&mut self, place: usize) {
+        let (aor, question, ran) = self.host.begun.remove(place).expect("a question that waits");
+        self.input(shard_of(&aor), Input::PolicyAnswered { aor, question, ran: Box::new(ran) });
     }
 
     pub(crate) fn everyone(&mut self, input: impl Fn() -> Input) {

@@ -4,7 +4,7 @@ use crate::scene::*;
 use merge_core::policy::{Needs, ViewKey, WatcherClass};
 use std::sync::{Arc, Mutex};
 use tributary_engine::{
-    Assignment, Config, Contact, Contacts, Event, Input, OnFailure, PolicyFailure, Scope,
+    Assignment, Config, Contact, Contacts, Event, Input, OnFailure, Opinion, PolicyFailure, Scope,
 };
 
 const ALICE: &str = "sip:alice@example.com";
@@ -41,10 +41,10 @@ fn doing(activity: &str, note: &str) -> String {
 
 /// Whom alice knows: who is written here is in that class.
 #[derive(Debug, Default)]
-struct Book(Mutex<Vec<(String, WatcherClass)>>);
+pub(crate) struct Book(Mutex<Vec<(String, WatcherClass)>>);
 
 impl Book {
-    fn write(&self, user: &str, class: WatcherClass) {
+    pub(crate) fn write(&self, user: &str, class: WatcherClass) {
         self.0.lock().unwrap().insert(0, (format!("sip:{user}@example.com"), class));
     }
 }
@@ -80,11 +80,11 @@ fn stage() -> Stage {
     stage_with(config(), assignment(ViewKey::Class))
 }
 
-fn says(text: &str) -> Result<Option<Vec<u8>>, PolicyFailure> {
+fn says(text: &str) -> Opinion {
     Ok(Some(text.as_bytes().to_vec()))
 }
 
-fn out_of_fuel() -> Result<Option<Vec<u8>>, PolicyFailure> {
+fn out_of_fuel() -> Opinion {
     Err(PolicyFailure { code: "E204".into(), message: "out of fuel".into(), retry_at: None })
 }
 

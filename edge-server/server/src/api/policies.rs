@@ -340,6 +340,7 @@ fn entry_json(entry: &Entry) -> Value {
             "held": figures.held,
             "throttled": figures.throttled,
             "fuel": figures.fuel,
+            "takes_long": figures.takes_long,
             "last_failure": figures.last_failure.as_ref().map(failure_json),
         },
     })

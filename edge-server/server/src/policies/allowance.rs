@@ -51,6 +51,14 @@ impl Allowances {
         self.with(whose, now, |bucket| bucket.left_ns = bucket.left_ns.saturating_sub(nanoseconds));
     }
 
+    /// What was counted of a call before it was made is taken back.
+    pub(super) fn returned(&self, whose: &str, now: Millis, time: Duration) {
+        let nanoseconds = i64::try_from(time.as_nanos()).unwrap_or(i64::MAX);
+        self.with(whose, now, |bucket| {
+            bucket.left_ns = self.full_ns.min(bucket.left_ns.saturating_add(nanoseconds));
+        });
+    }
+
     fn with<R>(&self, whose: &str, now: Millis, act: impl FnOnce(&mut Bucket) -> R) -> R {
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         // A name is copied once, not with each call.
@@ -85,5 +93,21 @@ mod tests {
         assert_eq!(allowances.admit("acme", later), Ok(()));
         allowances.took("acme", later, ms(51));
         assert!(allowances.admit("acme", later).is_err());
+    }
+
+    #[test]
+    fn what_was_paid_before_a_call_is_returned_and_no_more_than_a_full_share_is_there() {
+        let allowances = Allowances::new(TENANT_CPU_MS_PER_SECOND);
+        let (now, ms) = (Millis(1_000_000), Duration::from_millis);
+        for _ in 0..5 {
+            allowances.took("acme", now, ms(10));
+        }
+        assert!(allowances.admit("acme", now).is_err(), "five calls are under way");
+        allowances.took("acme", now, ms(1));
+        allowances.returned("acme", now, ms(10));
+        assert_eq!(allowances.admit("acme", now), Ok(()));
+        allowances.returned("acme", now, ms(1_000));
+        allowances.took("acme", now, ms(50));
+        assert!(allowances.admit("acme", now).is_err());
     }
 }

@@ -1,13 +1,15 @@
 //! The door between a shard and the sandbox.
 //!
 //! Before a policy is asked: has its tenant processor time left, has it not just failed on this very state, does
-//! its breaker let the call through. What becomes of a call is told to all three.
+//! its breaker let the call through. What becomes of a call is told to all three ([`Calls`]). One that takes long is
+//! asked elsewhere ([`Aside`]).
 
-use super::breaker::{Admission, Effect};
+use super::aside::{Aside, Call};
+use super::call::{Calls, Question, processor_time};
 use super::capture::{Decision, Made, MadeView};
 use super::counters::Failure;
 use super::library::Library;
-use super::memory::{Good, LastGood, Poisoned};
+use super::memory::{Good, LastGood};
 use super::shadow::Shadow;
 use super::snapshot::{Candidate, Entry, Generation};
 use crate::clock::Clock;
@@ -16,19 +18,15 @@ use crate::metrics::{Metrics, count};
 use bytes::Bytes;
 use merge_core::compose::Composition;
 use merge_core::live::Presentity;
-use merge_core::policy::{LocalTime, Needs, limits};
+use merge_core::policy::{LocalTime, Needs};
 use merge_core::time::Millis;
-use nix::time::{ClockId, clock_gettime};
 use policy_sandbox::Fault;
-use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
 use std::sync::Arc;
 use std::time::Duration;
 use tributary_engine::{
-    Assignment, CapturedMerge, CapturedView, GoodAnswer, Hook, OnFailure, PolicyFailure, PolicyHost,
+    Assignment, CapturedMerge, CapturedView, GoodAnswer, Hook, OnFailure, Opinion, PolicyFailure, PolicyHost,
+    Ran,
 };
-
-/// Over how many milliseconds the presentities are spread that may ask a policy again at one moment.
-const SPREAD_MS: u64 = 10_000;
 
 /// Runs the library's policies for one shard.
 #[derive(Debug)]
@@ -43,15 +41,25 @@ pub struct Host {
     fuel: Option<u64>,
     /// What runs beside it, and what processor time the thread had used before.
     beside: Option<(Candidate, Arc<Shadow>, Duration)>,
-    poisoned: Poisoned,
+    calls: Arc<Calls>,
+    /// Where policies run that take long; none where all run in the shard.
+    aside: Option<Aside>,
     last_good: LastGood,
 }
 
 impl Host {
     /// A host for one shard.
     pub fn new(library: Arc<Library>, wall: Arc<Wall>, metrics: Metrics, clock: Clock) -> Self {
-        let (poisoned, last_good) = Default::default();
-        Self { library, wall, metrics, clock, asked: None, fuel: None, beside: None, poisoned, last_good }
+        let calls = Arc::new(Calls::new(Arc::clone(&library), metrics.clone(), clock));
+        let (asked, fuel, beside, aside) = (None, None, None, None);
+        let last_good = LastGood::default();
+        Self { library, wall, metrics, clock, asked, fuel, beside, calls, aside, last_good }
+    }
+
+    /// One that has policies which take long run aside.
+    #[must_use]
+    pub fn with_aside(self, aside: Aside) -> Self {
+        Self { aside: Some(aside), ..self }
     }
 
     fn asked(&self, assignment: &Assignment) -> Option<(Generation, Arc<Entry>)> {
@@ -59,106 +67,12 @@ impl Host {
         let entry = generation.policy.clone().filter(|policy| policy.id() == assignment.id)?;
         Some((generation, entry))
     }
-
-    /// Why a policy is not to be asked now, if it is not.
-    fn held(
-        &self,
-        presentity: &Presentity,
-        (generation, entry): (&Generation, &Entry),
-        input: &[u8],
-        now: Millis,
-    ) -> Option<PolicyFailure> {
-        let held = |why: &str, message: String, retry_at: Option<Millis>| {
-            count(&self.metrics.policy_calls, "outcome", why.to_owned());
-            entry.counters.held(why == "throttled");
-            generation.counters.held(why == "throttled");
-            // Not all of them at the same moment.
-            let retry_at = retry_at.map(|at| Millis(at.0 + spread(&presentity.aor)));
-            Some(PolicyFailure { code: PolicyFailure::HELD.to_owned(), message, retry_at })
-        };
-        if !presentity.tenant.is_empty()
-            && let Err(from) = self.library.allowances().admit(&presentity.tenant, now)
-        {
-            let (tenant, share) = (&presentity.tenant, limits::TENANT_CPU_MS_PER_SECOND);
-            let message =
-                format!("the policies of {tenant} have used their {share} ms of processor time a second");
-            return held("throttled", message, Some(from));
-        }
-        if self.poisoned.until(&entry.id(), input, now).is_some() {
-            return held("poisoned", "it failed on this state less than a minute ago".to_owned(), None);
-        }
-        // Last, for who is let through may be the one call that tries it.
-        match generation.breaker.admit(now) {
-            Admission::Yes => None,
-            Admission::From(until) => {
-                held("held", "it failed too often, and is tried again in a while".to_owned(), Some(until))
-            }
-            Admission::Never => {
-                held("quarantined", "it failed too often: it has to be assigned anew".to_owned(), None)
-            }
-        }
-    }
-
-    /// A call failed, and it was the policy's fault.
-    fn failed(
-        &mut self,
-        presentity: &Presentity,
-        assignment: &Assignment,
-        input: &[u8],
-        failure: &PolicyFailure,
-    ) {
-        count(&self.metrics.policy_calls, "outcome", "failed");
-        count(&self.metrics.policy_failures, "code", failure.code.clone());
-        let Some((generation, entry)) = self.asked(assignment) else { return };
-        let now = self.clock.now();
-        let told = Failure {
-            at: now,
-            aor: presentity.aor.clone(),
-            code: failure.code.clone(),
-            message: failure.message.clone(),
-        };
-        generation.counters.failed(told.clone());
-        entry.counters.failed(told);
-        self.poisoned.failed(&entry.id(), input, now);
-        match generation.breaker.failed(now) {
-            Effect::Counted => {}
-            Effect::Opened(until) => {
-                self.metrics.policy_breaker_openings.inc();
-                let seconds = (until.0 - now.0) / 1_000;
-                tracing::warn!(policy = %entry.name, seconds, code = failure.code, "a policy fails too often, and is not asked for a while");
-                self.opened(generation, &failure.code);
-            }
-            Effect::Quarantined => {
-                self.metrics.policy_breaker_openings.inc();
-                self.metrics.policy_quarantines.inc();
-                tracing::error!(policy = %entry.name, code = failure.code, "a policy failed too often, and is not asked until it is assigned anew");
-                self.opened(generation, &failure.code);
-            }
-        }
-    }
-
-    /// Has it noted, and stored where the policy was put aside.
-    fn opened(&self, generation: Generation, code: &str) {
-        let (library, code) = (Arc::clone(&self.library), code.to_owned());
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(async move {
-                if let Err(error) = library.breaker_opened(&generation, &code).await {
-                    tracing::error!(%error, "that a policy fails too often could not be stored");
-                }
-            });
-        }
-    }
 }
 
-/// Milliseconds that are the presentity's own.
-fn spread(aor: &str) -> i64 {
-    let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(aor);
-    (hash % SPREAD_MS) as i64
-}
-
-/// Processor time that this thread has used: what a busy machine gives to others is not counted.
-fn processor_time() -> Duration {
-    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map_or(Duration::ZERO, Duration::from)
+/// Nothing can be asked: to say "no opinion" in its place would show what it may be there to hide.
+fn missing() -> PolicyFailure {
+    let (code, message) = (PolicyFailure::HELD.to_owned(), "the policy is missing".to_owned());
+    PolicyFailure { code, message, retry_at: None }
 }
 
 impl PolicyHost for Host {
@@ -194,50 +108,47 @@ impl PolicyHost for Host {
         }
     }
 
-    fn run(
+    fn run(&mut self, presentity: &Presentity, assignment: &Assignment, hook: Hook, input: &[u8]) -> Opinion {
+        self.fuel = None;
+        let (generation, entry) = &self.asked(assignment).ok_or_else(missing)?;
+        let (aor, tenant) = (presentity.aor.as_str(), presentity.tenant.as_str());
+        let question = Question { aor, tenant, generation, entry, input };
+        self.calls.admit(&question)?;
+        let ran = self.calls.make(&question, hook);
+        self.came(&ran);
+        ran.result
+    }
+
+    fn begin(
         &mut self,
         presentity: &Presentity,
         assignment: &Assignment,
         hook: Hook,
         input: &[u8],
-    ) -> Result<Option<Vec<u8>>, PolicyFailure> {
-        let Some((generation, entry)) = self.asked(assignment) else {
-            // To say "no opinion" in its place would show what it may be there to hide.
-            let (code, message) = (PolicyFailure::HELD.to_owned(), "the policy is missing".to_owned());
-            return Err(PolicyFailure { code, message, retry_at: None });
+        number: u64,
+    ) -> Option<Opinion> {
+        let asked = self.asked(assignment).zip(self.aside.as_ref());
+        let long = asked.and_then(|(asked, aside)| Some((asked.1.counters.takes_long()?, asked, aside)));
+        let Some((typical, (generation, entry), aside)) = long else {
+            return Some(self.run(presentity, assignment, hook, input));
         };
         self.fuel = None;
-        let now = self.clock.now();
-        if let Some(held) = self.held(presentity, (&generation, &*entry), input, now) {
-            return Err(held);
+        let (aor, tenant) = (presentity.aor.as_str(), presentity.tenant.as_str());
+        let question = Question { aor, tenant, generation: &generation, entry: &entry, input };
+        if let Err(held) = self.calls.admit(&question) {
+            return Some(Err(held));
         }
-        let began = processor_time();
-        let outcome = match hook {
-            Hook::Merge => entry.policy.merge(input),
-            Hook::View => entry.policy.view(input),
-        };
-        let time = processor_time().saturating_sub(began);
-        // The operator's own users are not counted.
-        if !presentity.tenant.is_empty() {
-            self.library.allowances().took(&presentity.tenant, now, time);
-        }
-        for line in &outcome.log {
-            tracing::debug!(policy = %entry.name, line, "a policy logged");
-        }
-        self.fuel = Some(outcome.fuel_used);
-        self.metrics.policy_fuel.inc_by(outcome.fuel_used);
-        generation.counters.called(outcome.fuel_used, &[]);
-        entry.counters.called(outcome.fuel_used, &outcome.log);
-        outcome.result.map_err(|failure| {
-            let at = failure.at.map(|at| format!("{at}: ")).unwrap_or_default();
-            let (code, message) = (failure.code.to_owned(), format!("{at}{}", failure.message));
-            let told = PolicyFailure { code, message, retry_at: None };
-            match failure.fault {
-                Fault::Policy => self.failed(presentity, assignment, input, &told),
-                Fault::Host => count(&self.metrics.policy_calls, "outcome", "no_room"),
-            }
-            told
-        })
+        self.calls.pay(tenant, typical);
+        let (calls, aor, tenant) = (Arc::clone(&self.calls), aor.into(), tenant.to_owned());
+        let (input, paid) = (input.to_vec(), typical);
+        let call = Call { calls, aor, tenant, generation, entry, hook, input, number, paid };
+        let ran = aside.offer(Box::new(call)).err()?.make();
+        self.came(&ran);
+        Some(ran.result)
+    }
+
+    fn came(&mut self, ran: &Ran) {
+        self.fuel = Some(ran.fuel);
     }
 
     fn accepted(
@@ -247,17 +158,13 @@ impl PolicyHost for Host {
         hook: Hook,
         output: Option<&[u8]>,
     ) {
-        let name = if output.is_some() { "output" } else { "no_opinion" };
-        count(&self.metrics.policy_calls, "outcome", name);
         let Some((generation, entry)) = self.asked(assignment) else { return };
-        let at = self.clock.now();
-        entry.counters.answered(output.is_some());
-        generation.counters.answered(output.is_some());
-        generation.breaker.answered(at);
+        self.calls.answered((&generation, &entry), output.is_some());
         // The engine keeps those of views, each beside the view.
         if assignment.on_failure == OnFailure::LastGood && hook == Hook::Merge {
             let output = output.map(Bytes::copy_from_slice);
-            self.last_good.keep(&presentity.aor, Good { policy: assignment.id, output, at });
+            let good = Good { policy: assignment.id, output, at: self.clock.now() };
+            self.last_good.keep(&presentity.aor, good);
         }
     }
 
@@ -273,7 +180,9 @@ impl PolicyHost for Host {
         input: &[u8],
         failure: &PolicyFailure,
     ) {
-        self.failed(presentity, assignment, input, failure);
+        let Some((generation, entry)) = &self.asked(assignment) else { return };
+        let (aor, tenant) = (presentity.aor.as_str(), presentity.tenant.as_str());
+        self.calls.failed(&Question { aor, tenant, generation, entry, input }, failure);
     }
 
     fn shadow(&mut self, presentity: &Presentity) -> Option<Assignment> {
@@ -304,7 +213,7 @@ impl PolicyHost for Host {
         Some(assignment)
     }
 
-    fn run_shadow(&mut self, _: &Assignment, input: &[u8]) -> Result<Option<Vec<u8>>, PolicyFailure> {
+    fn run_shadow(&mut self, _: &Assignment, input: &[u8]) -> Opinion {
         let policy = self.beside.as_ref().and_then(|(candidate, ..)| candidate.generation.policy.as_ref());
         let Some(policy) = policy else { return Ok(None) };
         policy.policy.merge(input).result.map_err(|failure| {

@@ -3,7 +3,7 @@
 //! ```text
 //!   upload --> signature --> check --> compile --> dry run --> store --> in the Library, inactive
 //!   assign --> params checked --> store --> a new Snapshot is swapped in --> shards merge anew
-//!   merge  --> Host looks the scope up in the Snapshot --> sandbox --> counters
+//!   merge  --> Host looks the scope up in the Snapshot --> sandbox, here or Aside --> counters
 //! ```
 //!
 //! Scopes lie in each other: the operator's holds the tenants', a tenant's its domains, a domain its users. The
@@ -16,9 +16,11 @@
 //! and the failure is counted under its code. One that keeps failing is not asked for a while.
 
 mod allowance;
+mod aside;
 mod assign;
 mod audit;
 mod breaker;
+mod call;
 mod capture;
 mod counters;
 mod host;
@@ -34,6 +36,7 @@ mod stored;
 mod upload;
 mod vectors;
 
+pub use self::aside::Aside;
 pub use self::assign::Wanted;
 pub(crate) use self::audit::SERVER;
 pub use self::audit::{Audit, Broken, Head, hash_of, verify};

@@ -5,7 +5,7 @@ use crate::clock::Clock;
 use crate::config::{Config, ForkPolicy, ForkSupport, Merge, UnknownEpid};
 use crate::contacts::AddressBook;
 use crate::local_time::Wall;
-use crate::policies::{Host, Library};
+use crate::policies::{Aside, Host, Library};
 use crate::shards::{Inbox, Performer, ShardSetup, Shards};
 use crate::store::{Store, StoreError, Table};
 use crate::tenants::Tenants;
@@ -189,7 +189,7 @@ pub(super) fn start_shards(
     (seed, keys): ([u8; 32], SealingKeys),
     inboxes: Vec<Inbox>,
     restored: Vec<Vec<Record>>,
-    (library, wall): (&Arc<Library>, &Arc<Wall>),
+    (library, wall, aside): (&Arc<Library>, &Arc<Wall>, &Aside),
     clock: Clock,
     performer: &dyn Fn(u16) -> Performer,
 ) -> Result<JoinSet<()>, StartError> {
@@ -197,7 +197,8 @@ pub(super) fn start_shards(
     let mut tasks = JoinSet::new();
     for (index, (inbox, records)) in (0_u16..).zip(inboxes.into_iter().zip(restored)) {
         let performer = performer(index);
-        let mut policies = Host::new(Arc::clone(library), Arc::clone(wall), performer.metrics.clone(), clock);
+        let mut policies = Host::new(Arc::clone(library), Arc::clone(wall), performer.metrics.clone(), clock)
+            .with_aside(aside.clone());
         let mut shard = Shard::new(Arc::clone(&engine), seed, index).sealing(keys.clone());
         let mut effects = Effects::new();
         let count = records.len();

@@ -28,7 +28,7 @@ use crate::contacts::AddressBook;
 use crate::local_time::Wall;
 use crate::metrics::{Exposition, Metrics};
 use crate::onward::{Aliases, Connections, Onward, PeerCertificates, Trust};
-use crate::policies::{Library, LibraryError};
+use crate::policies::{Aside, Library, LibraryError};
 use crate::shards::{Performer, Shards};
 use crate::site::Site;
 use crate::store::{RedbStore, Store, StoreError, Writer};
@@ -211,8 +211,10 @@ pub async fn start(config: Config, surroundings: Surroundings) -> Result<Running
         otlp: otlp.clone(),
         metrics: metrics.clone(),
     };
+    let aside = Aside::start(&shards)
+        .map_err(|source| StartError::System { what: "threads for policies".to_owned(), source })?;
     let shard_tasks =
-        start_shards(&engine, secrets, inboxes, restored, (&library, &wall), clock, &performer)?;
+        start_shards(&engine, secrets, inboxes, restored, (&library, &wall, &aside), clock, &performer)?;
 
     tokio::spawn(Arc::clone(library.captures()).forget_in_time(stopping.clone()));
     let (token, token_file) = api_token(&config)?;

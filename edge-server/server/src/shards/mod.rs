@@ -21,7 +21,7 @@ pub(crate) use self::task::run;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
-use tributary_engine::{Answer, Flow, FlowId, Hop, Input, Notice, Query, Router, Scope};
+use tributary_engine::{Answer, Flow, FlowId, Hop, Input, Notice, Query, Ran, Router, Scope};
 use tributary_sip::Message;
 
 /// Inputs that may wait for one shard. Connections whose messages find it full wait to read more,
@@ -134,6 +134,15 @@ impl Shards {
     pub async fn policy_changed(&self, scope: &Scope) {
         for index in 0..self.count() {
             self.give(index, Task::Input(Input::PolicyChanged { scope: scope.clone() })).await;
+        }
+    }
+
+    /// Tells the shard that keeps `aor` what became of a question to a policy. From a thread that may wait.
+    pub(crate) fn policy_answered(&self, aor: Arc<str>, question: u64, ran: Ran) {
+        if let Some(queue) = self.queues.get(usize::from(self.shard_of(&aor))) {
+            // A shard that has ended takes nothing more: the server stops.
+            let _ =
+                queue.blocking_send(Task::Input(Input::PolicyAnswered { aor, question, ran: Box::new(ran) }));
         }
     }
 

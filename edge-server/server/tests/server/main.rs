@@ -23,6 +23,7 @@ mod openapi;
 #[cfg(feature = "otlp")]
 mod otlp;
 mod policies;
+mod policy_aside;
 mod policy_audit;
 mod policy_canary;
 mod policy_capture;

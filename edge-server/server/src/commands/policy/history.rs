@@ -104,28 +104,21 @@ pub(super) async fn explained(address: &str, watcher: Option<&str>, time: Span, 
 
 /// Writes what was asked of policies within the last time into a folder, a file a call.
 pub(super) async fn inputs(address: &str, time: Span, folder: &Path, server: &Server) -> Done {
-    let (remote, path) = (open(server).await?, history_path(address, None, time, true));
-    let (mut files, mut after) = (0, 0);
-    loop {
-        let (page, next) = page(&remote, &path, after).await?;
+    let pages = pages(&open(server).await?, &history_path(address, None, time, true)).await?;
+    let mut files = 0;
+    for page in &pages {
         // Read by the grammar of policies, which keeps the members in their order.
-        let body = json::read(&page)
+        let body = json::read(page)
             .map_err(|error| Problem::tool(error.to_string(), "use the command of the server's release"))?;
         if body.get("capture").is_none_or(json::Value::is_null) {
-            return answer(serde_json::from_slice(&page).unwrap_or_default(), false, shown);
+            return answer(serde_json::from_slice(page).unwrap_or_default(), false, shown);
         }
-        if after == 0 {
-            std::fs::create_dir_all(folder).map_err(|error| {
-                let fix = "name a folder that can be written";
-                Problem::usage(format!("{}: {error}", folder.display()), fix)
-            })?;
-        }
+        std::fs::create_dir_all(folder).map_err(|error| {
+            let fix = "name a folder that can be written";
+            Problem::usage(format!("{}: {error}", folder.display()), fix)
+        })?;
         for entry in items(&body, "entries") {
             files += store(entry, folder)?;
-        }
-        match next {
-            Some(next) => after = next,
-            None => break,
         }
     }
     let done = json!({"ok": true, "inputs": files, "folder": folder.display().to_string()});
@@ -166,10 +159,8 @@ async fn history(
     watcher: Option<&str>,
     time: Span,
 ) -> Result<Value, Problem> {
-    let path = history_path(address, watcher, time, false);
-    let (mut whole, mut after) = (Value::Null, 0);
-    loop {
-        let (page, next) = page(remote, &path, after).await?;
+    let mut whole = Value::Null;
+    for page in pages(remote, &history_path(address, watcher, time, false)).await? {
         let mut body: Value = serde_json::from_slice(&page).unwrap_or_default();
         if whole.is_null() {
             whole = body;
@@ -178,11 +169,8 @@ async fn history(
         {
             all.append(more);
         }
-        match next {
-            Some(next) => after = next,
-            None => return Ok(whole),
-        }
     }
+    Ok(whole)
 }
 
 fn history_path(address: &str, watcher: Option<&str>, time: Span, inputs: bool) -> String {
@@ -192,13 +180,17 @@ fn history_path(address: &str, watcher: Option<&str>, time: Span, inputs: bool) 
     format!("/presentities/{address}/history?since={since}&limit={PAGE}&inputs={inputs}{watcher}")
 }
 
-/// One page, and behind which entry the next one begins.
-async fn page(remote: &Remote, path: &str, after: u64) -> Result<(Vec<u8>, Option<u64>), Problem> {
-    let path = format!("{path}&after={after}");
-    let (_, page) = remote.answered(Method::GET, &path, Sent::Nothing).await.map_err(problem)?;
-    let body: Value = serde_json::from_slice(&page).unwrap_or_default();
-    let next = body.get("next").and_then(Value::as_u64).filter(|next| *next > after);
-    Ok((page, next))
+/// All pages of a history, as they came: at most what a server keeps of one presentity.
+async fn pages(remote: &Remote, path: &str) -> Result<Vec<Vec<u8>>, Problem> {
+    let (mut pages, mut after) = (Vec::new(), Some(0));
+    while let Some(last) = after {
+        let path = format!("{path}&after={last}");
+        let (_, page) = remote.answered(Method::GET, &path, Sent::Nothing).await.map_err(problem)?;
+        let body: Value = serde_json::from_slice(&page).unwrap_or_default();
+        after = body.get("next").and_then(Value::as_u64).filter(|next| *next > last);
+        pages.push(page);
+    }
+    Ok(pages)
 }
 
 fn captured(capture: &Value) -> String {

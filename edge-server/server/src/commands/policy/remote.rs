@@ -333,6 +333,9 @@ fn doing(policy: &Value, paint: Paint) -> String {
         let all: u64 = failures.iter().map(|(_, times)| times).sum();
         out.push_str(&format!(", {}", paint.bad(&format!("{all} failures ({})", each.join(", ")))));
     }
+    if policy.pointer("/figures/takes_long") == Some(&Value::Bool(true)) {
+        out.push_str("; its calls take long, and are made beside the shards");
+    }
     out.push('\n');
     if policy.pointer("/figures/last_failure").is_some_and(Value::is_object) {
         let (code, message) = (figure("last_failure/code"), figure("last_failure/message"));

@@ -1,13 +1,14 @@
 //! What a tenant's processor time, failures of both hooks, a restart and a file that is gone come to at the door.
 
-use super::super::{Brought, Wanted};
+use super::super::{Aside, Brought, Wanted};
 use super::*;
 use crate::config::{Config, Durability};
 use crate::metrics::Exposition;
+use crate::shards::{Inbox, Shards, Task};
 use crate::store::{Op, RedbStore, Store, Table, Writer};
 use crate::users::Directory;
 use policy_sandbox::{Sandbox, Settings};
-use tributary_engine::Scope;
+use tributary_engine::{Input, Router, Scope};
 
 /// Without an opinion; both hooks trap where the input holds a `~`.
 const POLICY: &str = r#"(module (memory (export "memory") 2 2)
@@ -152,4 +153,75 @@ async fn a_policy_whose_file_is_gone_stays_assigned_and_leaves_the_status_alone(
     assert_eq!((assignment.id, assignment.on_failure, assignment.privacy), (id, OnFailure::Minimal, true));
     let failure = host.run(&alice, &assignment, Hook::Merge, CALM.as_bytes()).unwrap_err();
     assert_eq!(failure.code, PolicyFailure::HELD);
+}
+
+/// Without an opinion, after a loop that takes long.
+const LONG: &str = r#"(module (memory (export "memory") 2 2)
+    (func (export "presence_policy_abi_1"))
+    (func (export "pp_alloc") (param i32) (result i32) (i32.const 8192))
+    (func (export "pp_merge") (param i32 i32) (result i64) (local i32)
+        (loop (br_if 0 (i32.lt_u (local.tee 2 (i32.add (local.get 2) (i32.const 1))) (i32.const 60000))))
+        (i64.const 0)))"#;
+
+/// A library with that policy, a host of it, and where what is asked aside is answered.
+async fn aside() -> (Arc<Library>, Host, Inbox) {
+    let library = Arc::new(open(None));
+    let file = Bytes::from(wat::parse_str(LONG).unwrap());
+    let id = library.upload("ann", Some("long"), Brought::by_operator(file)).await.unwrap().entry.id();
+    library.assign("ann", &Scope::All, Wanted { policy: Some(id), ..Wanted::NOTHING }).await.unwrap();
+    let (shards, mut inboxes) = Shards::new(Router::new([0; 32], 1));
+    let host = door(&library).with_aside(Aside::start(&shards).unwrap());
+    (library, host, inboxes.remove(0))
+}
+
+fn begin(host: &mut Host, whose: &Presentity, number: u64) -> Option<Opinion> {
+    let assignment = host.assignment(whose).unwrap();
+    host.begin(whose, &assignment, Hook::Merge, CALM.as_bytes(), number)
+}
+
+#[tokio::test]
+async fn a_policy_is_asked_aside_once_it_has_taken_long_and_its_answer_comes_under_its_number() {
+    let (library, mut host, mut inbox) = aside().await;
+    let alice = of("acme");
+    assert_eq!(begin(&mut host, &alice, 1), Some(Ok(None)), "nobody knew");
+    assert_eq!(begin(&mut host, &alice, 2), None);
+    let Some(Task::Input(Input::PolicyAnswered { aor, question, ran })) = inbox.queue.recv().await else {
+        panic!("an answer")
+    };
+    assert_eq!((&*aor, question, &ran.result), (alice.aor.as_str(), 2, &Ok(None)));
+    assert!(ran.fuel > 200_000);
+    // Who wants the answer at once gets it.
+    assert_eq!(ask(&mut host, &alice, Hook::Merge, CALM), "good");
+    assert_eq!(library.snapshot().policies().next().unwrap().figures().calls, 3);
+}
+
+#[tokio::test]
+async fn calls_that_wait_are_paid_for_and_a_tenant_has_no_more_of_them_than_its_share_of_a_second() {
+    let (library, mut host, mut inbox) = aside().await;
+    let (acme, globex) = (of("acme"), of("globex"));
+    assert_eq!(begin(&mut host, &acme, 0), Some(Ok(None)));
+    // As if each call took a third of a second's share.
+    let entry = library.snapshot().policies().next().unwrap().clone();
+    entry.counters.called((1_000_000, Duration::from_millis(17)), &[]);
+    // Nobody answers meanwhile: the shard's inbox is full.
+    let mut begun = 0;
+    while begin(&mut host, &acme, 1).is_none() {
+        begun += 1;
+        assert!(begun <= 3);
+    }
+    assert_eq!(begin(&mut host, &globex, 2), None, "another tenant has a share of its own");
+    for _ in 0..=begun {
+        assert!(matches!(inbox.queue.recv().await, Some(Task::Input(Input::PolicyAnswered { .. }))));
+    }
+}
+
+#[tokio::test]
+async fn where_too_many_calls_wait_the_shard_makes_them_itself() {
+    let (_library, host, _inbox) = aside().await;
+    let mut host = host.with_aside(Aside::without_room());
+    let alice = of("");
+    for number in 0..3 {
+        assert_eq!(begin(&mut host, &alice, number), Some(Ok(None)));
+    }
+    assert_eq!(host.fuel.map(|fuel| fuel > 200_000), Some(true), "and what it took is known");
 }
