@@ -18,6 +18,9 @@
 
 IMPORT("presence", "log") void presence_log(const char *text, uint32_t length);
 
+/* core.c */
+uint32_t stop_at(JSContext *context, uint32_t place);
+
 /* What scripts are called in error texts. */
 #define FILE_NAME "policy.js"
 /* Of the 192 KiB that the linker lays out: the rest is for what QuickJS calls between two looks at the stack. */
@@ -217,6 +220,11 @@ EXPORT(pp_script) uint64_t pp_script(char *script, uint32_t length) {
   if (JS_IsException(text)) return exception("script");
   return answer(text);
 }
+
+/* Has the next call stopped at the so many-th place where that is possible, none for 0, with an exception that tells
+ * where it is. Returns how many places the calls since the last time came by: so a host finds where one that it stopped
+ * itself was, by calling twice. */
+EXPORT(pp_stop_at) uint32_t pp_stop_at(uint32_t place) { return stop_at(context, place); }
 
 /* -- the contract ----------------------------------------------------------------------------------------------- */
 

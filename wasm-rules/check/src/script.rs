@@ -5,7 +5,7 @@
 //!                     └──> what it says of the script ─┐
 //!                     └──> its memory as it is then  ──┴─> the same engine, with that memory: a policy
 //! ```
-//! The engine is a policy module of ours (`wasm-rules/javascript`) with one export more. Laying its memory into a
+//! The engine is a policy module of ours (`wasm-rules/javascript`) with two exports more. Laying its memory into a
 //! copy of it costs nothing at a call: an instance begins with the script compiled, where compiling takes a thousand
 //! units of fuel a byte. The page makes that copy ([`Script::module`]). The server and the author's tools compile the
 //! engine's code once for all scripts and hand it their memory ([`SplitEngine`]): the same functions over the same

@@ -1,5 +1,6 @@
 //! One call: a fresh instance, started, given the input, asked, and dropped.
 
+use merge_core::json;
 use merge_core::policy::limits;
 use policy_check::{Finding, plain_text, short_name};
 use wasmtime::{
@@ -84,6 +85,33 @@ impl Guest {
         let said = call.hook(&instance, name, &export, input, fuel)?.unwrap_or_default();
         let memory = call.memory(&instance).ok_or_else(|| CallFailure::host("the engine has no memory"))?;
         Ok((said, memory.data(&call.store).to_vec()))
+    }
+}
+
+impl Guest {
+    /// The line where a script is when this call has used up its fuel: the places where the engine can stop it are counted,
+    /// and a second call is stopped at the last of them. A loop in which nothing has a place is told by what is before it.
+    pub(crate) fn spent_at(&self, hook: &'static str, export: &ModuleExport, input: &[u8]) -> Option<i64> {
+        const NAME: &str = "pp_stop_at";
+        let Body::Script(halves) = &self.body else { return None };
+        let stop_at = halves.code().get_export_index(NAME)?;
+        let allowed = limits::fuel(input.len());
+        let asked = |place: i32, fuel: u64| {
+            let mut call = Call::of(self);
+            let instance = call.start().ok()?;
+            call.call::<i32, i32>(&instance, NAME, &stop_at, place, fuel).ok()?;
+            let said = call.hook(&instance, hook, export, input, fuel);
+            // What a trap ended is the call; its instance may still be asked.
+            call.fuel(fuel).ok()?;
+            let places = call.call::<i32, i32>(&instance, NAME, &stop_at, 0, fuel).ok()?;
+            Some((said, places))
+        };
+        let (_, places) = asked(0, allowed)?;
+        // With fuel left to say so.
+        let (said, _) = asked(places, 2 * allowed)?;
+        let said = said.ok()??;
+        let said = json::read(&said).ok()?;
+        said.get("error")?.get("line")?.as_int()
     }
 }
 

@@ -9,7 +9,7 @@ use policy_check::{Finding, Findings};
 
 use crate::outcome::{CallFailure, Outcome};
 use crate::policy::Policy;
-use policy_check::{Hook, RecordedInput};
+use policy_check::RecordedInput;
 
 /// An input to try a policy on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -201,9 +201,7 @@ fn tried(policy: &Policy, sample: &Sample) -> Vec<Finding> {
         Ok(known) => {
             let run = || policy.call_whole(known.hook(), &sample.input);
             let findings = judge(&known, [run(), run()]).into_iter();
-            findings
-                .map(|found| if known.hook() == Hook::Merge { policy.explained(found) } else { found })
-                .collect()
+            findings.map(|found| policy.explained(found, known.hook(), &sample.input)).collect()
         }
         Err(error) => {
             vec![Finding::new("E200", "", format!("the sample is not JSON: {error}"), "mend it")]
@@ -221,7 +219,8 @@ fn said_once<'s>(tried: impl IntoIterator<Item = (&'s str, Vec<Finding>)>) -> Ve
         // How much fuel there was goes by the input, and where it ends is chance.
         let same = match finding.code {
             "E204" => {
-                (finding.code, finding.place.split(':').next().unwrap_or_default().to_owned(), String::new())
+                let hook = finding.place.split([':', ',']).next().unwrap_or_default();
+                (finding.code, hook.to_owned(), String::new())
             }
             code => (code, finding.place.clone(), finding.message.clone()),
         };

@@ -1,9 +1,10 @@
 //! A compiled policy: who it is, what it can be asked, and what it says of parameters.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use merge_core::json::{self, Value, Writer};
+use merge_core::json::{self, JsonError, Value, Writer};
 use merge_core::policy::{INPUT_MEMBERS, Needs, ViewKey, limits};
 use policy_check::{Finding, Hook, Manifest, Report, plain_text};
 use wasmtime::ModuleExport;
@@ -91,10 +92,17 @@ impl Policy {
         self.inner.report.manifest.as_ref().map_or(Needs::ALL, Manifest::needs)
     }
 
-    /// A finding of a call of `pp_merge`, for its author: what the manifest's `needs` leaves out, a script reads as
-    /// `undefined`.
+    /// A finding of a call with this input, for its author: what the manifest's `needs` leaves out, a script reads as
+    /// `undefined`; and where a script uses up its fuel is found by calling it twice more.
     #[must_use]
-    pub fn explained(&self, finding: Finding) -> Finding {
+    pub fn explained(&self, finding: Finding, hook: Hook, input: &[u8]) -> Finding {
+        if finding.code == "E204" {
+            let at = self.spent_at(hook, input).map(|at| format!("{}, {at}", finding.place));
+            return Finding { place: at.unwrap_or(finding.place), ..finding };
+        }
+        if hook != Hook::Merge {
+            return finding;
+        }
         let needs = self.needs();
         let missing: Vec<&str> = INPUT_MEMBERS.into_iter().filter(|member| !needs.has(member)).collect();
         if finding.code != "E209" || missing.is_empty() || !finding.message.contains("undefined") {
@@ -122,13 +130,16 @@ impl Policy {
     /// the policy is sent what it needs of it.
     #[must_use]
     pub fn merge_whole(&self, input: &[u8]) -> Outcome {
-        if self.needs() == Needs::ALL {
-            return self.merge(input);
-        }
-        match self.needs().cut(input) {
+        match self.needed(input) {
             Ok(needed) => self.merge(&needed),
             Err(error) => Outcome::not_called(format!("the input is not JSON: {error}")),
         }
+    }
+
+    /// What the policy is sent of an input that holds everything.
+    fn needed<'i>(&self, input: &'i [u8]) -> Result<Cow<'i, [u8]>, JsonError> {
+        let needs = self.needs();
+        if needs == Needs::ALL { Ok(input.into()) } else { needs.cut(input).map(Cow::Owned) }
     }
 
     /// Whom `pp_view` tells apart; none where the policy has no `pp_view`.
@@ -145,6 +156,19 @@ impl Policy {
             Some(view) => self.inner.guest.ask(Hook::View.as_str(), view, input),
             None => Outcome::not_called("the policy has no pp_view".to_owned()),
         }
+    }
+
+    /// Where a script is when this call has used up its fuel: `at or after line 3`. `None` for a module, which says where
+    /// it is itself, and where the engine cannot tell.
+    #[must_use]
+    pub fn spent_at(&self, hook: Hook, input: &[u8]) -> Option<String> {
+        let Inner { guest, merge, view, .. } = &*self.inner;
+        let line = match hook {
+            Hook::Merge => guest.spent_at(hook.as_str(), merge, &self.needed(input).ok()?)?,
+            Hook::View => guest.spent_at(hook.as_str(), view.as_ref()?, input)?,
+            Hook::Params => return None,
+        };
+        Some(format!("at or after line {line}"))
     }
 
     /// Runs a hook with an input that holds everything; `pp_params` is asked by

@@ -8,8 +8,8 @@ use std::sync::LazyLock;
 
 use merge_core::policy::limits;
 use policy_sandbox::{
-    CacheSettings, Finding, Generator, Made, Owner, Policy, Sandbox, ScriptEngine, Settings, builtin_samples,
-    dry_run,
+    CacheSettings, Finding, Generator, Hook, Made, Owner, Policy, Sandbox, ScriptEngine, Settings,
+    builtin_samples, dry_run,
 };
 
 fn engine() -> Vec<u8> {
@@ -152,7 +152,34 @@ fn an_author_is_told_of_what_was_not_sent_and_nothing_of_the_engines_own_functio
 
     let said = found("export function merge() { for (;;); }");
     assert_eq!((said.len(), said[0].code), (1, "E204"), "{said:#?}");
-    assert_eq!(said[0].place, "sample nothing-published and 5 more, pp_merge");
+    assert_eq!(said[0].place, "sample nothing-published and 5 more, pp_merge, at or after line 1");
+}
+
+#[test]
+fn the_line_where_fuel_is_used_up_is_found_by_calling_again() {
+    let input = br#"{"abi":1,"now_ms":7}"#;
+    let check = |script: &str, hook: Hook, line: i64| {
+        let policy = compiled(script);
+        let before = policy.call_whole(hook, input);
+        assert_eq!(before.result.as_ref().err().map(|failure| failure.code), Some("E204"), "{script}");
+        assert_eq!(policy.spent_at(hook, input), Some(format!("at or after line {line}")), "{script}");
+        assert_eq!(policy.call_whole(hook, input), before, "calls are as they were");
+    };
+    let merge = |body: &str, line: i64| {
+        check(&format!("export function merge(input) {{\n{body}\n}}"), Hook::Merge, line);
+    };
+    merge("const f = (n) => n < 2 ? n : f(n - 1) + f(n - 2);\nreturn f(40);", 2);
+    merge(
+        "let n = [];\nfor (const a of [1, 2]) n.push(a);\ndo {\n  n.push(1); n.pop();\n} while (n.length);",
+        5,
+    );
+    // What it catches is not what stops it.
+    merge("for (;;) {\n  try { input.none.x; } catch {}\n}", 3);
+    merge("let n = 0;\nreturn Array(9e5).fill(1).map((x) =>\n x + 1);", 3);
+    merge("return null ??\n  /(a+)+$/.exec('a'.repeat(40) + 'b');", 3);
+    // Where nothing in the loop has a place, the one before it.
+    merge("let n = input.now_ms;\n\nwhile (true) n += 1;", 2);
+    check("export function merge() {}\nexport function view() { for (;;); }", Hook::View, 2);
 }
 
 #[test]

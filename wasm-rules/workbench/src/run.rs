@@ -95,12 +95,12 @@ fn called(policy: &Policy, asked: Asked<'_>) -> Result<Ran, Problem> {
     let outcome = if hook == Hook::View && policy.view_key().is_none() {
         Outcome { result: Ok(None), fuel_used: 0, log: Vec::new() }
     } else {
-        policy.call_whole(hook, input.as_bytes())
+        located(policy, hook, input.as_bytes(), policy.call_whole(hook, input.as_bytes()))
     };
     let findings = match &outcome.result {
         Ok(Some(output)) => {
             let found = known.check_output(output).into_iter().map(|found| answer_finding(&found));
-            found.map(|found| if hook == Hook::Merge { policy.explained(found) } else { found }).collect()
+            found.map(|found| policy.explained(found, hook, input.as_bytes())).collect()
         }
         _ => Vec::new(),
     };
@@ -128,14 +128,16 @@ fn run_live(policy: &Policy, bytes: &[u8], place: &str, asked: Asked<'_>) -> Res
         local_time: None,
     };
     let input = String::from_utf8_lossy(&write_input(&call, &builtin)).into_owned();
-    let outcome = policy.merge_whole(input.as_bytes());
+    let outcome = located(policy, Hook::Merge, input.as_bytes(), policy.merge_whole(input.as_bytes()));
     let mut findings = Vec::new();
     let merged = match &outcome.result {
         Ok(Some(output)) => match read_output(output, &call) {
             Ok(output) => apply(&call, &builtin, &output),
             Err(_) => {
                 let found = merge_core::policy::check_output(output, &call);
-                findings.extend(found.iter().map(|found| policy.explained(answer_finding(found))));
+                let explained =
+                    |found| policy.explained(answer_finding(found), Hook::Merge, input.as_bytes());
+                findings.extend(found.iter().map(explained));
                 apply(&call, &builtin, &Output::no_opinion())
             }
         },
@@ -144,6 +146,17 @@ fn run_live(policy: &Policy, bytes: &[u8], place: &str, asked: Asked<'_>) -> Res
     let documents = (builtin.write_json(), merged.write_json());
     let (hook, allowed) = (Hook::Merge, allowed(policy, Hook::Merge, &input));
     Ok(Ran { hook, allowed, input, outcome, findings, documents: Some(documents) })
+}
+
+/// What came of a call, with the place in a script where its fuel was used up.
+fn located(policy: &Policy, hook: Hook, input: &[u8], mut outcome: Outcome) -> Outcome {
+    if let Err(failure) = &mut outcome.result
+        && failure.code == "E204"
+        && let Some(at) = policy.spent_at(hook, input)
+    {
+        failure.at = Some(format!("{}, {at}", failure.at.as_deref().unwrap_or_default()));
+    }
+    outcome
 }
 
 fn default_input() -> Vec<u8> {
