@@ -25,11 +25,14 @@ impl Masks {
     /// One for everybody, and for the users of some domains (lower case) another besides.
     #[must_use]
     pub fn new(everywhere: &Mask, domains: impl IntoIterator<Item = (String, Mask)>) -> Self {
-        let domains = domains.into_iter().map(|(domain, mask)| (domain, mask.and(everywhere)));
-        Self {
-            everywhere: Some(everywhere.clone()).filter(|mask| !mask.is_nothing()),
-            domains: domains.filter(|(_, mask)| !mask.is_nothing()).collect(),
+        let mut masks = Self::default();
+        masks.everywhere = Some(everywhere.clone()).filter(|mask| !mask.is_nothing());
+        for (domain, mask) in domains {
+            // One that is named twice is masked by both.
+            let own = masks.domains.entry(domain).or_insert_with(|| everywhere.clone());
+            *own = own.and(&mask);
         }
+        masks
     }
 
     /// What is taken away of the users of a domain.
@@ -56,4 +59,24 @@ pub(crate) fn taken(composed: &Composed<'_>, mask: Option<&Mask>) -> Option<Mask
 pub(crate) fn json(body: &[u8]) -> String {
     Document::read_written(body)
         .map_or_else(|_| "null".to_owned(), |document| presence_json::write(&document))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test ends where something is missing")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_domain_is_masked_by_all_that_is_said_of_it_and_by_what_is_said_of_everybody() {
+        let mask = |drop: &[&str], level: &str| {
+            let drop: Vec<String> = drop.iter().map(|name| (*name).to_owned()).collect();
+            Mask::read(&drop, level).unwrap()
+        };
+        let org = || "example.org".to_owned();
+        let twice = [(org(), mask(&["note"], "full")), (org(), mask(&["mood"], "basic"))];
+        let masks = Masks::new(&mask(&["geo"], "busy_free"), twice);
+        assert_eq!(masks.of("example.com"), Some(&mask(&["geo"], "busy_free")));
+        assert_eq!(masks.of("example.org"), Some(&mask(&["geo", "note", "mood"], "basic")));
+        assert_eq!(Masks::new(&Mask::default(), []).of("example.com"), None);
+    }
 }
