@@ -25,14 +25,15 @@ impl Masks {
     /// One for everybody, and for the users of some domains (lower case) another besides.
     #[must_use]
     pub fn new(everywhere: &Mask, domains: impl IntoIterator<Item = (String, Mask)>) -> Self {
-        let mut masks = Self::default();
-        masks.everywhere = Some(everywhere.clone()).filter(|mask| !mask.is_nothing());
+        let mut by_domain: BTreeMap<String, Mask> = BTreeMap::new();
         for (domain, mask) in domains {
             // One that is named twice is masked by both.
-            let own = masks.domains.entry(domain).or_insert_with(|| everywhere.clone());
+            let own = by_domain.entry(domain).or_insert_with(|| everywhere.clone());
             *own = own.and(&mask);
         }
-        masks
+        by_domain.retain(|_, mask| !mask.is_nothing());
+        let everywhere = Some(everywhere.clone()).filter(|mask| !mask.is_nothing());
+        Self { everywhere, domains: by_domain }
     }
 
     /// What is taken away of the users of a domain.
@@ -77,6 +78,7 @@ mod tests {
         let masks = Masks::new(&mask(&["geo"], "busy_free"), twice);
         assert_eq!(masks.of("example.com"), Some(&mask(&["geo"], "busy_free")));
         assert_eq!(masks.of("example.org"), Some(&mask(&["geo", "note", "mood"], "basic")));
-        assert_eq!(Masks::new(&Mask::default(), []).of("example.com"), None);
+        let nothing = Masks::new(&Mask::default(), [(org(), Mask::default())]);
+        assert_eq!(nothing, Masks::default(), "and there is none where it takes nothing away");
     }
 }
