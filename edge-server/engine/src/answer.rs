@@ -171,8 +171,9 @@ impl Shard {
             None => (None, None),
         };
         let composition = composition(&set, &self.config, host);
+        let time_zone = host.local_time(&set.presentity, self.now).map(|there| there.tz);
         let live_json = Snapshot { set, now: self.now, composition }.write_json();
-        Some(LiveAnswer { live_json, server_pidf, policy, params, mask })
+        Some(LiveAnswer { live_json, server_pidf, policy, params, mask, time_zone })
     }
 
     fn subscription_summaries(&self, limit: usize) -> Vec<SubscriptionSummary> {

@@ -161,6 +161,8 @@ pub struct LiveAnswer {
     pub params: Option<Arc<str>>,
     /// What the operator takes away of whatever comes out.
     pub mask: Option<Mask>,
+    /// That of the clock on the wall that policies are told of, an IANA name.
+    pub time_zone: Option<String>,
 }
 
 /// One subscription.

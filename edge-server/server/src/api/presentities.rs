@@ -149,7 +149,7 @@ pub(super) async fn live(State(api): State<Arc<Api>>, Path(aor): Path<String>) -
     if let (Some(policy), Some(params)) = (policy.as_object_mut(), &found.params) {
         policy.insert("params".to_owned(), serde_json::from_str(params).unwrap_or(Value::Null));
     }
-    let rest = json!({"server_pidf": found.server_pidf, "policy": policy});
+    let rest = json!({"server_pidf": found.server_pidf, "policy": policy, "time_zone": found.time_zone});
     // The live set is one object; what the server adds goes in before its last brace.
     let head = found.live_json.trim_end().strip_suffix('}').unwrap_or("{\"live\":null").trim_end();
     let head = format!("{head},\"mask\":{}", mask_json(found.mask.as_ref()));

@@ -1,6 +1,7 @@
 //! The HTTP API, metrics, health and the page.
 
 use crate::harness::{Client, TOKEN, ask, call, server, within};
+use serde_json::json;
 use tributary::config::Config;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -32,6 +33,7 @@ async fn a_published_state_is_seen_in_the_list_alone_and_as_a_live_set() {
     let snapshot = merge_core::live::Snapshot::read_json(&live.body).unwrap();
     let merged = merge_core::compose::compose(&snapshot.set, snapshot.now, snapshot.composition).write_pidf();
     assert_eq!(json["server_pidf"].as_str().unwrap().as_bytes(), merged);
+    assert_eq!((&json["time_zone"], &json["mask"]), (&json!("UTC"), &json!(null)));
     let watching = call(address, "GET", "/api/v1/subscriptions", None).await.json();
     assert_eq!(watching["subscriptions"][0]["presentity"], "sip:alice@example.com");
     assert_eq!(watching["subscriptions"][0]["watcher"], "sip:bob@example.com");

@@ -180,10 +180,10 @@ export class Confluence {
   }
 
   #agreement(): Agreement {
-    const { server, pinned, zone, notified, published, live, watching } = this.app.value;
+    const { server, notified, published, live, watching } = this.app.value;
     const merged = this.#forBob;
     if (server.phase === "gone") return { kind: "alone" };
-    if (otherClock({ pinned, zone })) return { kind: "pinned" };
+    if (otherClock(this.app.value)) return { kind: "pinned" };
     if (server.phase !== "up" || notified === null || merged === null || !watching) return { kind: "waiting" };
     if (notified.body === merged.pidf) {
       const own = Object.keys(published).length;

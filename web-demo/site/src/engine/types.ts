@@ -11,6 +11,8 @@ export interface LiveSet {
   readonly publications: readonly LivePublication[];
   /** What the operator takes away of whatever is merged. */
   readonly mask?: Mask | null;
+  /** The time zone of the presentity’s clock, as the server has it. */
+  readonly time_zone?: string | null;
   readonly registrations: readonly unknown[];
   readonly dialogs: readonly unknown[];
 }

@@ -10,14 +10,14 @@ export interface LocalTime {
   readonly date: string;
 }
 
-/** The time zone that the demo's server has for everybody. */
-export const SERVER_ZONE = "UTC";
+/** The time zone that the server has for Alice; without one, what a server has whose operator chose none. */
+export const serverZone = ({ live }: Pick<AppState, "live">) => live?.time_zone ?? "UTC";
 
 /** The time zone of Alice's clock. */
-export const zoneOf = ({ zone }: Pick<AppState, "zone">) => zone ?? SERVER_ZONE;
+export const zoneOf = (state: Pick<AppState, "zone" | "live">) => state.zone ?? serverZone(state);
 
 /** Whether the page's clock is not the server's: then the two cannot agree, nor have to. */
-export const otherClock = ({ pinned, zone }: Pick<AppState, "pinned" | "zone">) => pinned !== null || (zone !== null && zone !== SERVER_ZONE);
+export const otherClock = (state: Pick<AppState, "pinned" | "zone" | "live">) => state.pinned !== null || zoneOf(state) !== serverZone(state);
 
 /** Whether the browser knows a time zone of this name. */
 export function isZone(name: string): boolean {
