@@ -258,6 +258,8 @@ impl Shard {
             return false;
         };
         let unmade = |seat: &Seat| !seat.made && seat.shown_to > 0;
+        // An answer is for the one view that waits for it; that others have failed is not asked about anew for it.
+        let question = answer.as_ref().map(|(question, _)| *question);
         let mut changed = false;
         if list.iter().any(unmade) {
             let body = view.body.clone();
@@ -267,14 +269,13 @@ impl Shard {
             let (mut told, mut retry_at): (_, Option<Millis>) = (false, None);
             let captured = host.captures(&presentity.aor);
             for at in 0..list.len() {
-                let Some(seat) = list.get_mut(at).filter(|seat| unmade(seat)) else { continue };
-                let (mut now, mut ask) = (now, None);
-                if let Some(waiting) = &seat.waits {
-                    let Some((_, ran)) = answer.take_if(|(question, _)| *question == waiting.question) else {
-                        continue;
-                    };
-                    (now, ask) = (waiting.since, Some(Ask::Answered(ran)));
-                }
+                let meant = |seat: &Seat| seat.waits.as_ref().map(|waiting| waiting.question) == question;
+                let seat = list.get_mut(at).filter(|seat| unmade(seat) && meant(seat));
+                let Some(seat) = seat else { continue };
+                let (now, ask) = match (&seat.waits, answer.take()) {
+                    (Some(waiting), Some((_, ran))) => (waiting.since, Some(Ask::Answered(ran))),
+                    _ => (now, None),
+                };
                 let mut written = None;
                 seat.made = true;
                 if let Some(merged) = &merged {
@@ -316,7 +317,7 @@ impl Shard {
                     changed = true;
                 }
             }
-            if let Some(views) = view.views.as_mut() {
+            if let Some(views) = view.views.as_mut().filter(|_| question.is_none() || retry_at.is_some()) {
                 self.wheel.cancel(std::mem::replace(&mut views.retry, TimerId::NONE));
                 if let Some(at) = retry_at {
                     views.retry = self.wheel.set(at, Timer::Reevaluate(id));

@@ -281,6 +281,8 @@ impl Shard {
                 subscription.place = place;
             }
             match package {
+                // Who comes while a policy is asked waits for the same answer.
+                Package::Presence if presentity.view.is_none() && presentity.change.is_some() => {}
                 Package::Presence if presentity.view.is_none() => {
                     self.mark(presentity_id, Reason::Publish, None, false);
                 }

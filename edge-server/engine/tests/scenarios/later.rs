@@ -103,15 +103,20 @@ fn what_changes_meanwhile_asks_anew_and_an_answer_about_the_state_before_shows_n
 }
 
 #[test]
-fn who_is_the_first_to_watch_is_told_once_the_answer_is_there() {
+fn who_is_the_first_to_watch_is_told_once_the_answer_is_there_and_who_comes_meanwhile_with_it() {
     let mut scene = Scene::new();
-    let (alice, bob) = (Client::new(&mut scene, "alice", None), Client::new(&mut scene, "bob", None));
+    let [alice, bob, carol] = ["alice", "bob", "carol"].map(|user| Client::new(&mut scene, user, None));
     alice.announce(&mut scene, "open");
     (scene.host.assigned, scene.host.takes_long) = (Some(assignment()), true);
-    assert_eq!(code(&bob.subscribe(&mut scene, "alice", "").0), 200);
-    assert!(scene.inbox(bob.flow).is_empty());
+    for watcher in [&bob, &carol] {
+        assert_eq!(code(&watcher.subscribe(&mut scene, "alice", "").0), 200);
+        assert!(scene.inbox(watcher.flow).is_empty());
+    }
     scene.policy_answers(0);
-    assert!(body(&scene.notified(bob.flow)).contains("open"));
+    for watcher in [bob, carol] {
+        assert!(body(&scene.notified(watcher.flow)).contains("open"), "one answer for both");
+    }
+    assert!(scene.host.begun.is_empty());
 }
 
 #[test]
@@ -196,6 +201,37 @@ fn each_view_is_a_question_of_its_own_and_is_shown_when_its_answer_comes() {
     for watcher in [bob, carol] {
         let notify = scene.notified(watcher.flow);
         assert!(body(&notify).contains("closed") && !body(&notify).contains("x-h"), "{}", body(&notify));
+    }
+}
+
+#[test]
+fn views_that_fail_are_not_asked_for_again_because_of_each_other() {
+    let fails = |hook: Hook, _: &str| match hook {
+        Hook::Merge => Ok(None),
+        Hook::View => {
+            let (code, message) = ("E204".into(), "out of fuel".into());
+            Err(PolicyFailure { code, message, retry_at: None })
+        }
+    };
+    let book = Arc::new(Book::default());
+    book.write("mum", WatcherClass::Family);
+    let mut scene = Scene::with(Config { contacts: book, ..config() });
+    scene.host.assigned = Some(tells_apart(ViewKey::Class));
+    scene.host.rule = Some(fails);
+    scene.host.takes_long = true;
+    let [alice, mum, bob] = ["alice", "mum", "bob"].map(|user| Client::new(&mut scene, user, None));
+    alice.announce(&mut scene, "open");
+    for watcher in [&mum, &bob] {
+        watcher.subscribe(&mut scene, "alice", "");
+    }
+    let mut answers = 0;
+    while !scene.host.begun.is_empty() {
+        scene.policy_answers(0);
+        answers += 1;
+        assert!(answers <= 3, "a merge and two views");
+    }
+    for watcher in [mum, bob] {
+        assert!(body(&scene.notified(watcher.flow)).contains("open"), "what stands in for it");
     }
 }
 
