@@ -125,7 +125,7 @@ pub(crate) fn opinion<'a>(
             Ok(Some((apply(call, builtin, &read), output)))
         }
         Err(error) => {
-            let message = error.to_string();
+            let message = error.told();
             let failure = PolicyFailure { code: error.code.to_owned(), message, retry_at: None };
             host.refused(presentity, assignment, &input, &failure);
             Err(NoAnswer::Failed(failure))

@@ -393,7 +393,7 @@ impl Look<'_> {
                 Ok((cut, Some(output)))
             }
             Err(error) => {
-                let message = error.to_string();
+                let message = error.told();
                 let failure = PolicyFailure { code: error.code.to_owned(), message, retry_at: None };
                 host.refused(identity, assignment, &input, &failure);
                 Err(NoAnswer::Failed(failure))

@@ -1,5 +1,6 @@
 //! What a policy answers, once it is read.
 
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -128,13 +129,17 @@ pub struct OutputError {
     pub findings: Vec<Finding>,
 }
 
+impl OutputError {
+    /// Where it is and what is wrong, for whoever says the code as well.
+    #[must_use]
+    pub fn told(&self) -> String {
+        if self.place.is_empty() { self.message.clone() } else { format!("{}: {}", self.place, self.message) }
+    }
+}
+
 impl fmt::Display for OutputError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ", self.code)?;
-        if !self.place.is_empty() {
-            write!(f, "{}: ", self.place)?;
-        }
-        f.write_str(&self.message)
+        write!(f, "{} {}", self.code, self.told())
     }
 }
 

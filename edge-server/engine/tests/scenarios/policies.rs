@@ -194,7 +194,10 @@ fn whatever_goes_wrong_with_a_policy_the_built_in_merge_is_served_and_an_event_s
         assert!(body(&scene.notified(bob.flow)).contains("<basic>closed</basic>"));
         assert_eq!(scene.host.refused.len(), refused);
         let failed = scene.events.iter().find_map(|event| match event {
-            Event::PolicyFailed { code, policy, .. } => Some((code.clone(), policy.to_string())),
+            Event::PolicyFailed { code, policy, message, .. } => {
+                assert!(!message.contains(&**code), "who tells it says the code: {message}");
+                Some((code.clone(), policy.to_string()))
+            }
             _ => None,
         });
         assert_eq!(failed, Some((code.to_owned(), "test".to_owned())));
