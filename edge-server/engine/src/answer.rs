@@ -2,7 +2,7 @@
 
 use crate::evaluate::{composition, merge};
 use crate::mask;
-use crate::policy::{Assignment, PolicyHost};
+use crate::policy::{Assignment, PolicyFailure, PolicyHost};
 use crate::presentity::{Change, Presentity, PresentityId, empty_set};
 use crate::query::{
     Answer, BindingSummary, Counts, DeviceSummary, LiveAnswer, PresentityAnswer, PresentitySummary, Query,
@@ -112,6 +112,7 @@ impl Shard {
             explanation_json: merged.shown().explain().write_json(),
             masked: merged.masked(),
             policy: merged.assignment.map(|assignment| (assignment.name, assignment.id)),
+            failure: merged.failure.map(told),
             seen,
         })
     }
@@ -131,6 +132,7 @@ impl Shard {
             class: found.as_ref().map(|found| found.watcher.class.as_str()),
             groups: found.as_ref().map(|found| found.watcher.groups.clone()).unwrap_or_default(),
             why: found.as_ref().map_or("is the user, who sees all", |found| found.why),
+            asked: false,
             output: None,
             failure: None,
             json: "null".to_owned(),
@@ -139,6 +141,7 @@ impl Shard {
         let Ok(document) = Document::read_written(merged) else { return seen };
         let cut = match (key, assignment, found) {
             (Some(_), Some(assignment), Some(found)) => {
+                seen.asked = true;
                 let look = Look { identity, assignment, merged: &document, now: self.now };
                 match look.ask(&found.watcher, Ask::AtOnce, host) {
                     Ok((cut, output)) => {
@@ -148,7 +151,7 @@ impl Shard {
                     // Who wants the answer at once is not told to wait.
                     Err(NoAnswer::Later) => View::minimal(),
                     Err(NoAnswer::Failed(failure)) => {
-                        seen.failure = Some(format!("{} {}", failure.code, failure.message));
+                        seen.failure = Some(told(failure));
                         look.in_its_place(None)
                     }
                 }
@@ -230,6 +233,12 @@ impl Shard {
                 .count(),
         }
     }
+}
+
+/// A failure in one line.
+fn told(failure: PolicyFailure) -> String {
+    let code = if failure.code == PolicyFailure::HELD { "not asked:" } else { &failure.code };
+    format!("{code} {}", failure.message)
 }
 
 /// The reason of a merge that only somebody's looking asks for.

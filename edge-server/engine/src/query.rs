@@ -85,6 +85,8 @@ pub struct PresentityAnswer {
     pub masked: Option<Mask>,
     /// The policy in force, by name and SHA-256.
     pub policy: Option<(Arc<str>, [u8; 32])>,
+    /// Why something else stands in for its answer.
+    pub failure: Option<String>,
     /// What the watcher sees who was asked about.
     pub seen: Option<SeenAnswer>,
 }
@@ -100,7 +102,9 @@ pub struct SeenAnswer {
     pub groups: Vec<String>,
     /// Why it is that class: a sentence without its subject.
     pub why: &'static str,
-    /// What the policy in force answered, as it wrote it; nothing where it was not asked or had no opinion.
+    /// Whether the policy in force tells watchers apart, and was asked about this one.
+    pub asked: bool,
+    /// What it answered, as it wrote it; nothing where it was not asked or had no opinion.
     pub output: Option<String>,
     /// Why something else stands in for its answer.
     pub failure: Option<String>,

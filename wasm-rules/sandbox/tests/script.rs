@@ -390,11 +390,16 @@ fn the_view_of_the_documentation_shows_managers_what_is_so_and_the_others_lunch(
     assert_eq!(dry_run(&policy, &builtin_samples()), []);
     let at = |minutes: i64, activities: &str| {
         let time = format!(r#""now_ms":0,"local_time":{{"minutes":{minutes},"weekday":1}}"#);
-        merged(&policy, &format!(r#"{time},"builtin":{{"basic":"open","activities":[{activities}]}}"#))
+        let builtin = format!(r#""builtin":{{"basic":"open","activities":[{activities}]}}"#);
+        merged(&policy, &format!(r#"{time},{builtin},"publications":[{{"device":"tv"}}]"#))
     };
     assert_eq!(at(690, r#""working""#), r#"{"abi":1,"reevaluate_at_ms":1800000}"#);
     assert_eq!(at(780, ""), format!(r#"{{"abi":1,"reevaluate_at_ms":{}}}"#, 23 * 3_600_000));
-    assert_eq!(at(750, r#""on-the-phone""#), r#"{"abi":1,"reevaluate_at_ms":1800000}"#);
+    assert_eq!(at(750, r#""away""#), r#"{"abi":1,"reevaluate_at_ms":1800000}"#);
+    // A call on one device, and what another has said since; half a minute later.
+    let input = r#""now_ms":30000,"local_time":{"minutes":750,"weekday":1},"builtin":{"basic":"open","activities":["working"]},
+        "publications":[{"person":{"activities":["working"]}},{"person":{"activities":["on-the-phone"]}}]"#;
+    assert_eq!(merged(&policy, input), r#"{"abi":1,"reevaluate_at_ms":1800000}"#);
     let lunch = at(750, r#""working""#);
     let both = r#""activities":["working","away","x-lunch"],"note":[{"lang":"en","text":"Back at one"}]"#;
     assert!(lunch.contains(both), "{lunch}");

@@ -116,6 +116,7 @@ pub(super) async fn one(
             "class": seen.class,
             "groups": seen.groups,
             "why": seen.why,
+            "asked": seen.asked,
             "failure": seen.failure,
             "pidf": seen.pidf,
         });
@@ -128,6 +129,7 @@ pub(super) async fn one(
         "watchers": found.watchers,
         "pidf": found.merged_pidf,
         "policy": policy(&api, &aor, found.policy.as_ref()),
+        "failure": found.failure,
     });
     let head = format!(
         "{{\"aor\":{},\"merged\":{},\"explanation\":{},\"masked\":{}{}",

@@ -90,7 +90,7 @@ three devices that disagree. With a live set, what watchers get is shown as well
 Examples:
   tributary policy run quiet.wasm
   tributary policy run quiet.wasm alice.json --params '{\"until\": 1080}'
-  tributary policy run quiet.wasm input.json --patch '{\"now_ms\": 1795225680000}' --save vectors/late.json"
+  tributary policy run quiet.wasm input.json --patch '{\"local_time\": {\"minutes\": 1335}}' --save vectors/late.json"
     )]
     Run {
         /// A module, or the folder of a project.

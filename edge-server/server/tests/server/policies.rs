@@ -155,6 +155,12 @@ async fn a_policy_that_fails_is_counted_and_the_watcher_gets_the_built_in_result
     let failure = &one["figures"]["last_failure"];
     assert_eq!((&failure["code"], &failure["aor"]), (&json!("E201"), &json!("sip:alice@example.com")));
     assert!(failure["message"].as_str().unwrap().contains("function"), "{failure}");
+    // Whoever asks why is told that it was not the policy that decided.
+    let why = call(address, "GET", "/api/v1/presentities/sip:alice@example.com", None).await.json();
+    assert_eq!(
+        (&why["policy"]["name"], &why["failure"]),
+        (&json!("rule"), &json!("not asked: it failed on this state less than a minute ago"))
+    );
     server.stop().await;
 }
 

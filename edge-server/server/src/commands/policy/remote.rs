@@ -333,8 +333,13 @@ fn doing(policy: &Value, paint: Paint) -> String {
         let all: u64 = failures.iter().map(|(_, times)| times).sum();
         out.push_str(&format!(", {}", paint.bad(&format!("{all} failures ({})", each.join(", ")))));
     }
+    let number =
+        |name: &str| policy.pointer(&format!("/figures/{name}")).and_then(Value::as_u64).unwrap_or(0);
+    if let Some(mean) = number("fuel").checked_div(number("calls")) {
+        out.push_str(&format!(", {mean} fuel a call"));
+    }
     if policy.pointer("/figures/takes_long") == Some(&Value::Bool(true)) {
-        out.push_str("; its calls take long, and are made beside the shards");
+        out.push_str(" (beside the shards, so that nobody else waits)");
     }
     out.push('\n');
     if policy.pointer("/figures/last_failure").is_some_and(Value::is_object) {
@@ -377,6 +382,13 @@ fn explanation(body: &Value, paint: Paint) -> String {
         }
         _ => "the built-in merge\n".to_owned(),
     });
+    if body.get("failure").is_some_and(Value::is_string) {
+        let failure = paint.bad(&word(body, "/failure"));
+        out.push_str(&format!(
+            "  {} {failure}; what follows stands in for its answer\n",
+            paint.dim("pp_merge")
+        ));
+    }
     for entry in list(body, "/explanation/entries") {
         out.push_str(&format!("  {} {}\n", paint.dim(&word(entry, "/path")), word(entry, "/reason")));
     }
@@ -411,6 +423,7 @@ fn sight(seen: &Value, paint: Paint) -> String {
         out.push_str(&format!("  {} {}\n", paint.dim("groups"), word(seen, "/groups")));
     }
     let said = match (&seen["failure"], &seen["output"]) {
+        _ if seen["asked"] == Value::Bool(false) => "not asked: all watchers see the same".to_owned(),
         (Value::Null, Value::Null) => "nothing is hidden".to_owned(),
         (Value::Null, _) => word(seen, "/output"),
         _ => paint.bad(&word(seen, "/failure")),
