@@ -31,7 +31,8 @@ pub(super) const LONGEST_WAIT_MS: i64 = 15 * 60_000;
 const OPENINGS: usize = 10;
 /// See [`OPENINGS`].
 const QUARANTINE_MS: i64 = 24 * 3_600_000;
-/// A probe that is not heard of again (the host had no room for it) stands in the way of the next for so long.
+/// A probe that is not heard of again (the host had no room for it, or the state had changed when it answered) stands
+/// in the way of the next for so long.
 const PROBE_MS: i64 = 10_000;
 
 /// Whether a policy may be asked.
