@@ -75,8 +75,8 @@ impl Shard {
         let merged = merge(&set, self.now, &self.config, &look(), Ask::AtOnce, host);
         let pidf = merged.body();
         let assignment = merged.assignment.as_ref();
-        let seen =
-            watcher.map(|watcher| self.seen_answer(&set.presentity, watcher, (assignment, &pidf), host));
+        let seen = watcher
+            .map(|watcher| Box::new(self.seen_answer(&set.presentity, watcher, (assignment, &pidf), host)));
         let presentity = id.and_then(|id| self.presentities.get(id));
         let states = presentity.map(|presentity| presentity.publications.as_slice()).unwrap_or_default();
         let devices = set.publications.iter().zip(states).map(|(live, state)| DeviceSummary {

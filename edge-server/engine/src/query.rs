@@ -88,7 +88,7 @@ pub struct PresentityAnswer {
     /// Why something else stands in for its answer.
     pub failure: Option<String>,
     /// What the watcher sees who was asked about.
-    pub seen: Option<SeenAnswer>,
+    pub seen: Option<Box<SeenAnswer>>,
 }
 
 /// What one watcher sees of a presentity, and why.

@@ -98,7 +98,7 @@ pub(super) async fn history(
         since: asked.since.map(Millis),
         most: asked.limit.unwrap_or(USUAL_ENTRIES).clamp(1, MOST),
         inputs: asked.inputs,
-        seen_by: seen.as_ref().map(eyes),
+        seen_by: seen.as_deref().map(eyes),
     };
     let captures = api.library.captures();
     let (capture, entries, next) = match captures.history(&aor, &wished) {
