@@ -59,6 +59,18 @@ test("a value that the policy changes says whose word it is, and what the built-
   });
 });
 
+test("what the view of a policy that is looked at says is its own word, and not that of the policy in force", async () => {
+  await visit(async (page) => {
+    await page.getByRole("button", { name: "Use in this page" }).click();
+    await page.getByText("Only looked at here").waitFor({ state: "detached" });
+    const script = 'export const manifest = { name: "coarse", summary: "Coarse" };\nexport const merge = () => null;\nexport const view = () => ({ set: { activities: ["busy"] } });';
+    await page.locator("#policy-file").setInputFiles({ name: "coarse.js", mimeType: "text/javascript", buffer: Buffer.from(script) });
+    const changed = page.locator(".compare .difference", { hasText: "‘Presenting’" });
+    await page.locator(".compare .is-changed", { hasText: "Busy" }).waitFor();
+    assert.match(await changed.first().innerText(), /The policy says so itself\. Built in: ‘Presenting’/);
+  });
+});
+
 test("who wrote the policy in force is shown what it was given and what it answered", async () => {
   await visit(async (page) => {
     await page.getByRole("button", { name: "Use in this page" }).click();

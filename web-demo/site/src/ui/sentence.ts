@@ -60,7 +60,7 @@ function viewSentence(state: AppState, { path, value, rule, beat: [merged] }: Ex
 /** Why a value is not what the built-in merge has: "The policy says so itself. Built in: ‘Presenting’ from Desktop 11:58 (newest explicit activity)." */
 export function cause(state: AppState, who: string, before: ExplainedField | null, after: ExplainedField | null): string {
   const builtIn = before === null ? "Built in: nothing" : `Built in: ${quote(valueWords(before.path, before.value))} from ${withTime(state, before.etag, before.device)}${inBrackets(before)}`;
-  const now = after === null ? `${who} takes this out` : after.etag === "" && after.rule === "policy" ? `${who} says so itself` : `From ${withTime(state, after.etag, after.device, after.rule)}`;
+  const now = after === null ? `${who} takes this out` : after.etag === "" && (after.rule === "policy" || after.rule === "view") ? `${who} says so itself` : `From ${withTime(state, after.etag, after.device, after.rule)}`;
   return `${now}. ${builtIn}.`;
 }
 
