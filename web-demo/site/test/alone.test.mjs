@@ -24,11 +24,11 @@ test("without a server the page says so, merges by itself, and reports no error"
   await done();
 });
 
-test("a server that asks for passwords is not said to be away", async () => {
+test("a server that is no demo is not said to be away, nor to ask for anything", async () => {
   const { page, done } = await visit();
   await page.getByText("Server away").waitFor();
   await page.route("**/healthz", (route) => route.fulfill({ body: "ok" }));
-  await page.getByText("Server asks for passwords", { exact: true }).waitFor();
+  await page.getByText("Server is no demo", { exact: true }).waitFor();
   await page.getByText("starts one for this page").waitFor();
   await done();
 });

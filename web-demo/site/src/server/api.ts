@@ -69,7 +69,7 @@ const TIMEOUT_MS = 5000;
 export class Api {
   constructor(private readonly token: string) {}
 
-  /** Asks whether a demo server is there; null if none answers, "closed" if it is one that asks for passwords. */
+  /** Asks whether a demo server is there; null if none answers, "closed" if it is no demo. */
   static async demo(): Promise<Demo | "closed" | null> {
     const ask = (path: string) => fetch(path, { cache: "no-store", signal: AbortSignal.timeout(TIMEOUT_MS) });
     try {

@@ -24,7 +24,7 @@ export interface Published {
 /** The server as the page knows it. "none": this page was opened without one. */
 export interface Server {
   readonly phase: "looking" | "up" | "gone";
-  /** It is there, but asks for passwords, which the page has none of: gone, as far as the page goes. */
+  /** It is there, but no demo that lets the page in: gone, as far as the page goes. */
   readonly closed: boolean;
   readonly domain: string;
   readonly wsUrl: string;

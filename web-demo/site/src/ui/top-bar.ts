@@ -33,7 +33,7 @@ export class TopBar {
   update(state: AppState): void {
     const { phase, closed } = state.server;
     this.#server.dataset["phase"] = phase;
-    setText(this.#serverWords, phase === "up" ? "Server connected" : phase === "gone" ? (closed ? "Server asks for passwords" : "Server away") : "Looking for the server");
+    setText(this.#serverWords, phase === "up" ? "Server connected" : phase === "gone" ? (closed ? "Server is no demo" : "Server away") : "Looking for the server");
     this.#newer.hidden = !state.newer;
     this.#agreement.update(state);
     this.#time.update(state);

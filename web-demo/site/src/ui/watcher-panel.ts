@@ -93,7 +93,7 @@ function madeWhere(state: AppState, what: Shown): string {
   if (asAnother(state)) return "Made in this page, by the policy in force. Bob is sent what Bob sees.";
   if (what.from === "notify" && state.notified !== null) return `Sent to Bob in NOTIFY at ${clock(state.notified.at)}, subscription ${state.notified.state.replace(/;.*/, "")}.`;
   if (otherClock(state)) return `Merged in this page for ${wallText(state.pinned ?? Date.now(), zoneOf(state)).replace("T", " ")} in ${zoneOf(state)}${state.moved ? ", with what is live now" : ""}. Bob is not asked.`;
-  if (state.server.closed) return "This server asks for passwords, and is for your own apps; `tributary demo` starts one for this page. This is merged in the page: what Bob would be sent.";
+  if (state.server.closed) return "This server is no demo, and for your own apps; `tributary demo` starts one for this page. This is merged in the page alone: what Bob would be sent where the operator takes nothing away.";
   if (state.server.phase === "gone") return "The server is away. This is merged in this page: what Bob would be sent.";
   return "Merged in this page while Bob’s subscription is being set up.";
 }
