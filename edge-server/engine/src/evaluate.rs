@@ -12,7 +12,7 @@ use crate::wheel::TimerId;
 use bytes::Bytes;
 use merge_core::compose::{Composed, Composition, compose};
 use merge_core::live::LiveSet;
-use merge_core::policy::{Call, Mask, Output, Reason, apply, limits, minimal, read_output, write_needed};
+use merge_core::policy::{Call, Mask, Output, Reason, apply, minimal, read_output, write_needed};
 use merge_core::time::Millis;
 
 /// A merge, and which policy had its say.
@@ -109,12 +109,6 @@ pub(crate) fn opinion<'a>(
 ) -> Result<Option<(Composed<'a>, Vec<u8>)>, NoAnswer> {
     let presentity = &call.set.presentity;
     let input = write_needed(call, builtin, assignment.needs);
-    if input.len() > limits::INPUT_BYTES {
-        // Not the policy's failure (contract, "Limits"), so the host does not count it.
-        let message =
-            format!("the input has {} bytes, policies are given {}", input.len(), limits::INPUT_BYTES);
-        return Err(NoAnswer::Failed(PolicyFailure { code: "E200".to_owned(), message, retry_at: None }));
-    }
     let Some(output) = ask.put(host, (presentity, assignment), Hook::Merge, &input)? else {
         host.accepted(presentity, assignment, Hook::Merge, None);
         return Ok(None);

@@ -52,8 +52,9 @@ pub(crate) fn write(composed: &Composed<'_>, mask: Option<&Mask>) -> Vec<u8> {
 
 /// What the mask takes away of it; none where that is nothing.
 pub(crate) fn taken(composed: &Composed<'_>, mask: Option<&Mask>) -> Option<Mask> {
+    let mask = mask?;
     let whole = Document::read_written(&composed.write_pidf()).ok()?;
-    Some(mask?.taken(&whole)).filter(|taken| !taken.is_nothing())
+    Some(mask.taken(&whole)).filter(|taken| !taken.is_nothing())
 }
 
 /// What a document says, in the JSON form of presence; `null` where there is none.

@@ -16,6 +16,7 @@ use crate::effect::Effects;
 use crate::policy::{Assignment, Hook, PolicyFailure, PolicyHost, Ran};
 use crate::shard::Shard;
 use merge_core::live::Presentity as Identity;
+use merge_core::policy::limits;
 use merge_core::time::Millis;
 use std::sync::Arc;
 
@@ -44,7 +45,8 @@ impl From<PolicyFailure> for NoAnswer {
 }
 
 impl Ask {
-    /// Asks; `Ok(None)` is "no opinion".
+    /// Asks; `Ok(None)` is "no opinion". An input that is too large is not the policy's failure (contract, "Limits"),
+    /// so the host does not count it.
     pub(crate) fn put(
         self,
         host: &mut dyn PolicyHost,
@@ -52,6 +54,11 @@ impl Ask {
         hook: Hook,
         input: &[u8],
     ) -> Result<Option<Vec<u8>>, NoAnswer> {
+        if input.len() > limits::INPUT_BYTES {
+            let message =
+                format!("the input has {} bytes, policies are given {}", input.len(), limits::INPUT_BYTES);
+            return Err(PolicyFailure { code: "E200".to_owned(), message, retry_at: None }.into());
+        }
         let result = match self {
             Self::AtOnce => host.run(identity, assignment, hook, input),
             Self::Under(question) => {

@@ -17,7 +17,7 @@ use bytes::Bytes;
 use merge_core::live::Presentity as Identity;
 use merge_core::model::Document;
 use merge_core::policy::{
-    Reason, Seen, View as Cut, ViewCall, ViewKey, Watcher, limits, read_view, write_view_input,
+    Reason, Seen, View as Cut, ViewCall, ViewKey, Watcher, read_view, write_view_input,
 };
 use merge_core::time::Millis;
 
@@ -377,12 +377,6 @@ impl Look<'_> {
     ) -> Result<(Cut, Option<Vec<u8>>), NoAnswer> {
         let Self { identity, assignment, merged, now } = *self;
         let input = write_view_input(&ViewCall { merged, watcher, now, params: &assignment.params });
-        if input.len() > limits::INPUT_BYTES {
-            // Not the policy's failure, as with `pp_merge`.
-            let message =
-                format!("the input has {} bytes, policies are given {}", input.len(), limits::INPUT_BYTES);
-            return Err(NoAnswer::Failed(PolicyFailure { code: "E200".to_owned(), message, retry_at: None }));
-        }
         let Some(output) = ask.put(host, (identity, assignment), Hook::View, &input)? else {
             host.accepted(identity, assignment, Hook::View, None);
             return Ok((Cut::default(), None));

@@ -1,14 +1,15 @@
 //! Policies that take long: run elsewhere, and answered later.
 
+use crate::policies::assignment;
 use crate::scene::*;
 use crate::simulation::Dice;
 use crate::views::{Book, assignment as tells_apart, telling};
 use merge_core::json::{self, Writer};
-use merge_core::policy::{Needs, ViewKey, WatcherClass};
+use merge_core::policy::{ViewKey, WatcherClass};
 use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
 use std::sync::Arc;
 use tributary_engine::{
-    Answer, Assignment, Config, Event, Hook, Input, OnFailure, Opinion, PolicyFailure, Query, Ran, Scope,
+    Answer, Assignment, Config, Event, Hook, Input, Opinion, PolicyFailure, Query, Ran, Scope,
 };
 
 const ALICE: &str = "sip:alice@example.com";
@@ -34,26 +35,10 @@ fn rule(hook: Hook, input: &str) -> Opinion {
     Ok(Some(output.into_bytes()))
 }
 
-fn assignment() -> Assignment {
-    Assignment {
-        name: "slow".into(),
-        id: [1; 32],
-        params: "{}".into(),
-        needs: Needs::ALL,
-        view: None,
-        on_failure: OnFailure::Builtin,
-        privacy: false,
-    }
-}
-
-/// Alice, who has published, and Bob, who watches her; from now on her policy takes long.
-fn scene(assignment: Assignment) -> (Scene, Client, Client, String) {
-    let mut scene = Scene::new();
-    let alice = Client::new(&mut scene, "alice", None);
-    let bob = Client::new(&mut scene, "bob", None);
-    let tag = alice.announce(&mut scene, "open");
-    bob.watch(&mut scene, "alice");
-    (scene.host.assigned, scene.host.takes_long) = (Some(assignment), true);
+/// Alice's policy takes long.
+fn scene() -> (Scene, Client, Client, String) {
+    let (mut scene, alice, bob, tag) = crate::policies::scene();
+    scene.host.takes_long = true;
     (scene, alice, bob, tag)
 }
 
@@ -64,7 +49,7 @@ fn changes(scene: &mut Scene, alice: &Client, tag: &str, document: &str) -> Stri
 
 #[test]
 fn watchers_see_what_they_saw_until_the_answer_comes_and_nobody_elses_messages_wait() {
-    let (mut scene, alice, bob, tag) = scene(assignment());
+    let (mut scene, alice, bob, tag) = scene();
     scene.host.answers.push_back(Ok(Some(br#"{"abi":1,"set":{"mood":["happy"]}}"#.to_vec())));
     changes(&mut scene, &alice, &tag, &pidf("alice", "closed"));
     let asked_at = format!("\"now_ms\":{}", scene.now);
@@ -84,7 +69,7 @@ fn watchers_see_what_they_saw_until_the_answer_comes_and_nobody_elses_messages_w
 
 #[test]
 fn what_changes_meanwhile_asks_anew_and_an_answer_about_the_state_before_shows_nothing() {
-    let (mut scene, alice, bob, tag) = scene(assignment());
+    let (mut scene, alice, bob, tag) = scene();
     scene.host.rule = Some(rule);
     let tag = changes(&mut scene, &alice, &tag, &pidf("alice", "closed"));
     changes(&mut scene, &alice, &tag, &pidf("alice", "open"));
@@ -126,7 +111,7 @@ fn an_answer_by_a_policy_or_parameters_that_are_in_force_no_more_shows_nothing()
         Some(Assignment { params: r#"{"other":1}"#.into(), ..assignment() }),
         None,
     ] {
-        let (mut scene, alice, bob, tag) = scene(assignment());
+        let (mut scene, alice, bob, tag) = scene();
         scene.host.answers.push_back(Ok(Some(br#"{"abi":1,"set":{"mood":["happy"]}}"#.to_vec())));
         changes(&mut scene, &alice, &tag, &pidf("alice", "closed"));
         scene.host.assigned.clone_from(&next);
@@ -144,7 +129,7 @@ fn an_answer_by_a_policy_or_parameters_that_are_in_force_no_more_shows_nothing()
 fn a_failure_that_comes_later_is_served_and_told_like_any_other() {
     let out_of_fuel = PolicyFailure { code: "E204".into(), message: "out of fuel".into(), retry_at: None };
     for (answer, code) in [(Err(out_of_fuel), "E204"), (Ok(Some(b"not json".to_vec())), "E202")] {
-        let (mut scene, alice, bob, tag) = scene(assignment());
+        let (mut scene, alice, bob, tag) = scene();
         scene.host.answers.push_back(answer);
         changes(&mut scene, &alice, &tag, &pidf("alice", "closed"));
         scene.policy_answers(0);
@@ -157,7 +142,7 @@ fn a_failure_that_comes_later_is_served_and_told_like_any_other() {
 
 #[test]
 fn nothing_is_left_of_a_presentity_whose_answer_comes_when_nobody_looks_any_more() {
-    let (mut scene, alice, bob, tag) = scene(assignment());
+    let (mut scene, alice, bob, tag) = scene();
     changes(&mut scene, &alice, &tag, &pidf("alice", "closed"));
     for flow in [alice.flow, bob.flow] {
         scene.disconnect(flow);

@@ -6,7 +6,8 @@ use tributary_engine::{Assignment, Event, GoodAnswer, Input, OnFailure, Opinion,
 
 const ALICE: &str = "sip:alice@example.com";
 
-fn scene() -> (Scene, Client, Client, String) {
+/// Alice, who has published, and Bob, who watches her; from now on she has a policy.
+pub(crate) fn scene() -> (Scene, Client, Client, String) {
     let mut scene = Scene::new();
     let alice = Client::new(&mut scene, "alice", None);
     let bob = Client::new(&mut scene, "bob", None);
@@ -16,7 +17,7 @@ fn scene() -> (Scene, Client, Client, String) {
     (scene, alice, bob, tag)
 }
 
-fn assignment() -> Assignment {
+pub(crate) fn assignment() -> Assignment {
     Assignment {
         name: "test".into(),
         id: [1; 32],

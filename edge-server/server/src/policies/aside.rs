@@ -81,10 +81,11 @@ impl Aside {
         Ok(Self(way))
     }
 
-    /// The way to threads that are all busy for ever.
+    /// The way to threads that are all busy for ever, with room for so many calls; what waits is kept by the other.
     #[cfg(test)]
-    pub(super) fn without_room() -> Self {
-        Self(sync_channel(0).0)
+    pub(super) fn busy(room: usize) -> (Self, Receiver<Box<Call>>) {
+        let (way, waiting) = sync_channel(room);
+        (Self(way), waiting)
     }
 
     /// Puts a call down for these threads, or gives it back where too many wait.

@@ -7,6 +7,7 @@ use super::memory::Poisoned;
 use super::snapshot::{Entry, Generation};
 use crate::clock::Clock;
 use crate::metrics::{Metrics, count};
+use merge_core::live::Presentity;
 use merge_core::policy::limits;
 use merge_core::time::Millis;
 use nix::time::{ClockId, clock_gettime};
@@ -40,6 +41,18 @@ pub(super) struct Question<'a> {
     /// The policy of that.
     pub(super) entry: &'a Entry,
     pub(super) input: &'a [u8],
+}
+
+impl<'a> Question<'a> {
+    /// About a presentity, by what is in force for it.
+    pub(super) fn new(
+        presentity: &'a Presentity,
+        (generation, entry): (&'a Generation, &'a Entry),
+        input: &'a [u8],
+    ) -> Self {
+        let Presentity { aor, tenant, .. } = presentity;
+        Self { aor, tenant, generation, entry, input }
+    }
 }
 
 impl Calls {
@@ -88,17 +101,13 @@ impl Calls {
     /// Makes a call that was admitted.
     pub(super) fn make(&self, question: &Question<'_>, hook: Hook) -> Ran {
         let Question { tenant, generation, entry, input, .. } = *question;
-        let now = self.clock.now();
         let began = processor_time();
         let outcome = match hook {
             Hook::Merge => entry.policy.merge(input),
             Hook::View => entry.policy.view(input),
         };
         let time = processor_time().saturating_sub(began);
-        // The operator's own users are not counted.
-        if !tenant.is_empty() {
-            self.library.allowances().took(tenant, now, time);
-        }
+        self.pay(tenant, time);
         for line in &outcome.log {
             tracing::debug!(policy = %entry.name, line, "a policy logged");
         }
@@ -118,7 +127,7 @@ impl Calls {
         Ran { result, fuel: outcome.fuel_used }
     }
 
-    /// A tenant pays for a call before it is made.
+    /// A tenant pays for a call. The operator's own users are not counted.
     pub(super) fn pay(&self, tenant: &str, time: Duration) {
         if !tenant.is_empty() {
             self.library.allowances().took(tenant, self.clock.now(), time);

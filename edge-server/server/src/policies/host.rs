@@ -111,8 +111,7 @@ impl PolicyHost for Host {
     fn run(&mut self, presentity: &Presentity, assignment: &Assignment, hook: Hook, input: &[u8]) -> Opinion {
         self.fuel = None;
         let (generation, entry) = &self.asked(assignment).ok_or_else(missing)?;
-        let (aor, tenant) = (presentity.aor.as_str(), presentity.tenant.as_str());
-        let question = Question { aor, tenant, generation, entry, input };
+        let question = Question::new(presentity, (generation, entry), input);
         self.calls.admit(&question)?;
         let ran = self.calls.make(&question, hook);
         self.came(&ran);
@@ -133,13 +132,12 @@ impl PolicyHost for Host {
             return Some(self.run(presentity, assignment, hook, input));
         };
         self.fuel = None;
-        let (aor, tenant) = (presentity.aor.as_str(), presentity.tenant.as_str());
-        let question = Question { aor, tenant, generation: &generation, entry: &entry, input };
-        if let Err(held) = self.calls.admit(&question) {
+        if let Err(held) = self.calls.admit(&Question::new(presentity, (&generation, &entry), input)) {
             return Some(Err(held));
         }
-        self.calls.pay(tenant, typical);
-        let (calls, aor, tenant) = (Arc::clone(&self.calls), aor.into(), tenant.to_owned());
+        self.calls.pay(&presentity.tenant, typical);
+        let (aor, tenant) = (presentity.aor.as_str().into(), presentity.tenant.clone());
+        let calls = Arc::clone(&self.calls);
         let (input, paid) = (input.to_vec(), typical);
         let call = Call { calls, aor, tenant, generation, entry, hook, input, number, paid };
         let ran = aside.offer(Box::new(call)).err()?.make();
@@ -181,8 +179,7 @@ impl PolicyHost for Host {
         failure: &PolicyFailure,
     ) {
         let Some((generation, entry)) = &self.asked(assignment) else { return };
-        let (aor, tenant) = (presentity.aor.as_str(), presentity.tenant.as_str());
-        self.calls.failed(&Question { aor, tenant, generation, entry, input }, failure);
+        self.calls.failed(&Question::new(presentity, (generation, entry), input), failure);
     }
 
     fn shadow(&mut self, presentity: &Presentity) -> Option<Assignment> {
